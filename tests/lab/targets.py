@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Any target is reached to the page, with every count in agreement and the guest's memory intact.
+
+Targets that are no multiple of 2 MiB, a page up, a page down, and 100 random ones, while a program in the guest holds
+most of its memory and verifies it.
+"""
+
+import random
+
+from common import MIB, Agreement, Holder, move
+
+TYPES = ("pv", "pvh", "hvm")
+HELD_MIB = 200
+LOWEST = 330 * MIB
+PAGE = 4
+HUGE = 2 * MIB
+
+
+def chosen(full):
+    """The awkward targets: next to a multiple of 2 MiB, one page apart, the ends of the range."""
+    middle = full - full % HUGE - 64 * MIB
+    return [middle, middle - PAGE, middle, middle + PAGE, middle, middle + HUGE - PAGE, middle - HUGE + PAGE, middle + 3 * PAGE,
+            middle + HUGE // 2, LOWEST, LOWEST + PAGE, full - PAGE, full, full - HUGE, full - HUGE - PAGE, full]
+
+
+def walk(lab, guest, targets):
+    """Leads the guest through targets; each is checked inside the guest."""
+    done = guest.run(f"walk 30 {' '.join(map(str, targets))}", timeout=240, check=False).strip().splitlines()
+    lab.equal("the end of the walk", done[-1] if done else "nothing was printed", f"landed on {len(targets)} of {len(targets)} targets")
+
+
+def run(lab, kind, kernel):
+    seed = random.randrange(1 << 32)
+    lab.note(f"seed {seed}")
+    draw = random.Random(seed)
+
+    guest = lab.guest(kind, kernel, memory=512)
+    guest.load()
+    agreement = Agreement(lab, guest)
+    full = guest.current_kb()
+    holder = Holder(lab, guest, HELD_MIB, seed)
+
+    walk(lab, guest, chosen(full))
+    agreement.check("after the chosen targets")
+
+    for _ in range(10):
+        walk(lab, guest, [draw.randrange(LOWEST, full + 1, draw.choice((1, PAGE, HUGE))) for _ in range(10)])
+        agreement.check("after ten random targets")
+
+    for target in (400 * MIB, 400 * MIB + PAGE, 400 * MIB - PAGE, 511 * MIB + 3 * PAGE, 512 * MIB):
+        move(guest, target)
+        agreement.check(f"after xl mem-set {target}k")
+
+    holder.intact()
+    guest.unload()
