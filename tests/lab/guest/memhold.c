@@ -3,46 +3,36 @@
  * memhold MIB [SEED]: holds MIB of memory filled with a pattern and watches
  * over it.
  *
- * Every 64-bit word depends on the seed and on its own place, so that a page
+ * Every word depends on the seed and on its own place, so that a page
  * that was lost, swapped with another or zeroed shows up.  Prints "ready"
  * once all is written, verifies it over and over, and on SIGTERM verifies it
  * a last time and says "intact" (exit status 0) or "corrupt" (1).  Each wrong
  * page is printed when it is met.
  */
-#include <inttypes.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <unistd.h>
+#include <time.h>
 
 #define PAGE_BYTES	4096UL
-#define PAGE_WORDS	(PAGE_BYTES / sizeof(uint64_t))
+#define PAGE_WORDS	(PAGE_BYTES / sizeof(unsigned long))
 #define REPORTED_MAX	10
 
-static volatile sig_atomic_t stopping;
-
-static void stop(int signal)
+static unsigned long expected(unsigned long seed, size_t word)
 {
-	(void)signal;
-	stopping = 1;
+	return (seed + word + 1) * 0x9e3779b97f4a7c15UL;
 }
 
-static uint64_t expected(uint64_t seed, size_t word)
-{
-	return (seed + word + 1) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static void fill(uint64_t *words, size_t count, uint64_t seed)
+static void fill(unsigned long *words, size_t count, unsigned long seed)
 {
 	for (size_t i = 0; i < count; i++)
 		words[i] = expected(seed, i);
 }
 
 /* Returns the number of pages that hold a wrong word. */
-static size_t verify(const uint64_t *words, size_t count, uint64_t seed)
+static size_t verify(const unsigned long *words, size_t count, unsigned long seed)
 {
 	size_t wrong = 0;
 
@@ -51,8 +41,7 @@ static size_t verify(const uint64_t *words, size_t count, uint64_t seed)
 			if (words[i] == expected(seed, i))
 				continue;
 			if (wrong++ < REPORTED_MAX)
-				printf("wrong: page %zu word %zu is %#" PRIx64
-				       ", expected %#" PRIx64 "\n",
+				printf("wrong: page %zu word %zu is %#lx, expected %#lx\n",
 				       page / PAGE_WORDS, i - page, words[i],
 				       expected(seed, i));
 			break;
@@ -64,9 +53,11 @@ static size_t verify(const uint64_t *words, size_t count, uint64_t seed)
 int main(int argc, char **argv)
 {
 	size_t mib = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
-	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	unsigned long seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
 	size_t bytes = mib << 20, passes = 0, wrong = 0;
-	uint64_t *words;
+	const struct timespec pause = { .tv_sec = 2 };
+	unsigned long *words;
+	sigset_t stop;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!mib || argc > 3) {
@@ -80,15 +71,16 @@ int main(int argc, char **argv)
 		return 2;
 	}
 
-	signal(SIGTERM, stop);
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigprocmask(SIG_BLOCK, &stop, NULL);
 	setpriority(PRIO_PROCESS, 0, 19);
 	fill(words, bytes / sizeof(*words), seed);
-	printf("ready: %zu MiB, seed %" PRIu64 "\n", mib, seed);
+	printf("ready: %zu MiB, seed %lu\n", mib, seed);
 
-	while (!stopping) {
+	while (sigtimedwait(&stop, NULL, &pause) < 0) {
 		wrong += verify(words, bytes / sizeof(*words), seed);
 		passes++;
-		sleep(2);
 	}
 	wrong += verify(words, bytes / sizeof(*words), seed);
 	passes++;

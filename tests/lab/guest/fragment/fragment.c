@@ -12,7 +12,7 @@
 #include <linux/sched.h>
 
 #define HUGE_ORDER	9
-#define HUGE_PAGES	(1U << HUGE_ORDER)
+#define HUGE_PAGES	BIT(HUGE_ORDER)
 
 static unsigned int pins = 4;
 module_param(pins, uint, 0444);
@@ -44,7 +44,7 @@ static int __init fragment_init(void)
 	struct page *block;
 
 	if (!pins || pins > HUGE_PAGES) {
-		pr_err("fragment: pins is %u, expected 1 to %u\n", pins, HUGE_PAGES);
+		pr_err("fragment: pins is %u, expected 1 to %lu\n", pins, HUGE_PAGES);
 		return -EINVAL;
 	}
 	while ((block = alloc_pages(gfp, HUGE_ORDER))) {
