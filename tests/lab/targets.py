@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Any target is reached to the page, with every count in agreement and the guest's memory intact.
+"""Any target is reached to the page, all counts agree, and the guest's memory stays intact.
 
-Targets that are no multiple of 2 MiB, a page up, a page down, and 100 random ones, while a program in the guest holds
-most of its memory and verifies it.
+Targets that are no multiple of 2 MiB, a page up, a page down, and 100 random ones, while a
+program in the guest holds most of its memory and verifies it.
 """
 
 import random
@@ -17,16 +17,19 @@ HUGE = 2 * MIB
 
 
 def chosen(full):
-    """The awkward targets: next to a multiple of 2 MiB, one page apart, the ends of the range."""
+    """The awkward targets: around a multiple of 2 MiB, a page apart, the ends of the range."""
     middle = full - full % HUGE - 64 * MIB
-    return [middle, middle - PAGE, middle, middle + PAGE, middle, middle + HUGE - PAGE, middle - HUGE + PAGE, middle + 3 * PAGE,
-            middle + HUGE // 2, LOWEST, LOWEST + PAGE, full - PAGE, full, full - HUGE, full - HUGE - PAGE, full]
+    return [middle, middle - PAGE, middle, middle + PAGE, middle, middle + HUGE - PAGE,
+            middle - HUGE + PAGE, middle + 3 * PAGE, middle + HUGE // 2,
+            LOWEST, LOWEST + PAGE, full - PAGE, full, full - HUGE, full - HUGE - PAGE, full]
 
 
 def walk(lab, guest, targets):
     """Leads the guest through targets; each is checked inside the guest."""
-    done = guest.run(f"walk 30 {' '.join(map(str, targets))}", timeout=240, check=False).strip().splitlines()
-    lab.equal("the end of the walk", done[-1] if done else "nothing was printed", f"landed on {len(targets)} of {len(targets)} targets")
+    said = guest.run(f"walk 30 {' '.join(map(str, targets))}", timeout=240, check=False)
+    lines = said.strip().splitlines()
+    lab.check(lines[-1:] == [f"landed on {len(targets)} of {len(targets)} targets"],
+              f"walk through {targets} ended with: {'; '.join(lines[-3:])}")
 
 
 def run(lab, kind, kernel):
@@ -44,10 +47,12 @@ def run(lab, kind, kernel):
     agreement.check("after the chosen targets")
 
     for _ in range(10):
-        walk(lab, guest, [draw.randrange(LOWEST, full + 1, draw.choice((1, PAGE, HUGE))) for _ in range(10)])
+        steps = (draw.choice((1, PAGE, HUGE)) for _ in range(10))
+        walk(lab, guest, [draw.randrange(LOWEST, full + 1, step) for step in steps])
         agreement.check("after ten random targets")
 
-    for target in (400 * MIB, 400 * MIB + PAGE, 400 * MIB - PAGE, 511 * MIB + 3 * PAGE, 512 * MIB):
+    middle = 400 * MIB
+    for target in (middle, middle + PAGE, middle - PAGE, 511 * MIB + 3 * PAGE, 512 * MIB):
         move(guest, target)
         agreement.check(f"after xl mem-set {target}k")
 
