@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""In one boot, the in-tree driver and ours: time of the cycle, hypercalls, extents, superpages left.
+"""In-tree driver and ours in one boot: time of the cycle, hypercalls, extents, superpages left.
 
 The aim is a cycle 4 times as fast as the in-tree driver's in PVH, and 3 times in PV; what was
 reached is printed.
