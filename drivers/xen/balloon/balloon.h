@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the driver share: its one state, and who may touch which
+ * part of it.
+ *
+ * Every page is in one state, kept in xen_balloon.queue and changed by queue.c
+ * alone. Lock order: step_lock, queue.lock. Neither is held by who may be
+ * called from inside a page allocation.
+ */
+#ifndef _XEN_BALLOON_BALLOON_H
+#define _XEN_BALLOON_BALLOON_H
+
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include "xenmem.h"
+
+#define PAGES_TO_KB(pages)	((pages) << (PAGE_SHIFT - 10))
+
+/* A region's fill is 1 to 512: fls() of it is its class, 1 to 10. */
+#define QUEUE_FILL_CLASSES	(XENMEM_HUGE_ORDER + 2)
+
+/**
+ * struct balloon_figures - how many pages are in each state, in base pages
+ *	(but for @huge)
+ * @guest: populated pages that are the kernel's (current)
+ * @huge: huge pages, unpopulated
+ * @base: base pages, unpopulated
+ * @transit: in the hands of one step
+ * @quarantined: cannot be trusted; never used again
+ */
+struct balloon_figures {
+	unsigned long guest;
+	unsigned long huge;
+	unsigned long base;
+	unsigned long transit;
+	unsigned long quarantined;
+};
+
+/**
+ * struct balloon_queue - every page that the module has to do with
+ * @lock: protects everything below; a leaf, taken in process context
+ * @n: the accounting
+ * @huge: pages of order 9, by page->lru of the first
+ * @regions: index of the base queue, struct balloon_region by pfn >> 9
+ * @by_fill: the same regions, by fls() of how many base pages they hold
+ */
+struct balloon_queue {
+	spinlock_t lock;
+	struct balloon_figures n;
+	struct list_head huge;
+	struct xarray regions;
+	struct list_head by_fill[QUEUE_FILL_CLASSES];
+};
+
+/**
+ * struct balloon_region - the base pages of one aligned 2 MiB
+ * @list: entry in balloon_queue.by_fill
+ * @start_pfn: first pfn, a multiple of 512
+ * @nr: how many of its pages are in the base queue
+ * @base: which
+ */
+struct balloon_region {
+	struct list_head list;
+	unsigned long start_pfn;
+	unsigned int nr;
+	DECLARE_BITMAP(base, XENMEM_HUGE_PAGES);
+};
+
+/* How a step of the worker ended. */
+enum balloon_step {
+	BALLOON_AT_TARGET,	/* current is the target: nothing to do */
+	BALLOON_PROGRESS,	/* at least one page changed hands */
+	BALLOON_STALLED,	/* neither kernel nor Xen had a page for us */
+};
+
+/* Counters, shown by name in debugfs: see debugfs.c. */
+enum balloon_counter {
+	COUNT_RELEASE_CALLS,	/* operations, not their inner hypercalls */
+	COUNT_RELEASE_EXTENTS,	/* of any order */
+	COUNT_RELEASE_PAGES,	/* base pages, as all that end in PAGES */
+	COUNT_POPULATE_CALLS,
+	COUNT_POPULATE_EXTENTS,
+	COUNT_POPULATE_PAGES,
+	COUNT_POPULATE_REFUSED,	/* calls that Xen gave nothing for */
+	COUNT_CONTIG_TRIES,	/* alloc_contig_range() for a huge page */
+	COUNT_CONTIG_HUGE,	/* and how often it gave one */
+	COUNT_STALLS,		/* steps that ended in BALLOON_STALLED */
+	COUNT_TARGETS,		/* times that the target changed */
+	NR_BALLOON_COUNTERS
+};
+
+/**
+ * struct balloon_alloc - where alloc.c stands in its search for huge pages
+ * @cursor: pfn of the next region to look at
+ * @base_cursor: the same for base pages
+ * @end: where the search ends
+ * @min_free: free pages that a region must have to be tried in this pass
+ * @wasted_ns: time spent since the last success
+ * @exhausted: nothing more to be found until the target changes
+ */
+struct balloon_alloc {
+	unsigned long cursor;
+	unsigned long base_cursor;
+	unsigned long end;
+	unsigned int min_free;
+	u64 wasted_ns;
+	bool exhausted;
+};
+
+/**
+ * struct balloon_target - where the guest shall be, in pages
+ * @wanted: as the toolstack or the administrator set it
+ * @said: the last @wanted that was clamped and reported
+ */
+struct balloon_target {
+	unsigned long wanted;
+	unsigned long said;
+};
+
+/**
+ * struct xen_balloon - the driver
+ * @ops: what is asked of Xen
+ * @queue: the pages
+ * @step_lock: held over a step of the worker, and by who needs that none is
+ *	under way. Protects what follows, down to @total.
+ * @alloc: search for huge pages
+ * @target: where to go
+ * @offset: what Xen counts for this domain beyond @queue.n.guest: pages that
+ *	the kernel does not know as its memory
+ * @offset_known: false while a populate-on-demand guest has not reached its
+ *	first target, where Xen's count says nothing of the guest's
+ * @drift: what Xen's count was off by at the last look
+ * @pages: the pages in the hands of a step
+ * @counters: statistics
+ * @total: what all states and the foreign pages must add up to
+ * @worker: the thread
+ * @wait: where it waits
+ * @kicked: why it was woken: a target was set
+ * @resumed: the domain was suspended: read the counts from Xen again
+ * @delay_ms: how long it waits after a step that stalled
+ */
+struct xen_balloon {
+	const struct xenmem_ops *ops;
+	struct balloon_queue queue;
+	struct mutex step_lock;
+	struct balloon_alloc alloc;
+	struct balloon_target target;
+	long offset;
+	bool offset_known;
+	long drift;
+	struct page *pages[XENMEM_MAX_BASE];
+	unsigned long counters[NR_BALLOON_COUNTERS];
+	unsigned long total;
+
+	struct task_struct *worker;
+	wait_queue_head_t wait;
+	bool kicked;
+	bool resumed;
+	unsigned int delay_ms;
+};
+
+/* queue.c */
+void balloon_queue_init(struct balloon_queue *q);
+void balloon_queue_destroy(struct balloon_queue *q);
+int balloon_queue_prepare(struct balloon_queue *q, struct page *page);
+void balloon_queue_trim(struct balloon_queue *q);
+void balloon_take(struct balloon_queue *q, struct page *page, unsigned int order);
+void balloon_give(struct balloon_queue *q, struct page *page, unsigned int order);
+void balloon_adopt(struct balloon_queue *q, struct page *page);
+void balloon_disown(struct balloon_queue *q, unsigned int nr);
+void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int order);
+unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
+				  unsigned int max);
+unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
+				  unsigned int max);
+unsigned int balloon_dequeue_split(struct balloon_queue *q, struct page **pages,
+				   unsigned int max);
+void balloon_quarantine(struct balloon_queue *q, struct page *page, unsigned int order);
+void balloon_correct_guest(struct balloon_queue *q, long delta);
+struct balloon_figures balloon_figures(struct balloon_queue *q);
+struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *bad);
+bool balloon_fullest_region(struct balloon_queue *q, unsigned long *start_pfn);
+
+/* alloc.c */
+void balloon_alloc_reset(struct balloon_alloc *a);
+unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
+unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
+
+/* target.c */
+unsigned long balloon_floor(unsigned long total);
+bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
+unsigned long balloon_target(struct xen_balloon *xb);
+
+/* worker.c */
+unsigned long balloon_sum(struct xen_balloon *xb);
+enum balloon_step balloon_step(struct xen_balloon *xb);
+int balloon_worker_start(struct xen_balloon *xb);
+void balloon_worker_stop(struct xen_balloon *xb);
+void balloon_worker_kick(struct xen_balloon *xb);
+
+/* takeover.c */
+int takeover_probe(void);
+void takeover_forget(void);
+int takeover_begin(struct xen_balloon *xb);
+void takeover_end(struct xen_balloon *xb);
+void takeover_follow(struct xen_balloon *xb);
+void takeover_publish(struct xen_balloon *xb);
+unsigned int takeover_reclaim_spare(struct xen_balloon *xb, unsigned int max);
+bool takeover_must_look(void);
+unsigned int takeover_max_delay(void);
+bool takeover_scrub_pages(void);
+unsigned long takeover_foreign_spare(void);
+unsigned long takeover_foreign_lent(void);
+unsigned long takeover_published(void);
+struct device *takeover_device(void);
+
+/* sysfs.c */
+int balloon_sysfs_init(struct xen_balloon *xb, struct device *dev);
+void balloon_sysfs_exit(struct device *dev);
+
+/* debugfs.c */
+void balloon_debugfs_init(struct xen_balloon *xb);
+void balloon_debugfs_exit(void);
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * debugfs: xen-balloon/invariant checks that nothing was lost or doubled;
+ * xen-balloon/stats counts what was done. Described in
+ * Documentation/ABI/testing/debugfs-xen-balloon.
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+
+#include "balloon.h"
+
+static struct dentry *dir;
+
+static const char * const counter_names[NR_BALLOON_COUNTERS] = {
+	[COUNT_RELEASE_CALLS] = "release_calls",
+	[COUNT_RELEASE_EXTENTS] = "release_extents",
+	[COUNT_RELEASE_PAGES] = "release_pages",
+	[COUNT_POPULATE_CALLS] = "populate_calls",
+	[COUNT_POPULATE_EXTENTS] = "populate_extents",
+	[COUNT_POPULATE_PAGES] = "populate_pages",
+	[COUNT_POPULATE_REFUSED] = "populate_refused",
+	[COUNT_CONTIG_TRIES] = "contig_tries",
+	[COUNT_CONTIG_HUGE] = "contig_huge",
+	[COUNT_STALLS] = "stalls",
+	[COUNT_TARGETS] = "targets",
+};
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	struct xen_balloon *xb = m->private;
+	unsigned int i;
+
+	for (i = 0; i < NR_BALLOON_COUNTERS; i++)
+		seq_printf(m, "%s %lu\n", counter_names[i],
+			   READ_ONCE(xb->counters[i]));
+
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(stats);
+
+static unsigned int expect(struct seq_file *m, const char *what, long found, long expected)
+{
+	if (found == expected)
+		return 0;
+
+	seq_printf(m, "%s: found %ld, expected %ld\n", what, found, expected);
+	return 1;
+}
+
+/* Between two steps, so that no page is on its way. */
+static int invariant_show(struct seq_file *m, void *unused)
+{
+	struct xen_balloon *xb = m->private;
+	struct balloon_figures kept, counted;
+	unsigned long bad;
+	unsigned int wrong = 0;
+
+	mutex_lock(&xb->step_lock);
+	kept = balloon_figures(&xb->queue);
+	counted = balloon_recount(&xb->queue, &bad);
+
+	wrong += expect(m, "huge pages in the queue", counted.huge, kept.huge);
+	wrong += expect(m, "base pages in the queue", counted.base, kept.base);
+	wrong += expect(m, "queued pages that do not look so", bad, 0);
+	wrong += expect(m, "pages in transit", kept.transit, 0);
+	wrong += expect(m, "quarantined pages", kept.quarantined, 0);
+	wrong += expect(m, "pages in all states", balloon_sum(xb), xb->total);
+	wrong += expect(m, "pages that current_kb shows", takeover_published(), kept.guest);
+	if (xb->offset_known && !xb->resumed)
+		wrong += expect(m, "pages by Xen's count", xb->ops->current_pages(),
+				kept.guest + xb->offset);
+	mutex_unlock(&xb->step_lock);
+
+	if (!wrong)
+		seq_puts(m, "ok\n");
+
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(invariant);
+
+/**
+ * balloon_debugfs_init - create the files, where there is a debugfs
+ * @xb: the driver
+ */
+void balloon_debugfs_init(struct xen_balloon *xb)
+{
+	dir = debugfs_create_dir("xen-balloon", NULL);
+	debugfs_create_file("stats", 0400, dir, xb, &stats_fops);
+	debugfs_create_file("invariant", 0400, dir, xb, &invariant_fops);
+}
+
+/**
+ * balloon_debugfs_exit - remove them; nobody reads them after it
+ */
+void balloon_debugfs_exit(void)
+{
+	debugfs_remove_recursive(dir);
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Load and unload: the order in which the parts of the driver come up, and the
+ * reverse.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/printk.h>
+#include <xen/features.h>
+#include <xen/xen.h>
+
+#include "balloon.h"
+
+static struct xen_balloon balloon;
+
+static const struct xenmem_ops *find_ops(void)
+{
+	if (xen_feature(XENFEAT_auto_translated_physmap))
+		return &xenmem_translated_ops;
+	if (IS_ENABLED(CONFIG_XEN_PV))
+		return &xenmem_pv_ops;
+	return NULL;
+}
+
+static int __init balloon_init(void)
+{
+	struct xen_balloon *xb = &balloon;
+	struct balloon_figures n;
+	int ret;
+
+	if (!xen_domain() || xen_initial_domain()) {
+		pr_err("found %s, expected a guest of Xen\n",
+		       xen_domain() ? "the initial domain" : "no Xen");
+		return -ENODEV;
+	}
+
+	xb->ops = find_ops();
+	if (!xb->ops)
+		return -ENODEV;
+
+	mutex_init(&xb->step_lock);
+	init_waitqueue_head(&xb->wait);
+	balloon_queue_init(&xb->queue);
+	balloon_alloc_reset(&xb->alloc);
+
+	ret = takeover_probe();
+	if (ret)
+		return ret;
+
+	ret = xb->ops->init();
+	if (ret)
+		goto err_probe;
+
+	ret = takeover_begin(xb);
+	if (ret)
+		goto err_ops;
+
+	n = balloon_figures(&xb->queue);
+
+	ret = balloon_sysfs_init(xb, takeover_device());
+	if (ret)
+		goto err_takeover;
+	balloon_debugfs_init(xb);
+
+	ret = balloon_worker_start(xb);
+	if (ret)
+		goto err_faces;
+
+	pr_info("took over from the in-tree driver: %s guest of %lu KiB, ballooned out %lu huge pages and %lu base pages, target %lu KiB\n",
+		xb->ops->name, PAGES_TO_KB(n.guest), n.huge, n.base,
+		PAGES_TO_KB(xb->target.wanted));
+	return 0;
+
+err_faces:
+	balloon_debugfs_exit();
+	balloon_sysfs_exit(takeover_device());
+err_takeover:
+	takeover_end(xb);
+	balloon_queue_destroy(&xb->queue);
+	xb->ops->exit();
+	return ret;
+err_ops:
+	xb->ops->exit();
+err_probe:
+	takeover_forget();
+	return ret;
+}
+module_init(balloon_init);
+
+static void __exit balloon_exit(void)
+{
+	struct xen_balloon *xb = &balloon;
+
+	balloon_worker_stop(xb);
+	balloon_debugfs_exit();
+	balloon_sysfs_exit(takeover_device());
+	takeover_end(xb);
+	balloon_queue_destroy(&xb->queue);
+	xb->ops->exit();
+	pr_info("handed back to the in-tree driver\n");
+}
+module_exit(balloon_exit);
+
+MODULE_DESCRIPTION("Xen balloon driver that keeps superpages");
+MODULE_LICENSE("GPL");

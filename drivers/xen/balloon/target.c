@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where the guest shall be: the target as it was set, kept between what the
+ * guest needs to live and what it could have at most.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/printk.h>
+#include <linux/sizes.h>
+
+#include "balloon.h"
+
+#define MB_TO_PAGES(mb)	((unsigned long)(mb) << (20 - PAGE_SHIFT))
+
+/**
+ * balloon_floor - what a guest needs to live
+ * @total: the guest's memory with nothing ballooned out, in pages
+ *
+ * A guest of @total has its kernel's own tables and caches sized for it, and
+ * they do not shrink with the balloon. Linear between the points of the table;
+ * the shape is that of the balloon driver of the Xen 3 and 4 kernels.
+ *
+ * Return: the least that the balloon leaves the guest, in pages.
+ */
+unsigned long balloon_floor(unsigned long total)
+{
+	static const struct {
+		unsigned int total_mb;
+		unsigned int floor_mb;
+	} table[] = {
+		{ 0, 0 }, { 16, 16 }, { 32, 24 }, { 128, 72 }, { 512, 168 },
+		{ 2048, 360 }, { 8192, 552 }, { 32768, 1320 }, { 131072, 4392 },
+	};
+	unsigned long span, rise;
+	unsigned int i;
+
+	/* Above the table the last slope goes on. */
+	for (i = 1; i < ARRAY_SIZE(table) - 1; i++)
+		if (total <= MB_TO_PAGES(table[i].total_mb))
+			break;
+
+	span = table[i].total_mb - table[i - 1].total_mb;
+	rise = table[i].floor_mb - table[i - 1].floor_mb;
+
+	return MB_TO_PAGES(table[i - 1].floor_mb) +
+	       (total - MB_TO_PAGES(table[i - 1].total_mb)) * rise / span;
+}
+
+/**
+ * balloon_target_set - a new target was set
+ * @xb: the driver
+ * @wanted: the target, in pages
+ *
+ * No guest lives on nothing: a target of 0 is what the in-tree driver makes of
+ * junk in target_kb, and is no target.
+ *
+ * Context: step_lock held.
+ * Return: false when it cannot be one; the former target stays then.
+ */
+bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted)
+{
+	lockdep_assert_held(&xb->step_lock);
+
+	if (!wanted) {
+		pr_err("target of 0 KiB ignored, staying with %lu KiB: expected a size in KiB\n",
+		       PAGES_TO_KB(xb->target.wanted));
+		return false;
+	}
+
+	xb->target.wanted = wanted;
+	xb->delay_ms = 0;
+	xb->counters[COUNT_TARGETS]++;
+	balloon_alloc_reset(&xb->alloc);
+
+	return true;
+}
+
+/**
+ * balloon_target - where to go now
+ * @xb: the driver
+ *
+ * What can be had changes as drivers borrow and return pages, so a target out
+ * of range is remembered, and asked for again each time.
+ *
+ * Context: step_lock held.
+ * Return: the target in pages, between floor and ceiling.
+ */
+unsigned long balloon_target(struct xen_balloon *xb)
+{
+	struct balloon_figures n = balloon_figures(&xb->queue);
+	unsigned long ceiling = n.guest + n.transit + n.base +
+				n.huge * XENMEM_HUGE_PAGES + takeover_foreign_spare();
+	unsigned long floor = balloon_floor(xb->total);
+	unsigned long target = clamp(xb->target.wanted, min(floor, ceiling), ceiling);
+
+	lockdep_assert_held(&xb->step_lock);
+
+	if (target != xb->target.wanted && xb->target.said != xb->target.wanted) {
+		pr_warn("target of %lu KiB is out of range, going to %lu KiB: floor %lu KiB, ceiling %lu KiB\n",
+			PAGES_TO_KB(xb->target.wanted), PAGES_TO_KB(target),
+			PAGES_TO_KB(floor), PAGES_TO_KB(ceiling));
+		xb->target.said = xb->target.wanted;
+	}
+
+	return target;
+}

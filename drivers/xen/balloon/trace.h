@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One event, xen_balloon:xen_balloon_step, that carries the whole state after a
+ * step of the worker: a trace of it tells the story.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM xen_balloon
+
+#if !defined(_XEN_BALLOON_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _XEN_BALLOON_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "balloon.h"
+
+TRACE_EVENT(xen_balloon_step,
+	TP_PROTO(struct xen_balloon *xb, enum balloon_step result),
+
+	TP_ARGS(xb, result),
+
+	TP_STRUCT__entry(
+		__field(unsigned long, target)
+		__field(unsigned long, guest)
+		__field(unsigned long, huge)
+		__field(unsigned long, base)
+		__field(unsigned long, spare)
+		__field(unsigned long, lent)
+		__field(unsigned long, quarantined)
+		__field(unsigned int, delay_ms)
+		__field(unsigned int, result)
+	),
+
+	TP_fast_assign(
+		struct balloon_figures n = balloon_figures(&xb->queue);
+
+		__entry->target = xb->target.wanted;
+		__entry->guest = n.guest;
+		__entry->huge = n.huge;
+		__entry->base = n.base;
+		__entry->spare = takeover_foreign_spare();
+		__entry->lent = takeover_foreign_lent();
+		__entry->quarantined = n.quarantined;
+		__entry->delay_ms = xb->delay_ms;
+		__entry->result = result;
+	),
+
+	TP_printk("%s target=%lu guest=%lu huge=%lu base=%lu spare=%lu lent=%lu quarantined=%lu delay_ms=%u",
+		  __print_symbolic(__entry->result,
+				   { BALLOON_AT_TARGET, "at target" },
+				   { BALLOON_PROGRESS, "progress" },
+				   { BALLOON_STALLED, "stalled" }),
+		  __entry->target, __entry->guest, __entry->huge, __entry->base,
+		  __entry->spare, __entry->lent, __entry->quarantined,
+		  __entry->delay_ms)
+);
+
+#endif
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The one thread: it goes to the target in bounded steps, each of which leaves
+ * every page in a queue or with the guest, and waits without burning CPU when
+ * there is nothing to do or nothing to be had. It never gives up.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/freezer.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+
+#include "balloon.h"
+#include "trace.h"
+
+#define DELAY_MIN_MS	16
+
+/* How often to look for what nobody tells us of: see takeover_follow(). */
+#define LOOK_OFTEN	HZ
+#define LOOK_SELDOM	(30 * HZ)
+
+/*
+ * Xen's count of a populate-on-demand guest that has not reached its first
+ * target is below the guest's own by far more than this many pages.
+ */
+#define OFFSET_MIN	(-256L)
+
+/*
+ * What inflation leaves available: enough for what runs to go on while the
+ * balloon waits.
+ */
+static unsigned long inflatable(const struct xen_balloon *xb)
+{
+	long reserve = clamp(xb->total / 64, SZ_4M / PAGE_SIZE, SZ_256M / PAGE_SIZE);
+
+	return max(si_mem_available() - reserve, 0L);
+}
+
+/* How much may come back by Xen's limit: asking for more fills Xen's log. */
+static unsigned long headroom(const struct xen_balloon *xb)
+{
+	long current_pages = xb->ops->current_pages();
+	long maximum = xb->ops->maximum_pages();
+
+	if (current_pages < 0 || maximum < 0)
+		return ULONG_MAX;
+
+	return max(maximum - current_pages, 0L);
+}
+
+/* Give xb->pages to Xen. Returns base pages given. */
+static unsigned long release(struct xen_balloon *xb, unsigned int nr, unsigned int order)
+{
+	struct balloon_queue *q = &xb->queue;
+	unsigned int i, done;
+
+	done = xb->ops->release(xb->pages, nr, order);
+
+	xb->counters[COUNT_RELEASE_CALLS]++;
+	xb->counters[COUNT_RELEASE_EXTENTS] += done;
+	xb->counters[COUNT_RELEASE_PAGES] += done << order;
+
+	for (i = 0; i < done; i++)
+		balloon_enqueue(q, xb->pages[i], order);
+
+	if (done < nr) {
+		pr_err_ratelimited("Xen did not take pfn 0x%lx of order %u, whose state is unknown now: %lu KiB out of use for good\n",
+				   page_to_pfn(xb->pages[done]), order,
+				   PAGES_TO_KB(1UL << order));
+		balloon_quarantine(q, xb->pages[done], order);
+	}
+	for (i = done + 1; i < nr; i++)
+		balloon_give(q, xb->pages[i], order);
+
+	return (unsigned long)done << order;
+}
+
+/* Have xb->pages populated. Returns base pages got. */
+static unsigned long populate(struct xen_balloon *xb, unsigned int nr, unsigned int order)
+{
+	struct balloon_queue *q = &xb->queue;
+	unsigned int i, done;
+
+	done = xb->ops->populate(xb->pages, nr, order);
+
+	xb->counters[COUNT_POPULATE_CALLS]++;
+	xb->counters[COUNT_POPULATE_EXTENTS] += done;
+	xb->counters[COUNT_POPULATE_PAGES] += done << order;
+	xb->counters[COUNT_POPULATE_REFUSED] += !done;
+
+	for (i = 0; i < done; i++)
+		balloon_give(q, xb->pages[i], order);
+	for (; i < nr; i++)
+		balloon_enqueue(q, xb->pages[i], order);
+
+	return (unsigned long)done << order;
+}
+
+/* One step towards a smaller guest, by up to @want. Returns pages given. */
+static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
+{
+	unsigned long room = inflatable(xb);
+	unsigned int nr = 0;
+
+	/* Short of memory, whole huge pages or nothing: do not nibble. */
+	if (room < want)
+		want = round_down(room, XENMEM_HUGE_PAGES);
+
+	if (want >= XENMEM_HUGE_PAGES)
+		nr = balloon_alloc_huge(xb, min(want / XENMEM_HUGE_PAGES,
+						(unsigned long)XENMEM_MAX_HUGE));
+	if (nr)
+		return release(xb, nr, XENMEM_HUGE_ORDER);
+
+	if (want)
+		nr = balloon_alloc_base(xb, min(want, (unsigned long)XENMEM_MAX_BASE));
+
+	return nr ? release(xb, nr, 0) : 0;
+}
+
+/* One step towards a larger guest, by up to @want. Returns pages got. */
+static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
+{
+	struct balloon_queue *q = &xb->queue;
+	unsigned long got;
+	unsigned int nr = 0;
+
+	want = min(want, headroom(xb));
+	if (!want)
+		return 0;
+
+	if (want >= XENMEM_HUGE_PAGES)
+		nr = balloon_dequeue_huge(q, xb->pages,
+					  min(want / XENMEM_HUGE_PAGES,
+					      (unsigned long)XENMEM_MAX_HUGE));
+	if (nr) {
+		got = populate(xb, nr, XENMEM_HUGE_ORDER);
+		if (got)
+			return got;
+	}
+
+	/* No 2 MiB wanted, or none to be had from Xen. */
+	want = min(want, (unsigned long)XENMEM_MAX_BASE);
+	nr = balloon_dequeue_base(q, xb->pages, want);
+	if (!nr)
+		nr = balloon_dequeue_split(q, xb->pages, want);
+	if (!nr)
+		return takeover_reclaim_spare(xb, want);
+
+	return populate(xb, nr, 0);
+}
+
+/**
+ * balloon_sum - all pages in all states, which is xb->total
+ * @xb: the driver
+ */
+unsigned long balloon_sum(struct xen_balloon *xb)
+{
+	struct balloon_figures n = balloon_figures(&xb->queue);
+
+	return n.guest + n.huge * XENMEM_HUGE_PAGES + n.base + n.transit +
+	       n.quarantined + takeover_foreign_spare() + takeover_foreign_lent();
+}
+
+/*
+ * Xen has the last word on how much the guest has. At rest, what it counts
+ * beyond nr_guest stays the same.
+ */
+static void check_current(struct xen_balloon *xb)
+{
+	unsigned long guest = balloon_figures(&xb->queue).guest;
+	long now = xb->ops->current_pages();
+	long drift;
+
+	if (now < 0)
+		return;
+
+	if (xb->resumed || !xb->offset_known) {
+		WRITE_ONCE(xb->resumed, false);
+		xb->offset = now - guest;
+		xb->offset_known = xb->offset >= OFFSET_MIN;
+		xb->drift = 0;
+		return;
+	}
+
+	drift = now - xb->offset - guest;
+	if (drift && drift == xb->drift) {
+		pr_warn("Xen counts %ld KiB %s than expected: going by Xen\n",
+			PAGES_TO_KB(abs(drift)), drift > 0 ? "more" : "less");
+		balloon_correct_guest(&xb->queue, drift);
+		xb->total = balloon_sum(xb);
+		drift = 0;
+	}
+	xb->drift = drift;
+}
+
+/**
+ * balloon_step - one bounded step towards the target
+ * @xb: the driver
+ *
+ * Context: step_lock held; may sleep.
+ * Return: how it ended.
+ */
+enum balloon_step balloon_step(struct xen_balloon *xb)
+{
+	unsigned long target = balloon_target(xb), moved;
+	long credit = target - balloon_figures(&xb->queue).guest;
+
+	lockdep_assert_held(&xb->step_lock);
+
+	if (!credit) {
+		check_current(xb);
+		balloon_queue_trim(&xb->queue);
+		return BALLOON_AT_TARGET;
+	}
+
+	if (credit < 0)
+		moved = inflate(xb, -credit);
+	else
+		moved = deflate(xb, credit);
+
+	return moved ? BALLOON_PROGRESS : BALLOON_STALLED;
+}
+
+static void back_off(struct xen_balloon *xb, enum balloon_step result)
+{
+	if (result != BALLOON_STALLED) {
+		xb->delay_ms = 0;
+		return;
+	}
+
+	xb->counters[COUNT_STALLS]++;
+	xb->delay_ms = clamp(xb->delay_ms * 2, DELAY_MIN_MS,
+			     takeover_max_delay() * MSEC_PER_SEC);
+}
+
+static int balloon_worker(void *data)
+{
+	struct xen_balloon *xb = data;
+	enum balloon_step result;
+	long timeout;
+
+	set_freezable();
+	while (!kthread_should_stop()) {
+		mutex_lock(&xb->step_lock);
+		WRITE_ONCE(xb->kicked, false);
+		takeover_follow(xb);
+		result = balloon_step(xb);
+		back_off(xb, result);
+		takeover_publish(xb);
+		trace_xen_balloon_step(xb, result);
+		mutex_unlock(&xb->step_lock);
+
+		if (result == BALLOON_PROGRESS) {
+			cond_resched();
+			try_to_freeze();
+			continue;
+		}
+
+		if (result == BALLOON_STALLED)
+			timeout = msecs_to_jiffies(xb->delay_ms);
+		else
+			timeout = takeover_must_look() ? LOOK_OFTEN : LOOK_SELDOM;
+		wait_event_freezable_timeout(xb->wait, READ_ONCE(xb->kicked) ||
+					     kthread_should_stop(), timeout);
+	}
+
+	return 0;
+}
+
+/**
+ * balloon_worker_kick - there is something new: look at once
+ * @xb: the driver
+ *
+ * Context: any.
+ */
+void balloon_worker_kick(struct xen_balloon *xb)
+{
+	WRITE_ONCE(xb->kicked, true);
+	wake_up(&xb->wait);
+}
+
+/**
+ * balloon_worker_start - start the thread
+ * @xb: the driver, with pages and target in place
+ *
+ * Return: 0 or a negative errno.
+ */
+int balloon_worker_start(struct xen_balloon *xb)
+{
+	struct task_struct *worker = kthread_run(balloon_worker, xb, "xen-balloon");
+
+	if (IS_ERR(worker))
+		return PTR_ERR(worker);
+
+	xb->worker = worker;
+	return 0;
+}
+
+/**
+ * balloon_worker_stop - stop the thread; no page is in transit after it
+ * @xb: the driver
+ */
+void balloon_worker_stop(struct xen_balloon *xb)
+{
+	kthread_stop(xb->worker);
+	xb->worker = NULL;
+}

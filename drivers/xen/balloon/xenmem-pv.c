@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The operations table for PV guests, which keep their own mapping: a page's
+ * entry in the direct map and in the p2m go before its machine frame does and
+ * come after it. The direct map of a PV guest is made of 4 KiB entries, and
+ * the 512 of an aligned 2 MiB lie side by side in one page table.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <xen/interface/xen.h>
+#include <xen/interface/memory.h>
+#include <xen/page.h>
+#include <asm/pgtable.h>
+#include <asm/xen/hypercall.h>
+
+#include "xenmem.h"
+
+#define PV_MAX_FRAMES	(XENMEM_MAX_HUGE * XENMEM_HUGE_PAGES)
+
+static_assert(PV_MAX_FRAMES >= XENMEM_MAX_BASE);
+
+/* Only the holder of step_lock uses it: see struct xenmem_ops. */
+static struct pv_batch {
+	xen_pfn_t mfn[PV_MAX_FRAMES];		/* frame behind each base page */
+	xen_pfn_t scratch[XENMEM_MAX_BASE];	/* what a hypercall may overwrite */
+	struct mmu_update update[XENMEM_MAX_BASE];
+} *batch;
+
+/* The i-th base page of an array of pages of @order. */
+static unsigned long nth_pfn(struct page **pages, unsigned int order,
+			     unsigned int i)
+{
+	return page_to_pfn(pages[i >> order]) + (i & ((1U << order) - 1));
+}
+
+/* The machine address of the entry that maps @pfn in the direct map. */
+static int direct_map_entry(unsigned long pfn, u64 *maddr)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)__va(PFN_PHYS(pfn)), &level);
+
+	if (!pte || level != PG_LEVEL_4K)
+		return -EFAULT;
+
+	*maddr = arbitrary_virt_to_machine(pte).maddr;
+	return 0;
+}
+
+/*
+ * Write the direct map and the p2m of base pages [@first, @last): with the
+ * frames in batch->mfn where @present, else with nothing. Returns where it
+ * stopped, which is @last when all went well.
+ */
+static unsigned int write_mappings(struct page **pages, unsigned int order,
+				   unsigned int first, unsigned int last,
+				   bool present)
+{
+	unsigned int i, n, done;
+	unsigned long pfn;
+	u64 maddr = 0;
+
+	while (first < last) {
+		n = min_t(unsigned int, last - first, XENMEM_MAX_BASE);
+
+		for (i = 0; i < n; i++) {
+			pfn = nth_pfn(pages, order, first + i);
+			if (i && order && pfn % PTRS_PER_PTE)
+				maddr += sizeof(pte_t);
+			else if (direct_map_entry(pfn, &maddr))
+				return first;
+			batch->update[i].ptr = maddr | MMU_NORMAL_PT_UPDATE;
+			batch->update[i].val = !present ? 0 :
+				mfn_pte(batch->mfn[first + i], PAGE_KERNEL).pte;
+		}
+
+		/* Nothing may find a frame in the p2m that is not mapped. */
+		done = 0;
+		if (HYPERVISOR_mmu_update(batch->update, n, &done, DOMID_SELF))
+			n = min(done, n);
+		for (i = 0; i < n; i++) {
+			pfn = nth_pfn(pages, order, first + i);
+			xen_p2m_addr[pfn] = present ? batch->mfn[first + i] :
+						      INVALID_P2M_ENTRY;
+		}
+
+		first += n;
+		if (n < XENMEM_MAX_BASE)
+			break;
+	}
+
+	return first;
+}
+
+static void flush_tlb_everywhere(void)
+{
+	struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_ALL };
+
+	if (HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF))
+		pr_err_once("Xen refused a TLB flush\n");
+}
+
+static unsigned int decrease(unsigned int first, unsigned int last)
+{
+	unsigned int n, done;
+
+	while (first < last) {
+		n = min_t(unsigned int, last - first, XENMEM_MAX_BASE);
+		memcpy(batch->scratch, batch->mfn + first, n * sizeof(xen_pfn_t));
+		done = xenmem_reservation(XENMEM_decrease_reservation,
+					  batch->scratch, n, 0);
+		first += done;
+		if (done < n)
+			break;
+	}
+
+	return first;
+}
+
+static unsigned int pv_release(struct page **pages, unsigned int nr,
+			       unsigned int order)
+{
+	unsigned int i, last = nr << order, unmapped, done;
+
+	for (i = 0; i < last; i++)
+		batch->mfn[i] = pfn_to_mfn(nth_pfn(pages, order, i));
+
+	unmapped = write_mappings(pages, order, 0, last, false);
+	flush_tlb_everywhere();
+
+	/* Whole pages only: one that is partly mapped stays the guest's. */
+	done = decrease(0, round_down(unmapped, 1U << order));
+
+	/*
+	 * What Xen did not take is mapped again; of a page in doubt only those
+	 * frames that are still ours.
+	 */
+	if (done < unmapped &&
+	    write_mappings(pages, order, done, unmapped, true) < unmapped)
+		pr_err("cannot map again what Xen did not take\n");
+
+	return done >> order;
+}
+
+static unsigned int pv_populate(struct page **pages, unsigned int nr,
+				unsigned int order)
+{
+	unsigned int i, done, last, mapped;
+
+	for (i = 0; i < nr; i++)
+		batch->scratch[i] = page_to_pfn(pages[i]);
+
+	done = xenmem_reservation(XENMEM_populate_physmap, batch->scratch, nr,
+				  order);
+	last = done << order;
+	for (i = 0; i < last; i++)
+		batch->mfn[i] = batch->scratch[i >> order] +
+				(i & ((1U << order) - 1));
+
+	mapped = round_down(write_mappings(pages, order, 0, last, true),
+			    1U << order);
+	if (mapped < last) {
+		/* Without a mapping a frame is of no use: give it back. */
+		write_mappings(pages, order, mapped, last, false);
+		flush_tlb_everywhere();
+		if (decrease(mapped, last) < last)
+			pr_err("cannot map what Xen gave, nor give it back\n");
+	}
+
+	return mapped >> order;
+}
+
+static int pv_init(void)
+{
+	batch = kvzalloc(sizeof(*batch), GFP_KERNEL);
+
+	return batch ? 0 : -ENOMEM;
+}
+
+static void pv_exit(void)
+{
+	kvfree(batch);
+	batch = NULL;
+}
+
+const struct xenmem_ops xenmem_pv_ops = {
+	.name = "PV",
+	.init = pv_init,
+	.exit = pv_exit,
+	.release = pv_release,
+	.populate = pv_populate,
+	.current_pages = xenmem_current_pages,
+	.maximum_pages = xenmem_maximum_pages,
+};

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the driver asks of Xen: one table of operations. The engine knows
+ * nothing of which table it drives; no other file makes a hypercall.
+ */
+#ifndef _XEN_BALLOON_XENMEM_H
+#define _XEN_BALLOON_XENMEM_H
+
+#include <linux/mm_types.h>
+#include <xen/interface/xen.h>
+
+/* The order of a huge page, and its size in base pages. */
+#define XENMEM_HUGE_ORDER	9
+#define XENMEM_HUGE_PAGES	(1UL << XENMEM_HUGE_ORDER)
+
+/*
+ * The most that one call takes: a hypercall is preemptible for Xen, but the
+ * calling task is not rescheduled meanwhile.
+ */
+#define XENMEM_MAX_BASE		512
+#define XENMEM_MAX_HUGE		8
+
+/**
+ * struct xenmem_ops - the memory operations of one kind of guest
+ * @name: kind of guest, for the message at load
+ * @init: get what the other operations need; 0 or a negative errno
+ * @exit: undo @init
+ * @release: give the memory behind @nr pages of @order (0 or
+ *	XENMEM_HUGE_ORDER) back to Xen. Every page must be populated, owned by
+ *	the caller, and not in use. Returns how many were given back, counted
+ *	from the front. When that is below @nr, the first one that was not is in
+ *	doubt (Xen may have freed a part of it) and must not be used any more;
+ *	those after it are untouched. See decrease_reservation() in Xen's
+ *	common/memory.c.
+ * @populate: have Xen put memory behind @nr unpopulated pages of @order.
+ *	Returns how many were populated, from the front; the others are as
+ *	before. Never an errno: Xen says "none" for every refusal. The contents
+ *	of the pages are undefined. See populate_physmap() in common/memory.c.
+ * @current_pages: XENMEM_current_reservation of this domain, in pages, or a
+ *	negative errno
+ * @maximum_pages: XENMEM_maximum_reservation of this domain, in pages, or a
+ *	negative errno
+ *
+ * @release and @populate may sleep and are not reentrant: the caller holds
+ * xen_balloon.step_lock. @nr is at most XENMEM_MAX_BASE for order 0, and
+ * XENMEM_MAX_HUGE for XENMEM_HUGE_ORDER.
+ */
+struct xenmem_ops {
+	const char *name;
+	int (*init)(void);
+	void (*exit)(void);
+	unsigned int (*release)(struct page **pages, unsigned int nr,
+				unsigned int order);
+	unsigned int (*populate)(struct page **pages, unsigned int nr,
+				 unsigned int order);
+	long (*current_pages)(void);
+	long (*maximum_pages)(void);
+};
+
+extern const struct xenmem_ops xenmem_translated_ops;
+extern const struct xenmem_ops xenmem_pv_ops;
+
+long xenmem_current_pages(void);
+long xenmem_maximum_pages(void);
+unsigned int xenmem_reservation(unsigned int cmd, xen_pfn_t *frames,
+				unsigned int nr, unsigned int order);
+
+#endif
