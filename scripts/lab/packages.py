@@ -122,7 +122,7 @@ def find_userland():
                                         "replaces", "enhances")]
     closure = output("apt-cache", "depends", "--recurse", *only, *USERLAND).splitlines()
     libraries = sorted({name for name in closure
-                        if re.match(r"lib", name) and not re.match(r"lib(perl|python)", name)})
+                        if re.match(r"z?lib", name) and not re.match(r"lib(perl|python)", name)})
     return {"packages": newest(USERLAND) + newest(libraries)}
 
 

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A guest: its configuration, its life from creation to end, and the commands that its agent runs."""
+
+import re
+import time
+from itertools import count
+
+import meter
+from host import result
+from xenstore import XenstoreError
+
+BOOT_TIMEOUT = 240
+PIECE = 3000                # bytes of a command in one node of xenstore
+LIVENESS = 1.0              # seconds between two looks whether the guest still is there
+TARGET_ARRIVES = 5          # seconds for a new target to get from xenstore into the guest
+
+OPTIONS = "loglevel=5 panic=-1 mitigations=off"
+CONFIG = """
+name = "{name}"
+type = "{kind}"
+kernel = "/boot/{kernel}/{image}"
+ramdisk = "/boot/{kernel}/initrd"
+extra = "{options}"
+memory = {memory}
+maxmem = {maxmem}
+vcpus = {vcpus}
+cpus = "1"
+on_poweroff = "destroy"
+on_reboot = "destroy"
+on_crash = "destroy"
+on_watchdog = "destroy"
+"""
+HVM_CONFIG = """
+vga = "none"
+vnc = 0
+usb = 0
+serial = "file:/var/log/xen/console/hvm-{name}.log"
+"""
+DEVICE = "/sys/devices/system/xen_memory/xen_memory0"
+LANDED = f"""
+cd {DEVICE}; i=0
+while [ $i -lt %d ]; do
+	target=$(cat target_kb) current=$(cat info/current_kb)
+	[ $((target / 4)) != $((current / 4)) ] || exit 0
+	usleep 50000; i=$((i + 1))
+done
+echo "current_kb is $current, target_kb is $target"; exit 1
+"""
+
+
+class GuestError(Exception):
+    """The guest died, or hangs."""
+
+
+class Spawned:
+    """A command that runs in the background of a guest."""
+
+    def __init__(self, guest, command):
+        self._guest = guest
+        self._command = command
+        self._id = guest.send(command)
+        self._answer = None
+
+    def wait(self, timeout, check=True):
+        """Wait for its end and return what it printed."""
+        if self._answer is None:
+            self._answer = self._guest.receive(self._id, timeout, self._command)
+        return result(f"{self._guest.name}: {self._command}", *self._answer, check)
+
+    def output(self):
+        """Return what it has printed up to now."""
+        if self._answer is None and not self._guest.answered(self._id):
+            return self._guest.run(f"cat /run/jobs/{self._id}.out 2>/dev/null", check=False) or self._settled()
+        return self.wait(60, check=False)
+
+    def _settled(self):
+        """Return the output of a command that may have ended between two looks."""
+        return self.wait(60, check=False) if self._guest.answered(self._id) else ""
+
+    def kill(self):
+        """End it, and all that it started."""
+        if self._answer is None and not self._guest.answered(self._id):
+            self._guest.run(f"kill -KILL -- -$(cat /run/jobs/{self._id}.pid)", check=False)
+
+
+class Guest:
+    """A domain of the host. `name` is its name in Xen; sizes are MiB."""
+
+    _serial = count(1)
+
+    def __init__(self, lab, kind, kernel, memory=512, maxmem=None, vcpus=1, name=None, cmdline=""):
+        self.lab = lab
+        self.host = lab.host
+        self.kind, self.kernel, self.vcpus = kind, kernel, vcpus
+        self.memory, self.maxmem = memory, maxmem or memory
+        self.name = f"{name or kind}-{next(self._serial)}"
+        self.domid = None
+        self._cmdline = cmdline
+        self._ids = count(1)
+        self._ended = False
+        self._looked = 0
+        self._expected_target = None
+
+    # From creation to end
+
+    def create(self, paused=False):
+        """Build the domain; it boots while this returns."""
+        hvm = self.kind == "hvm"
+        options = f"{'console=ttyS0 pci=noearly' if hvm else 'console=hvc0'} {OPTIONS} {self._cmdline}"
+        config = (CONFIG + (HVM_CONFIG if hvm else "")).format(
+            name=self.name, kind=self.kind, kernel=self.kernel, image="vmlinuz" if hvm else "vmlinux",
+            options=options.strip(), memory=self.memory, maxmem=self.maxmem, vcpus=self.vcpus)
+        path = f"/run/{self.name}.cfg"
+        self.host.dom0(f"cat > {path} <<'END'\n{config}\nEND\nxl create {'-p' if paused else ''} {path}", timeout=180)
+        self._found()
+
+    def _found(self):
+        """Learn the domain's id, and listen to its answers."""
+        self.domid = int(self.host.dom0(f"xl domid {self.name}"))
+        self._path = f"/local/domain/{self.domid}"
+        self.host.store.watch(f"{self._path}/data/rep")
+
+    def boot(self):
+        """Wait until the agent answers."""
+        self._wait(lambda: self.host.store.exists(f"{self._path}/data/agent"), BOOT_TIMEOUT, "its agent to start")
+        self.run("true", timeout=BOOT_TIMEOUT)
+        self._target_offset = self._xenstore_target() - self._target_kb()
+
+    def destroy(self):
+        if not self._ended:
+            self._ended = True
+            self._forget()
+            self.host.dom0(f"xl destroy {self.name}", check=False)
+            self.lab.forget(self)
+
+    def _forget(self):
+        try:
+            self.host.store.unwatch(f"{self._path}/data/rep")
+        except XenstoreError:
+            pass        # xenstored forgot it with the domain
+
+    def pause(self):
+        self.host.dom0(f"xl pause {self.name}")
+
+    def unpause(self):
+        self.host.dom0(f"xl unpause {self.name}")
+
+    def save(self, path, timeout=180):
+        """Save the guest to a file in dom0; it is gone until restore()."""
+        self._forget()
+        self.host.dom0(f"xl save {self.name} {path}", timeout=timeout)
+
+    def restore(self, path, timeout=180):
+        self.host.dom0(f"xl restore {path}", timeout=timeout)
+        self._found()
+
+    # Commands
+
+    def exists(self):
+        return self.host.store.exists(f"{self._path}/name")
+
+    def _wait(self, predicate, timeout, what):
+        """Wait for something of the guest; its death, or a report on a console, ends that."""
+        end = time.monotonic() + timeout
+        while not predicate():
+            self.lab.look()
+            if time.monotonic() - self._looked > LIVENESS:
+                self._looked = time.monotonic()
+                if not self.exists():
+                    self._ended = True
+                    raise GuestError(f"{self.name} died while waiting for {what}")
+            left = end - time.monotonic()
+            if left <= 0:
+                raise GuestError(f"{self.name} hangs: waited {timeout} s for {what}")
+            with self.host.condition:
+                self.host.condition.wait(min(left, 0.1))
+
+    def send(self, command):
+        """Hand a command to the agent and return its id."""
+        serial = next(self._ids)
+        data = command.encode()
+        pieces = [data[at:at + PIECE] for at in range(0, len(data), PIECE)]
+        base = f"{self._path}/data/req/{serial}"
+        for i, piece in enumerate(pieces):
+            self.host.store.write(f"{base}/{i}", piece)
+        self.host.store.write(f"{base}/end", b"%d" % len(pieces))
+        return serial
+
+    def answered(self, serial):
+        """Whether a command has ended."""
+        return self.host.store.exists(f"{self._path}/data/rep/{serial}/end")
+
+    def receive(self, serial, timeout, what):
+        """Wait for a command's end and return (status, output, errors)."""
+        end = f"{self._path}/data/rep/{serial}/end"
+        self._wait(lambda: end in self.host.store.fired or self._slow_look(end), timeout, f"the end of: {what}")
+        store = self.host.store
+        base = end.removesuffix("/end")
+        pieces, status, out, err = (int(field) for field in store.read(end).split())
+        data = b"".join(store.read(f"{base}/{i}") for i in range(pieces))
+        store.remove(base)
+        store.fired.discard(end)
+        return status, data[:out].decode(errors="replace"), data[out:out + err].decode(errors="replace")
+
+    def _slow_look(self, end):
+        """Now and then look at the answer itself: a watch may have fired before a restore."""
+        return time.monotonic() - self._looked > LIVENESS and self.host.store.exists(end)
+
+    def run(self, command, timeout=60, check=True):
+        """Run a shell command in the guest and return what it printed."""
+        return result(f"{self.name}: {command}", *self.receive(self.send(command), timeout, command), check)
+
+    def spawn(self, command):
+        """Start a shell command in the guest's background."""
+        return Spawned(self, command)
+
+    # The driver, and what it shows
+
+    def load(self, params=""):
+        self.run(f"insmod /xen-balloon.ko {params}")
+
+    def unload(self):
+        self.run("rmmod xen_balloon", timeout=120)
+
+    def _xenstore_target(self):
+        return int(self.host.store.read(f"{self._path}/memory/target"))
+
+    def _target_kb(self):
+        return int(self.run(f"cat {DEVICE}/target_kb"))
+
+    def mem_set(self, size):
+        """xl mem-set; the size in its units, such as "256m" or "262148k"."""
+        self.host.dom0(f"xl mem-set {self.name} {size}")
+        self._expected_target = self._xenstore_target() - self._target_offset
+
+    def mem_max(self, size):
+        self.host.dom0(f"xl mem-max {self.name} {size}")
+
+    def target_kb(self, size):
+        """Write the guest's own target."""
+        self._expected_target = None
+        self.run(f"echo {size} > {DEVICE}/target_kb")
+
+    def current_kb(self):
+        return int(self.run(f"cat {DEVICE}/info/current_kb"))
+
+    def landed(self, timeout=60):
+        """Wait until current is the target that the guest shows, to the page."""
+        if self._expected_target is not None:
+            wanted, self._expected_target = self._expected_target // 4, None
+            end = time.monotonic() + TARGET_ARRIVES
+            while self._target_kb() // 4 != wanted and time.monotonic() < end:
+                time.sleep(0.05)
+        said = self.run(LANDED % (timeout * 20), timeout=timeout * 3 + 60, check=False)
+        if said:
+            self.lab.fail(f"{self.name} did not land within {timeout} s: {said.strip()}")
+
+    def xen_pages(self):
+        """Return Xen's own count of this guest's pages."""
+        return self.host.domain_pages(self.domid)
+
+    def meter(self):
+        """Return the Map of the guest's memory, seen from outside."""
+        return meter.measure(self.lab, self)
+
+    def vmstat(self):
+        return {name: int(value) for name, value in map(str.split, self.run("cat /proc/vmstat").splitlines())}
+
+    def meminfo(self):
+        return {name: int(value) for name, value in re.findall(r"(\S+): +(\d+)", self.run("cat /proc/meminfo"))}
+
+    def dmesg(self):
+        return self.run("dmesg")

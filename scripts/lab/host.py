@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The host: one boot of Xen and dom0 in QEMU, and the serial line to the agent in dom0.
+
+A thread of its own takes what comes from there apart (init/serial.c tells the
+frames); all that it shares with the others is guarded by one condition, which
+is notified when anything arrived. Every wait has an end: at its timeout, or when
+QEMU is gone.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from itertools import count
+from pathlib import Path
+
+import images
+import packages
+from watch import Watch
+from xenstore import Xenstore
+
+MEMORY_MIB = 3500           # all below QEMU's split, so that an address is an offset in its file
+DOM0_MIB = 1200             # room for a saved guest, and for HVM's device models
+BOOT_TIMEOUT = 300
+CPU = "max,smap=off,smep=off,la57=off,pku=off,rdtscp=off,avx=off,avx2=off,fma=off"
+XEN_OPTIONS = ("console=com1 com1=115200,8n1 sync_console loglvl=all guest_loglvl=all conring_size=1M "
+               f"dom0_mem={DOM0_MIB}M,max:{DOM0_MIB}M dom0_max_vcpus=1 dom0_vcpus_pin spec-ctrl=no")
+DOM0_OPTIONS = "console=hvc0 loglevel=5 panic=-1 mitigations=off"
+POLL = 0.5
+PR_SET_PDEATHSIG = 1
+
+
+class HostError(Exception):
+    """Xen, dom0 or QEMU did not do what the bench needs of it."""
+
+
+class CommandError(Exception):
+    """A command in dom0 or in a guest failed."""
+
+
+class Timeout(Exception):
+    """A bounded wait came to its end."""
+
+
+def result(what, status, out, err, check):
+    """Return what a command printed; its failure is an exception where it is to be checked."""
+    if check and status:
+        raise CommandError(f"{what}: exit status {status}: {(err or out).strip()[-1000:]}")
+    return out
+
+
+class Host:
+    """One boot of Xen and dom0."""
+
+    def __init__(self, folder, kernels):
+        self.folder = Path(folder)
+        self.kernels = kernels
+        self.watch = Watch(self.folder)
+        self.condition = threading.Condition()
+        self.store = Xenstore(self._send_store, self.wait, self.condition)
+        self._ids = count(1)
+        self._answers = {}
+        self._ready = False
+        self._pending = b""
+        self._sending = threading.Lock()
+        self._cleanup = contextlib.ExitStack()
+        self._qemu = None
+        self.memory_file = None
+
+    # Boot and end
+
+    def __enter__(self):
+        try:
+            self._boot()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _boot(self):
+        start = time.monotonic()
+        lock = self._cleanup.enter_context(open(packages.CACHE / "lab.lock", "w"))
+        if not self._lock(lock):
+            packages.say("waiting for another run on this machine to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        with images.locked():
+            xen, vmlinux = images.xen(), images.kernel_elf(images.DOM0_SERIES)
+            images.dom0_image(self.folder / "dom0.img", self.kernels)
+        self._cleanup.callback((self.folder / "dom0.img").unlink, missing_ok=True)
+        shm = "/dev/shm" if self._fits("/dev/shm") else packages.CACHE
+        self.memory_file = Path(tempfile.mkstemp(prefix="xen-balloon-lab-", dir=shm)[1])
+        self._cleanup.callback(self.memory_file.unlink, missing_ok=True)
+        sockets = self._cleanup.enter_context(tempfile.TemporaryDirectory())
+        packages.say("booting Xen and dom0")
+        self._start(xen, vmlinux, f"{sockets}/agent")
+        self.wait(lambda: self._ready, BOOT_TIMEOUT, "dom0 to boot")
+        if self.watch.reports:
+            raise HostError("reported while Xen and dom0 booted:\n" + "\n".join(self.watch.reports))
+        packages.say(f"Xen and dom0 are up after {time.monotonic() - start:.0f} s")
+
+    @staticmethod
+    def _lock(lock):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    @staticmethod
+    def _fits(folder):
+        return os.path.isdir(folder) and shutil.disk_usage(folder).free > MEMORY_MIB << 20
+
+    def _start(self, xen, vmlinux, path):
+        """Start QEMU, and the threads that listen to it."""
+        log = self.folder / "xen.serial"
+        log.touch()
+        listener = socket.socket(socket.AF_UNIX)
+        self._cleanup.enter_context(listener)
+        listener.bind(path)
+        listener.listen()
+        listener.settimeout(60)
+        self._qemu = subprocess.Popen(
+            ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "2",
+             "-m", f"{MEMORY_MIB}M", "-object",
+             f"memory-backend-file,id=memory,size={MEMORY_MIB}M,mem-path={self.memory_file},share=on",
+             "-machine", "pc,memory-backend=memory", "-display", "none", "-monitor", "none", "-no-reboot",
+             "-net", "none", "-serial", f"file:{log}", "-chardev", f"socket,id=agent,path={path}",
+             "-serial", "chardev:agent", "-kernel", xen, "-append", XEN_OPTIONS,
+             "-initrd", f"{vmlinux} {DOM0_OPTIONS},{self.folder}/dom0.img"],
+            stdin=subprocess.DEVNULL, stderr=open(self.folder / "qemu.log", "wb"), preexec_fn=die_with_parent)
+        self._cleanup.callback(self._stop)
+        try:
+            self._line, _ = listener.accept()
+        except TimeoutError:
+            raise HostError(f"QEMU did not start; see {self.folder}/qemu.log") from None
+        self._cleanup.enter_context(self._line)
+        self._xen_log = open(log, "rb")
+        self._cleanup.enter_context(self._xen_log)
+        for listen in (self._listen, self._follow):
+            threading.Thread(target=listen, daemon=True).start()
+
+    def _stop(self):
+        self._qemu.kill()
+        self._qemu.wait()
+
+    def close(self):
+        """End QEMU, and remove what is of no use after it."""
+        self._cleanup.close()
+
+    def alive(self):
+        return self._qemu.poll() is None
+
+    # What comes from QEMU
+
+    def _listen(self):
+        """Take what the agent sends, until the line is closed."""
+        with contextlib.suppress(OSError):
+            while data := self._line.recv(65536):
+                with self.condition:
+                    self._pending += data
+                    while self._take_frame():
+                        pass
+                    self.condition.notify_all()
+
+    def _take_frame(self):
+        header, newline, rest = self._pending.partition(b"\n")
+        if not newline:
+            return False
+        kind, *fields = header.decode(errors="replace").split()
+        lengths = [int(field) for field in fields[{"J": 2, "X": 0, "C": 0, "R": 0}[kind]:][:2 if kind == "J" else 1]]
+        if len(rest) < sum(lengths):
+            return False
+        self._pending = rest[sum(lengths):]
+        if kind == "J":
+            out, err = rest[:lengths[0]], rest[lengths[0]:sum(lengths)]
+            self._answers[int(fields[0])] = int(fields[1]), out.decode(errors="replace"), err.decode(errors="replace")
+        elif kind == "X":
+            self.store.receive(rest[:lengths[0]])
+        elif kind == "C":
+            self.watch.feed(fields[1].removesuffix(".log"), rest[:lengths[0]])
+        else:
+            self._ready = True
+        return True
+
+    def _follow(self):
+        """Feed the watch with what Xen and dom0 say on the first serial line."""
+        with contextlib.suppress(ValueError):   # closed
+            while True:
+                data = self._xen_log.read()
+                if data:
+                    with self.condition:
+                        self.watch.feed("xen", data)
+                        self.condition.notify_all()
+                elif not self.alive():
+                    return
+                else:
+                    time.sleep(0.1)
+
+    # What the others do with it
+
+    def wait(self, predicate, timeout, what):
+        """Wait until predicate(), which is called with the condition held."""
+        end = time.monotonic() + timeout
+        with self.condition:
+            while not predicate():
+                if not self.alive():
+                    raise HostError(f"QEMU is gone while waiting for {what}; see {self.folder}/xen.log")
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise Timeout(f"waited {timeout} s for {what}, in vain")
+                self.condition.wait(min(left, POLL))
+
+    def _send(self, data):
+        with self._sending:
+            try:
+                self._line.sendall(data)
+            except OSError as error:
+                raise HostError(f"the line to dom0 is broken: {error}") from None
+
+    def _send_store(self, data):
+        self._send(b"X %d\n%b" % (len(data), data))
+
+    def dom0(self, command, timeout=60, check=True):
+        """Run a shell command in dom0 and return what it printed."""
+        serial = next(self._ids)
+        data = command.encode()
+        self._send(b"J %d %d\n%b" % (serial, len(data), data))
+        self.wait(lambda: serial in self._answers, timeout, f"dom0 to run: {command}")
+        with self.condition:
+            answer = self._answers.pop(serial)
+        return result(f"dom0: {command}", *answer, check)
+
+    def debug_key(self, key):
+        """Return what Xen prints on its console for a debug key."""
+        log = self.folder / "xen.serial"
+        mark = log.stat().st_size
+        self.dom0(f"xl debug-keys {key}")
+        with open(log, "rb") as console:
+            console.seek(mark)
+            return console.read().decode(errors="replace")
+
+    def domain_pages(self, domid):
+        """Return Xen's own count of a domain's pages."""
+        said = self.debug_key("q")
+        found = re.search(rf"General information for domain {domid}:.*?nr_pages=(\d+)", said, re.DOTALL)
+        if not found:
+            raise HostError(f"Xen printed no nr_pages of domain {domid} for debug-key q: {said[-500:]}")
+        return int(found[1])
+
+    def free_kb(self):
+        """Return how much memory Xen has left to give, as xl tells it (whole MiB)."""
+        return int(re.search(r"^free_memory\s*:\s*(\d+)", self.dom0("xl info"), re.MULTILINE)[1]) * 1024
+
+
+def die_with_parent():
+    """Let a killed run leave no QEMU behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The lab's images: what dom0 and the guests boot, put together from packages and this tree.
+
+All are kept in the cache and made again only when something in them changed. An
+initramfs is a row of cpio archives, so that what seldom changes is packed once.
+"""
+
+import contextlib
+import fcntl
+import functools
+import gzip
+import hashlib
+import lzma
+import os
+import re
+import shutil
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+
+import packages
+
+REPO = Path(__file__).resolve().parents[2]
+INIT = REPO / "scripts/lab/init"
+GUEST = REPO / "tests/lab/guest"
+DOM0_SERIES = "6.1"
+CFLAGS = ("-static", "-O2", "-Wall")
+
+XEN_BIN = "usr/lib/xen-4.17/bin"
+DOM0_PROGRAMS = (*(f"{XEN_BIN}/{name}" for name in (
+    "xl", "xenstored", "xenconsoled", "xen-init-dom0", "xen-diag", "libxl-save-helper")),
+    *(f"usr/bin/xenstore-{name}" for name in ("exists", "list", "ls", "read", "rm", "watch", "write")),
+    "usr/libexec/xen-qemu-system-i386")
+DOM0_LOADED = ("libgcc_s.so.1",)        # libxl loads it at run time
+DOM0_FILES = ("usr/lib/xen-4.17/boot/hvmloader", "usr/share/seabios/bios-256k.bin",
+              "usr/share/qemu/linuxboot.bin", "usr/share/qemu/linuxboot_dma.bin",
+              "usr/share/qemu/kvmvapic.bin", "usr/share/qemu/keymaps/en-us")
+DOM0_MODULES = ("xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs")
+LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
+LOADER = "lib64/ld-linux-x86-64.so.2"
+
+DECOMPRESSORS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd",
+                 b"\x02\x21\x4c\x18": "lz4"}
+
+
+class ImageError(Exception):
+    """An image cannot be put together: something does not build, or is not as expected."""
+
+
+class Cpio:
+    """An archive in the format that the kernel takes for an initramfs."""
+
+    def __init__(self):
+        self.parts = []
+        self.known = set()
+
+    def _entry(self, path, mode, data):
+        name = path.encode() + b"\0"
+        fields = (len(self.known), mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
+        head = b"070701" + b"".join(b"%08X" % field for field in fields) + name
+        self.parts += [head, b"\0" * (-len(head) % 4), data, b"\0" * (-len(data) % 4)]
+        self.known.add(path)
+
+    def _parents(self, path):
+        parent = os.path.dirname(path)
+        if parent and parent not in self.known:
+            self._parents(parent)
+            self._entry(parent, 0o40755, b"")
+
+    def file(self, path, data, mode=0o755):
+        self._parents(path)
+        self._entry(path, 0o100000 | mode, data)
+
+    def link(self, path, target):
+        self._parents(path)
+        self._entry(path, 0o120777, target.encode())
+
+    def device(self, path, major, minor):
+        self._parents(path)
+        name = path.encode() + b"\0"
+        fields = (len(self.known), 0o20600, 0, 0, 1, 0, 0, 0, 0, major, minor, len(name), 0)
+        head = b"070701" + b"".join(b"%08X" % field for field in fields) + name
+        self.parts += [head, b"\0" * (-len(head) % 4)]
+        self.known.add(path)
+
+    def bytes(self):
+        self._entry("TRAILER!!!", 0, b"")
+        whole = b"".join(self.parts)
+        return whole + b"\0" * (-len(whole) % 512)
+
+
+def run(*command, cwd=None):
+    """Run a build command; what it prints is told only when it fails."""
+    done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise ImageError(f"{' '.join(map(str, command[:3]))} failed:\n{done.stdout[-4000:]}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def locked():
+    """Keep other runs from building the same at the same time."""
+    folder = packages.CACHE / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def stored(name, key, make):
+    """Return the path of a cached file that make() fills anew when `key` changes."""
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+    folder = packages.CACHE / "images"
+    path = folder / f"{name}-{digest}"
+    if not path.exists():
+        packages.say(f"building {name}")
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(make())
+        for old in folder.glob(f"{name}-" + "?" * 16):
+            old.unlink()
+        part.rename(path)
+    return path
+
+
+def stamp(path):
+    """What tells one state of a file from another."""
+    return str(path), hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+# Kernels, Xen
+
+
+def decompress(data):
+    """Return the decompressed payload of a kernel image."""
+    kind = next((kind for magic, kind in DECOMPRESSORS.items() if data.startswith(magic)), None)
+    if kind == "gzip":
+        return zlib.decompressobj(31).decompress(data)
+    if kind == "xz":
+        return lzma.LZMADecompressor().decompress(data)
+    if kind and shutil.which(kind):
+        done = subprocess.run([kind, "-dc"], input=data, capture_output=True)
+        if done.stdout:
+            return done.stdout      # the trailing length is no error of the payload
+    raise ImageError(f"cannot decompress a kernel image ({kind or data[:6].hex()}): install {kind}")
+
+
+def kernel_elf(series):
+    """Return the path of a kernel's ELF image, which Xen's tools load faster than the compressed one."""
+    image = packages.kernel(series)
+
+    def extract():
+        data = image.read_bytes()
+        sectors = data[0x1f1] or 4
+        offset, length = struct.unpack_from("<II", data, 0x248)     # payload_offset, payload_length
+        start = (sectors + 1) * 512 + offset
+        return decompress(data[start:start + length])
+    return stored(f"vmlinux-{series}", image, extract)
+
+
+def xen():
+    """Return the path of the uncompressed hypervisor."""
+    image = packages.userland() / "boot/xen-4.17-amd64.gz"
+    return stored("xen", image, lambda: gzip.decompress(image.read_bytes()))
+
+
+# Programs and modules of this tree
+
+
+def program(name, sources):
+    """Return the path of a static program."""
+    headers = sorted({header for source in sources for header in source.parent.glob("*.h")})
+
+    def build():
+        out = packages.CACHE / "images" / f"{name}.tmp"
+        run("gcc", *CFLAGS, "-o", out, *sources)
+        data = out.read_bytes()
+        out.unlink()
+        return data
+    return stored(name, [stamp(path) for path in (*sources, *headers)], build)
+
+
+def copy_changed(source, target):
+    """Make `target` a copy of what `source` holds to build a module; leave alone what is the same."""
+    wanted = {path.relative_to(source) for path in source.rglob("*")
+              if path.is_file() and (path.suffix in (".c", ".h") or path.name in ("Kbuild", "Makefile"))}
+    for path in target.rglob("*"):
+        if path.is_file() and path.suffix in (".c", ".h") and not path.name.endswith(".mod.c") \
+                and path.relative_to(target) not in wanted:
+            path.unlink()
+    for path in wanted:
+        old, new = target / path, source / path
+        if not old.exists() or old.read_bytes() != new.read_bytes():
+            old.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(new, old)
+
+
+def build_module(series, name, folders, at):
+    """Build the module(s) below `at`, from copies of folders, and return them."""
+    headers = packages.headers(series)
+    build = packages.CACHE / "build" / headers.name.removeprefix("linux-headers-") / name
+    for folder, below in folders:
+        copy_changed(folder, build / below)
+    kbuild = at / "Kbuild"
+    shutil.copyfile(kbuild, build / "Kbuild")
+    run("make", "-s", f"-j{os.cpu_count()}", "-C", headers, f"M={build}", "CONFIG_DEBUG_INFO_BTF_MODULES=",
+        "modules")
+    return [path for path in build.rglob("*.ko")]
+
+
+@functools.lru_cache
+def modules(series):
+    """Return the modules that go into a guest of this kernel: the driver, and those of the tests.
+
+    One that does not build is left out and said: the scenarios that load it then fail.
+    """
+    wanted = [("driver", [(REPO / "drivers", "drivers"), (REPO / "include", "include")], REPO)]
+    wanted += [(kbuild.parent.name, [(kbuild.parent, "")], kbuild.parent) for kbuild in sorted(GUEST.glob("*/Kbuild"))]
+    built = []
+    for name, folders, at in wanted:
+        packages.say(f"building {name} for {series}")
+        try:
+            built += build_module(series, name, folders, at)
+        except ImageError as error:
+            packages.say(f"{name} does not build for {series}: {error}")
+    return built
+
+
+# Initramfs images
+
+
+def needed(path):
+    """Return the libraries that an ELF file asks for."""
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", path))
+
+
+def add_libraries(cpio, root, names):
+    """Add libraries, and all that they need, to an archive."""
+    todo, done = list(names), set()
+    while todo:
+        name = todo.pop()
+        if name in done:
+            continue
+        done.add(name)
+        path = next((root / folder / name for folder in LIBRARIES if (root / folder / name).exists()), None)
+        if not path:
+            raise ImageError(f"no package has the library {name}")
+        cpio.file(str(path.relative_to(root)), path.resolve().read_bytes())
+        todo += needed(path)
+    if LOADER.rpartition("/")[2] in done:
+        cpio.link(LOADER, "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
+
+
+def module_data(series, name):
+    """Return a packaged module's contents, decompressed."""
+    path = next(packages.modules(series).rglob(f"{name}.ko*"))
+    return lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+
+
+def start_archive(root, init):
+    """Return an archive with busybox, a console, and an init script."""
+    cpio = Cpio()
+    cpio.file("bin/busybox", (root / "bin/busybox").read_bytes())
+    cpio.link("bin/sh", "busybox")
+    cpio.device("dev/console", 5, 1)
+    cpio.device("dev/null", 1, 3)
+    cpio.device("dev/kmsg", 1, 11)
+    cpio.file("init", (INIT / init).read_bytes())
+    return cpio
+
+
+def dom0_base():
+    """Return the path of what dom0 has in every run: Xen's tools, their libraries and the agent."""
+    root = packages.userland()
+    agent = program("agent-dom0", [INIT / "jobs.c", INIT / "serial.c"])
+
+    def build():
+        cpio = start_archive(root, "dom0")
+        cpio.file("bin/agent", agent.read_bytes())
+        for path in DOM0_PROGRAMS:
+            cpio.file(path, (root / path).read_bytes())
+            if path.startswith("usr/bin/"):
+                cpio.link(path.removeprefix("usr/"), f"/{path}")
+        for path in DOM0_FILES:
+            cpio.file(path, (root / path).read_bytes(), 0o644)
+        for i, name in enumerate(DOM0_MODULES):
+            cpio.file(f"modules/{i}-{name}.ko", module_data(DOM0_SERIES, name))
+        cpio.file("etc/xen/xl.conf", b'autoballoon="off"\n', 0o644)
+        cpio.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644)
+        add_libraries(cpio, root, [*DOM0_LOADED, *(name for path in DOM0_PROGRAMS for name in needed(root / path))])
+        return cpio.bytes()
+    return stored("dom0", [root, packages.kernel(DOM0_SERIES), agent, stamp(INIT / "dom0"), stamp(__file__)], build)
+
+
+def guest_image(series):
+    """Return the path of a guest's initramfs: busybox, the agent, the tests' programs and modules."""
+    root = packages.userland()
+    agent = program("agent-guest", [INIT / "jobs.c", INIT / "xenbus.c"])
+    programs = [(source.stem, program(f"program-{source.stem}", [source])) for source in sorted(GUEST.glob("*.c"))]
+    built = modules(series)
+
+    def build():
+        cpio = start_archive(root, "guest")
+        cpio.file("bin/agent", agent.read_bytes())
+        for name, path in programs:
+            cpio.file(f"bin/{name}", path.read_bytes())
+        for path in built:
+            cpio.file(path.name, path.read_bytes())
+        return gzip.compress(cpio.bytes(), 6)
+    return stored(f"guest-{series}", [root, agent, programs, [stamp(path) for path in built], stamp(INIT / "guest"),
+                                      stamp(__file__)], build)
+
+
+def dom0_image(path, kernels):
+    """Write dom0's initramfs for a run with guests of these kernels."""
+    with open(path, "wb") as out:
+        out.write(dom0_base().read_bytes())
+        cpio = Cpio()
+        for series in kernels:
+            cpio.file(f"boot/{series}/vmlinux", kernel_elf(series).read_bytes(), 0o644)
+            cpio.file(f"boot/{series}/vmlinuz", packages.kernel(series).read_bytes(), 0o644)
+            cpio.file(f"boot/{series}/initrd", guest_image(series).read_bytes(), 0o644)
+        out.write(cpio.bytes())

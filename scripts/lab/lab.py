@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a scenario is given: guests to boot, dom0 to act in, and checks to make.
+
+A check that does not hold, a report on a console, a dead guest or a wait in
+vain ends the scenario there; all of its guests are destroyed after it.
+"""
+
+import contextlib
+import time
+
+from guest import Guest
+from host import HostError
+
+SETTLE = 0.3                # seconds for a guest's last words to get through its console
+EATER_STEP_MIB = 4          # smaller than that is not worth another paused guest
+
+
+class Failure(Exception):
+    """What was to be shown does not hold."""
+
+
+class Skip(Exception):
+    """What was to be shown cannot be, here."""
+
+
+class Lab:
+    """One scenario's hold on the host."""
+
+    def __init__(self, host, note):
+        self.host = host
+        self.note = note
+        self.checks = 0
+        self.memory_file = host.memory_file
+        self.debug_key = host.debug_key
+        self.dom0 = host.dom0
+        self.host_free_kb = host.free_kb
+        self._guests = []
+
+    # Guests
+
+    def guests(self, wanted):
+        """Create several guests, each from a dict of Guest's parameters, and boot them side by side."""
+        made = []
+        for parameters in wanted:
+            guest = Guest(self, **parameters)
+            self._guests.append(guest)
+            guest.create()
+            made.append(guest)
+        for guest in made:
+            guest.boot()
+        return made
+
+    def guest(self, kind, kernel, **parameters):
+        """Create a guest and wait until its agent answers."""
+        return self.guests([{"kind": kind, "kernel": kernel, **parameters}])[0]
+
+    def forget(self, guest):
+        """A guest is no more."""
+        self._guests.remove(guest)
+
+    @contextlib.contextmanager
+    def starve(self, leave_mb):
+        """Eat the host's free memory but leave_mb by guests that never run."""
+        eaters = []
+        try:
+            while (spare := self.host_free_kb() // 1024 - leave_mb) >= EATER_STEP_MIB:
+                eater = Guest(self, "pv", self.host.kernels[0], memory=self._edible(spare), name="eater")
+                self._guests.append(eater)
+                eaters.append(eater)
+                eater.create(paused=True)
+            yield
+        finally:
+            for eater in eaters:
+                eater.destroy()
+
+    @staticmethod
+    def _edible(spare):
+        """The size of a guest that fits into spare MiB with what Xen and its kernel need beside it."""
+        return max(spare - spare // 64 - 2, 2)
+
+    def settle(self):
+        """Hear the consoles out."""
+        time.sleep(SETTLE)
+        for _ in range(2):          # the second answer comes after what the consoles said before the first
+            self.dom0("true")
+
+    def finish(self):
+        """Destroy the guests."""
+        for guest in list(self._guests):
+            guest.destroy()
+
+    # Checks
+
+    def fail(self, what):
+        raise Failure(what)
+
+    def check(self, condition, what):
+        """The scenario's own check: `what` is a sentence with the figures."""
+        self.look()
+        self.checks += 1
+        if not condition:
+            self.fail(what)
+        self.note(what)
+
+    def equal(self, what, got, want):
+        self.check(got == want, f"{what}: {got}" + ("" if got == want else f", expected {want}"))
+
+    def skip(self, reason):
+        raise Skip(reason)
+
+    def look(self):
+        """Fail where a console reported trouble."""
+        if self.host.watch.reports:
+            self.fail("reported on a console:\n" + "\n".join(self.host.watch.reports[:20]))
+        if not self.host.alive():
+            raise HostError("QEMU is gone")
+
+    def wait(self, predicate, timeout, what, every=0.2):
+        """Poll until predicate() holds."""
+        end = time.monotonic() + timeout
+        while not predicate():
+            self.look()
+            if time.monotonic() > end:
+                self.fail(f"waited {timeout} s in vain for {what}")
+            time.sleep(every)

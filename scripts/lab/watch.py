@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The watch on the consoles: every line of Xen's, dom0's and the guests' is read for reports of trouble."""
+
+import re
+
+REPORTS = re.compile("|".join((
+    r"WARNING: ", r"\bBUG:? ", r"kernel BUG at", r"Oops\b", r"Call Trace", r"general protection fault",
+    r"Kernel panic", r"rcu.*(detected stall|self-detected|kthread starved)", r"soft lockup", r"hard LOCKUP",
+    r"blocked for more than", r"possible (circular locking|recursive locking|irq lock inversion)",
+    r"inconsistent lock state", r"bad unlock balance", r"suspicious RCU usage", r"KASAN", r"KCSAN", r"UBSAN",
+    r"sleeping function called from invalid context", r"scheduling while atomic", r"Bad page state",
+    r"refcount_t: ", r"list_(add|del) corruption", r"unreferenced object",
+    r"Out of memory: Killed", r"oom-kill:", r"page allocation failure", r"segfault at", r"invalid opcode",
+    r"Freezing .* failed", r"do_suspend: -", r"agent: ",
+    r"\(XEN\).*(Xen BUG|Assertion .* failed|Panic on CPU|FATAL|crashed|Xen WARN|Unhandled|triple fault|"
+    r"Bad L1 flags|Error getting mfn|watchdog)",
+)))
+HARMLESS = re.compile(r"CONSOLE OUTPUT IS SYNCHRONOUS")
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00\r]")
+
+
+class Console:
+    """One console: what it said in whole lines, and where in it."""
+
+    def __init__(self, log):
+        self._log = log                 # an open file
+        self._rest = ""
+
+    def feed(self, data):
+        """Take bytes, keep them in the log, and return the lines that became whole."""
+        self._log.write(data)
+        self._log.flush()
+        *lines, self._rest = (self._rest + ANSI.sub("", data.decode(errors="replace"))).split("\n")
+        return lines
+
+
+class Watch:
+    """All the consoles of one boot, and the reports that were not expected."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._consoles = {}
+        self._expected = []
+        self.reports = []
+
+    def expect(self, patterns):
+        """Say which reports a scenario provokes on purpose, and forget those of the last one."""
+        self._expected = [re.compile(pattern) for pattern in patterns]
+        self.reports = []
+
+    def feed(self, name, data):
+        """Take what a console said."""
+        if name not in self._consoles:
+            self._consoles[name] = Console(open(self._folder / f"{name}.log", "ab"))
+        for line in self._consoles[name].feed(data):
+            if REPORTS.search(line) and not any(pattern.search(line) for pattern in (HARMLESS, *self._expected)):
+                self.reports.append(f"{name}: {line.strip()}")
