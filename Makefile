@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0
+# What a person runs: `make help` lists it. What kbuild builds stands in Kbuild,
+# which it prefers to this file.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+# A kernel with BTF wants pahole for its modules; they work without.
+btf := $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
+kbuild := $(MAKE) -C $(KDIR) M=$(CURDIR) $(btf)
+
+.PHONY: modules modules_install clean headers setup check check-static check-lab lab demo help
+
+modules modules_install clean: headers
+	$(kbuild) $@
+
+headers:
+	@test -e $(KDIR)/Makefile || { echo "no kernel headers at $(KDIR):" \
+		"install linux-headers-$$(uname -r), or say KDIR=<headers>" >&2; exit 1; }
+
+setup:
+	@scripts/setup.sh
+
+check check-static check-lab: setup
+	@scripts/check/run.py $(patsubst check-%,%,$(filter-out check,$@))
+
+lab: setup
+	@scripts/lab/run.py $(S)
+
+demo: setup
+	@scripts/demo.py
+
+help:
+	@echo "make                    build drivers/xen/balloon/xen-balloon.ko for the running kernel"
+	@echo "make KDIR=<headers>     build it for another kernel"
+	@echo "make modules_install    install it for that kernel (as root)"
+	@echo "make clean              remove what was built"
+	@echo "make demo               show it beside the in-tree driver, in guests of a real Xen"
+	@echo "make check              run all checks, builds, tests and scenarios"
+	@echo "make check-static       run all of these that boot nothing"
+	@echo "make check-lab          run all of these that boot a Xen"
+	@echo "make lab S=\"NAME ...\"   run some scenarios of tests/lab"

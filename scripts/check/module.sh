@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Every module builds for a kernel without a warning (W=1), and sparse finds
+# nothing in it. Built in a copy, from nothing.
+#
+#     module.sh 6.1
+
+set -eu
+
+cd "$(dirname "$0")/../.."
+series=$1
+headers=$(scripts/lab/packages.py headers "$series")
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+count=0
+failed=0
+
+result() { # name, what was found
+	count=$((count + 1))
+	if [ -z "$2" ]; then
+		echo "ok $count $1"
+	else
+		echo "$2"
+		echo "not ok $count $1"
+		failed=1
+	fi
+}
+
+# Print the complaints that a make has about the copied files, and its errors.
+complaints() { # folder, variables for make...
+	folder=$1
+	shift
+	make -s -j"$(nproc)" -C "$headers" M="$folder" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 "$@" modules \
+		>"$copy/log" 2>&1 || echo "make failed: $(tail -n 30 "$copy/log")"
+	grep -E "^$copy.*(warning|error):|^(WARNING|ERROR): modpost" "$copy/log" | sed "s#^$copy/##" || :
+}
+
+scripts/check/files.sh '*.c' '*.h' '*Kbuild' | xargs cp --parents -t "$copy"
+echo "1..$(($(scripts/check/files.sh Kbuild 'tests/*/Kbuild' | wc -l) * 2))"
+for kbuild in $(scripts/check/files.sh Kbuild 'tests/*/Kbuild'); do
+	folder=$(dirname "$kbuild")
+	result "$folder builds without a warning" "$(complaints "$copy/$folder")"
+	result "sparse finds nothing in $folder" "$(complaints "$copy/$folder" C=2)"
+done
+exit "$failed"
