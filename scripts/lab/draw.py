@@ -10,10 +10,11 @@ import shutil
 import sys
 
 GAP = "   "
-GLYPHS = {"S": ("█", 32, "2 MiB superpage"),       # letter: character, ANSI colour, meaning
-          "s": ("▒", 33, "512 scattered 4 KiB pages"),
-          "p": ("░", 31, "partly populated"),
-          ".": ("·", 90, "given to the host")}
+GLYPHS = {"S": ("█", 32, "2 MiB in one piece"),       # letter: character, ANSI colour, meaning
+          "s": ("▒", 33, "in scattered 4 KiB pages"),
+          "p": ("░", 31, "in part"),
+          ".": ("·", 90, "with the host")}
+
 
 
 def coloured():
