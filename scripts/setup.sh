@@ -14,7 +14,6 @@ PATIENCE=1200 # seconds that one try may take
 # Each line: a package, and a test that it is there.
 list() {
 	cat <<-'EOF'
-	ca-certificates	test -e /etc/ssl/certs/ca-certificates.crt
 	codespell	command -v codespell
 	gcc	command -v gcc && command -v gcc-12
 	git	command -v git

@@ -39,7 +39,8 @@ scripts/check/files.sh '*.c' '*.h' '*Kbuild' | xargs cp --parents -t "$copy"
 echo "1..$(($(scripts/check/files.sh Kbuild 'tests/*/Kbuild' | wc -l) * 2))"
 for kbuild in $(scripts/check/files.sh Kbuild 'tests/*/Kbuild'); do
 	folder=$(dirname "$kbuild")
-	result "$folder builds without a warning" "$(complaints "$copy/$folder")"
-	result "sparse finds nothing in $folder" "$(complaints "$copy/$folder" C=2)"
+	[ "$folder" = . ] && name="the driver" || name=$folder
+	result "$name builds without a warning" "$(complaints "$copy/$folder")"
+	result "sparse finds nothing in $name" "$(complaints "$copy/$folder" C=2)"
 done
 exit "$failed"

@@ -22,7 +22,7 @@ failed=0
 checkpatch() {
 	ignored=$1
 	shift
-	[ $# -eq 0 ] || "$scripts/checkpatch.pl" --strict --no-tree --root=. --terse --show-types \
+	[ $# -eq 0 ] || HOME=. "$scripts/checkpatch.pl" --strict --no-tree --root=. --terse --show-types \
 		--no-summary --max-line-length=100 --ignore "$ignored" -f "$@" || failed=1
 }
 
@@ -32,7 +32,8 @@ compat=$(scripts/check/files.sh 'include/compat/*.h')
 trace=$(scripts/check/files.sh '*/trace.h')
 others=$(scripts/check/files.sh '*.[ch]' ':!scripts' ':!tests' ':!include/compat' ':!*/trace.h')
 
-# It looks for names in include/, and leaves a file behind: let it work in a copy.
+# It reads settings from $HOME and names from include/, and leaves a file behind:
+# let it work in a copy.
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 mkdir "$copy/include"
