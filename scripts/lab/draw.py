@@ -58,10 +58,10 @@ def side_by_side(maps):
 
 
 def table(head, rows):
-    """Return the lines of a table: the first column to the left, numbers to the right."""
-    cells = [[str(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    text = [GAP.join(cell.ljust(width) if column == 0 else cell.rjust(width)
-                     for column, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
-            for row in cells]
-    return [text[0], GAP.join("-" * width for width in widths), *text[1:]]
+    """Return the lines of a table: words to the left, numbers to the right."""
+    columns = []
+    for title, *cells in zip(head, *rows, strict=True):
+        width = max(len(str(cell)) for cell in (title, *cells))
+        align = str.rjust if isinstance(cells[0], int) else str.ljust
+        columns.append([align(str(text), width) for text in (title, "-" * width, *cells)])
+    return [GAP.join(line).rstrip() for line in zip(*columns, strict=True)]
