@@ -16,23 +16,27 @@
 #include "balloon.h"
 
 /*
- * Ballooning must never wake the OOM killer or touch the reserves. Movable, so
- * that no pageblock is retyped for us; but without __GFP_HIGHMEM, since what
- * lies in ZONE_MOVABLE must be able to leave it.
+ * Ballooning must never wake the OOM killer or touch the reserves. A huge page
+ * is a whole pageblock, which need not be retyped for us: it counts as movable,
+ * but without __GFP_HIGHMEM, since what lies in ZONE_MOVABLE must be able to
+ * leave it. Base pages stay where
+ * they are, so they go with what cannot move.
  */
-#define GFP_BALLOON	(GFP_KERNEL | __GFP_MOVABLE | __GFP_NOWARN | \
-			 __GFP_NORETRY | __GFP_NOMEMALLOC)
+#define GFP_BASE	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
+#define GFP_HUGE	(GFP_BASE | __GFP_MOVABLE)
 #define GFP_CONTIG	(GFP_KERNEL | __GFP_NOWARN)
 
 /* A search that found nothing for so long is over. */
 #define CONTIG_WASTE_NS	(250 * NSEC_PER_MSEC)
 /* The longest that one step searches. */
 #define CONTIG_STEP_NS	(20 * NSEC_PER_MSEC)
-/* Broken regions to look at before a fresh one is broken. */
-#define BROKEN_REGION_TRIES	4
-/* Of how many regions the freest is taken, and how free it must be. */
-#define FREEST_OF	256
-#define FREEST_MIN	32
+/*
+ * How many base pages are held back at most while better ones are looked for,
+ * and how many free pages make a region a good one to take them from.
+ */
+#define SIEVE_BROKEN		64
+#define SIEVE_FREEST		1024
+#define REGION_MOSTLY_FREE	256
 
 static gfp_t scrub_flag(void)
 {
@@ -42,7 +46,7 @@ static gfp_t scrub_flag(void)
 /* For pages that were not asked for with __GFP_ZERO. */
 static void scrub(struct page *page, unsigned long nr)
 {
-	if (!takeover_scrub_pages() || want_init_on_alloc(0))
+	if (!takeover_scrub_pages() || want_init_on_alloc(0) || want_init_on_free())
 		return;
 	while (nr--)
 		clear_highpage(page++);
@@ -66,16 +70,14 @@ static unsigned long span_end(void)
 void balloon_alloc_reset(struct balloon_alloc *a)
 {
 	a->cursor = 0;
-	a->base_cursor = 0;
 	a->end = span_end();
 	a->min_free = XENMEM_HUGE_PAGES * 3 / 4;
 	a->wasted_ns = 0;
 	a->exhausted = false;
 }
 
-#ifdef CONFIG_CONTIG_ALLOC
 /*
- * What these two find is a hint: nothing is locked, so all may change, and
+ * What is found here is a hint: nothing is locked, so all may change, and
  * alloc_contig_range() has the last word.
  */
 
@@ -88,10 +90,10 @@ static unsigned int free_run(struct page *page)
 	return 1U << min_t(unsigned long, READ_ONCE(page->private), XENMEM_HUGE_ORDER);
 }
 
-/* How many pages of a region are free. */
-static unsigned int region_free_pages(unsigned long start_pfn)
+/* How many pages of the region around @pfn are free. */
+static unsigned int region_free_pages(unsigned long pfn)
 {
-	struct page *page = pfn_to_online_page(start_pfn);
+	struct page *page = pfn_to_online_page(round_down(pfn, XENMEM_HUGE_PAGES));
 	unsigned int i, run, nr_free = 0;
 
 	for (i = 0; page && i < XENMEM_HUGE_PAGES; i += max(run, 1U)) {
@@ -102,6 +104,22 @@ static unsigned int region_free_pages(unsigned long start_pfn)
 	return min_t(unsigned int, nr_free, XENMEM_HUGE_PAGES);
 }
 
+/**
+ * balloon_alloc_settle - free what was held back
+ * @a: the search
+ */
+void balloon_alloc_settle(struct balloon_alloc *a)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &a->held, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+	a->nr_held = 0;
+}
+
+#ifdef CONFIG_CONTIG_ALLOC
 /* Can all that is in use in a region be moved? */
 static bool region_movable(unsigned long start_pfn)
 {
@@ -122,13 +140,20 @@ static bool region_movable(unsigned long start_pfn)
 	return page;
 }
 
-/* Base pages that lie in one order-9 block become one page of that order. */
-static void join_pages(struct page *page)
+/* Empty one region of what is in use. */
+static struct page *contig_region(unsigned long pfn)
 {
-	unsigned int i;
+	struct page *page = pfn_to_page(pfn);
 
-	for (i = 1; i < XENMEM_HUGE_PAGES; i++)
-		set_page_count(page + i, 0);
+	if (alloc_contig_range(pfn, pfn + XENMEM_HUGE_PAGES, MIGRATE_MOVABLE, GFP_CONTIG))
+		return NULL;
+
+	if (!balloon_join_pages(page)) {
+		free_contig_range(pfn, XENMEM_HUGE_PAGES);
+		return NULL;
+	}
+
+	return page;
 }
 
 /*
@@ -154,9 +179,7 @@ static struct page *contig_huge(struct xen_balloon *xb)
 		a->cursor += XENMEM_HUGE_PAGES;
 		if (region_free_pages(pfn) >= a->min_free && region_movable(pfn)) {
 			xb->counters[COUNT_CONTIG_TRIES]++;
-			if (!alloc_contig_range(pfn, pfn + XENMEM_HUGE_PAGES,
-						MIGRATE_MOVABLE, GFP_CONTIG))
-				found = pfn_to_page(pfn);
+			found = contig_region(pfn);
 		}
 		spent = ktime_get_ns() - start;
 	}
@@ -165,7 +188,6 @@ static struct page *contig_huge(struct xen_balloon *xb)
 		xb->counters[COUNT_CONTIG_HUGE]++;
 		a->wasted_ns = 0;
 		scrub(found, XENMEM_HUGE_PAGES);
-		join_pages(found);
 	} else {
 		a->wasted_ns += spent;
 		if (a->wasted_ns > CONTIG_WASTE_NS)
@@ -174,73 +196,10 @@ static struct page *contig_huge(struct xen_balloon *xb)
 
 	return found;
 }
-
-/*
- * Take free pages of one region, side by side as they are. What is in use
- * stays where it is.
- */
-static unsigned int harvest_region(unsigned long start_pfn, struct page **pages,
-				   unsigned int max)
-{
-	unsigned long pfn = start_pfn, end = start_pfn + XENMEM_HUGE_PAGES, run;
-	unsigned int n = 0;
-
-	if (!pfn_to_online_page(pfn))
-		return 0;
-
-	while (pfn < end && n < max) {
-		run = pfn;
-		while (run < end && free_run(pfn_to_page(run)))
-			run += free_run(pfn_to_page(run));
-		run = min3(run, end, pfn + max - n);
-		if (run > pfn &&
-		    !alloc_contig_range(pfn, run, MIGRATE_MOVABLE, GFP_CONTIG)) {
-			scrub(pfn_to_page(pfn), run - pfn);
-			for (; pfn < run; pfn++)
-				pages[n++] = pfn_to_page(pfn);
-		}
-		pfn = max(run, pfn) + 1;
-	}
-
-	return n;
-}
-
-/*
- * The region with the most free pages of the next few: where no 2 MiB is free
- * any more, emptying one region after the other breaks the fewest.
- */
-static bool freest_region(struct balloon_alloc *a, unsigned long *start_pfn)
-{
-	unsigned int i, nr_free, most = 0;
-
-	for (i = 0; i < FREEST_OF; i++) {
-		if (a->base_cursor >= a->end)
-			a->base_cursor = 0;
-		nr_free = region_free_pages(a->base_cursor);
-		if (nr_free > most) {
-			most = nr_free;
-			*start_pfn = a->base_cursor;
-		}
-		a->base_cursor += XENMEM_HUGE_PAGES;
-	}
-
-	return most >= FREEST_MIN;
-}
 #else
 static struct page *contig_huge(struct xen_balloon *xb)
 {
 	return NULL;
-}
-
-static unsigned int harvest_region(unsigned long start_pfn, struct page **pages,
-				   unsigned int max)
-{
-	return 0;
-}
-
-static bool freest_region(struct balloon_alloc *a, unsigned long *start_pfn)
-{
-	return false;
 }
 #endif
 
@@ -258,7 +217,7 @@ unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 	unsigned int n;
 
 	for (n = 0; n < max; n++) {
-		page = alloc_pages(GFP_BALLOON | scrub_flag(), XENMEM_HUGE_ORDER);
+		page = alloc_pages(GFP_HUGE | scrub_flag(), XENMEM_HUGE_ORDER);
 		if (!page && !n)
 			page = contig_huge(xb);
 		if (!page)
@@ -273,7 +232,7 @@ unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 /* Break one huge page: keep the first @max of it, free the others. */
 static unsigned int break_huge(struct page **pages, unsigned int max)
 {
-	struct page *page = alloc_pages(GFP_BALLOON, XENMEM_HUGE_ORDER);
+	struct page *page = alloc_pages(GFP_BASE, XENMEM_HUGE_ORDER);
 	unsigned int i;
 
 	if (!page)
@@ -289,15 +248,60 @@ static unsigned int break_huge(struct page **pages, unsigned int max)
 	return max;
 }
 
-/* Any free pages. */
-static unsigned int scattered(struct page **pages, unsigned int max)
+/* A base page as the allocator has it; NULL when it has none. */
+static struct page *any_page(void)
 {
-	unsigned int n;
+	return alloc_page(GFP_BASE | scrub_flag());
+}
 
-	for (n = 0; n < max; n++) {
-		pages[n] = alloc_page(GFP_BALLOON | scrub_flag());
-		if (!pages[n])
-			break;
+static void hold(struct balloon_alloc *a, struct page *page)
+{
+	list_add(&page->lru, &a->held);
+	a->nr_held++;
+}
+
+/*
+ * Free pages of regions that the balloon has broken already. The allocator
+ * hands out the smallest free blocks first, and what was left over when a
+ * region was broken is among those: it does not take long to find them.
+ */
+static unsigned int sieve_broken(struct xen_balloon *xb, struct page **pages,
+				 unsigned int max)
+{
+	unsigned int n = 0, tries = max + SIEVE_BROKEN;
+	struct page *page;
+
+	while (n < max && tries-- && (page = any_page())) {
+		if (balloon_region_broken(&xb->queue, page))
+			pages[n++] = page;
+		else
+			hold(&xb->alloc, page);
+	}
+	balloon_alloc_settle(&xb->alloc);
+
+	return n;
+}
+
+/*
+ * Free pages of regions that are broken or mostly free. When the allocator has
+ * used up the scraps of its unmovable pageblocks it turns to the next pageblock
+ * as a whole, so it comes to such regions by itself and stays with them; the
+ * scraps are held back meanwhile.
+ */
+static unsigned int sieve_freest(struct xen_balloon *xb, struct page **pages,
+				 unsigned int max)
+{
+	struct balloon_alloc *a = &xb->alloc;
+	unsigned int n = 0;
+	struct page *page;
+
+	while (n < max && (page = any_page())) {
+		if (a->nr_held == SIEVE_FREEST ||
+		    balloon_region_broken(&xb->queue, page) ||
+		    region_free_pages(page_to_pfn(page)) >= REGION_MOSTLY_FREE)
+			pages[n++] = page;
+		else
+			hold(a, page);
 	}
 
 	return n;
@@ -310,25 +314,26 @@ static unsigned int scattered(struct page **pages, unsigned int max)
  *
  * They lie side by side where that can be: in a region that the balloon has
  * broken already, else at the front of a huge page that is broken for them, so
- * that a remainder costs one superpage and not many.
+ * that a remainder costs one superpage and not many. Where no 2 MiB is free,
+ * regions that are mostly free go first.
  *
- * Context: the worker, under step_lock; may sleep, compact and move pages.
+ * Context: the worker, under step_lock; may sleep and compact.
  * Return: how many; they are in transit, with their place in the queue ready.
  */
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
 {
-	unsigned int i, n = 0, kept = 0, tries = BROKEN_REGION_TRIES;
+	unsigned int i, n = 0, kept = 0;
 	struct page **pages = xb->pages;
-	unsigned long region;
 
-	while (!n && tries-- && balloon_fullest_region(&xb->queue, &region))
-		n = harvest_region(region, pages, max);
+	/* Whoever wants 2 MiB and more has found no huge page just now. */
+	if (max < XENMEM_HUGE_PAGES) {
+		if (balloon_figures(&xb->queue).base)
+			n = sieve_broken(xb, pages, max);
+		if (!n)
+			n = break_huge(pages, max);
+	}
 	if (!n)
-		n = break_huge(pages, max);
-	if (!n && freest_region(&xb->alloc, &region))
-		n = harvest_region(region, pages, max);
-	if (!n)
-		n = scattered(pages, max);
+		n = sieve_freest(xb, pages, max);
 
 	for (i = 0; i < n; i++) {
 		if (balloon_queue_prepare(&xb->queue, pages[i])) {

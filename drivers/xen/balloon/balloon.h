@@ -14,12 +14,16 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
-#include <linux/xarray.h>
 
 #include "xenmem.h"
+
+#ifndef CONFIG_X86_64
+#error "x86_64 only: a page of the kernel is a page of Xen, and there is no high memory"
+#endif
 
 #define PAGES_TO_KB(pages)	((pages) << (PAGE_SHIFT - 10))
 
@@ -48,25 +52,29 @@ struct balloon_figures {
  * @lock: protects everything below; a leaf, taken in process context
  * @n: the accounting
  * @huge: pages of order 9, by page->lru of the first
- * @regions: index of the base queue, struct balloon_region by pfn >> 9
+ * @regions: the base queue, struct balloon_region by start_pfn
  * @by_fill: the same regions, by fls() of how many base pages they hold
+ * @spare: a region for when there is no memory for one
  */
 struct balloon_queue {
-	spinlock_t lock;
+	spinlock_t lock;	/* the accounting and the lists */
 	struct balloon_figures n;
 	struct list_head huge;
-	struct xarray regions;
+	struct rb_root regions;
 	struct list_head by_fill[QUEUE_FILL_CLASSES];
+	struct balloon_region *spare;
 };
 
 /**
  * struct balloon_region - the base pages of one aligned 2 MiB
+ * @node: entry in balloon_queue.regions
  * @list: entry in balloon_queue.by_fill
  * @start_pfn: first pfn, a multiple of 512
  * @nr: how many of its pages are in the base queue
  * @base: which
  */
 struct balloon_region {
+	struct rb_node node;
 	struct list_head list;
 	unsigned long start_pfn;
 	unsigned int nr;
@@ -97,21 +105,24 @@ enum balloon_counter {
 };
 
 /**
- * struct balloon_alloc - where alloc.c stands in its search for huge pages
- * @cursor: pfn of the next region to look at
- * @base_cursor: the same for base pages
+ * struct balloon_alloc - where alloc.c stands in its search
+ * @cursor: pfn of the next region to look at for a huge page
  * @end: where the search ends
  * @min_free: free pages that a region must have to be tried in this pass
  * @wasted_ns: time spent since the last success
- * @exhausted: nothing more to be found until the target changes
+ * @exhausted: nothing more to be found on the way to this target
+ * @held: base pages that were got where taking them would break a superpage,
+ *	kept back while better ones are looked for
+ * @nr_held: how many
  */
 struct balloon_alloc {
 	unsigned long cursor;
-	unsigned long base_cursor;
 	unsigned long end;
 	unsigned int min_free;
 	u64 wasted_ns;
 	bool exhausted;
+	struct list_head held;
+	unsigned int nr_held;
 };
 
 /**
@@ -136,7 +147,8 @@ struct balloon_target {
  *	the kernel does not know as its memory
  * @offset_known: false while a populate-on-demand guest has not reached its
  *	first target, where Xen's count says nothing of the guest's
- * @drift: what Xen's count was off by at the last look
+ * @drift: what Xen's count is off by
+ * @drift_since: since when, in jiffies
  * @pages: the pages in the hands of a step
  * @counters: statistics
  * @total: what all states and the foreign pages must add up to
@@ -149,12 +161,13 @@ struct balloon_target {
 struct xen_balloon {
 	const struct xenmem_ops *ops;
 	struct balloon_queue queue;
-	struct mutex step_lock;
+	struct mutex step_lock;	/* one step at a time */
 	struct balloon_alloc alloc;
 	struct balloon_target target;
 	long offset;
 	bool offset_known;
 	long drift;
+	unsigned long drift_since;
 	struct page *pages[XENMEM_MAX_BASE];
 	unsigned long counters[NR_BALLOON_COUNTERS];
 	unsigned long total;
@@ -167,14 +180,14 @@ struct xen_balloon {
 };
 
 /* queue.c */
-void balloon_queue_init(struct balloon_queue *q);
+int balloon_queue_init(struct balloon_queue *q);
 void balloon_queue_destroy(struct balloon_queue *q);
 int balloon_queue_prepare(struct balloon_queue *q, struct page *page);
 void balloon_queue_trim(struct balloon_queue *q);
 void balloon_take(struct balloon_queue *q, struct page *page, unsigned int order);
 void balloon_give(struct balloon_queue *q, struct page *page, unsigned int order);
 void balloon_adopt(struct balloon_queue *q, struct page *page);
-void balloon_disown(struct balloon_queue *q, unsigned int nr);
+void balloon_disown(struct balloon_queue *q, struct page **pages, unsigned int nr);
 void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int order);
 unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 				  unsigned int max);
@@ -186,10 +199,12 @@ void balloon_quarantine(struct balloon_queue *q, struct page *page, unsigned int
 void balloon_correct_guest(struct balloon_queue *q, long delta);
 struct balloon_figures balloon_figures(struct balloon_queue *q);
 struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *bad);
-bool balloon_fullest_region(struct balloon_queue *q, unsigned long *start_pfn);
+bool balloon_join_pages(struct page *page);
+bool balloon_region_broken(struct balloon_queue *q, struct page *page);
 
 /* alloc.c */
 void balloon_alloc_reset(struct balloon_alloc *a);
+void balloon_alloc_settle(struct balloon_alloc *a);
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 
@@ -200,6 +215,7 @@ unsigned long balloon_target(struct xen_balloon *xb);
 
 /* worker.c */
 unsigned long balloon_sum(struct xen_balloon *xb);
+void balloon_check_current(struct xen_balloon *xb);
 enum balloon_step balloon_step(struct xen_balloon *xb);
 int balloon_worker_start(struct xen_balloon *xb);
 void balloon_worker_stop(struct xen_balloon *xb);
@@ -214,7 +230,7 @@ void takeover_follow(struct xen_balloon *xb);
 void takeover_publish(struct xen_balloon *xb);
 unsigned int takeover_reclaim_spare(struct xen_balloon *xb, unsigned int max);
 bool takeover_must_look(void);
-unsigned int takeover_max_delay(void);
+unsigned int takeover_max_delay_ms(void);
 bool takeover_scrub_pages(void);
 unsigned long takeover_foreign_spare(void);
 unsigned long takeover_foreign_lent(void);

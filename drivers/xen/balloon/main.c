@@ -41,16 +41,19 @@ static int __init balloon_init(void)
 
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
-	balloon_queue_init(&xb->queue);
+	INIT_LIST_HEAD(&xb->alloc.held);
 	balloon_alloc_reset(&xb->alloc);
 
 	ret = takeover_probe();
 	if (ret)
 		return ret;
 
-	ret = xb->ops->init();
+	ret = balloon_queue_init(&xb->queue);
 	if (ret)
 		goto err_probe;
+	ret = xb->ops->init();
+	if (ret)
+		goto err_queue;
 
 	ret = takeover_begin(xb);
 	if (ret)
@@ -77,11 +80,10 @@ err_faces:
 	balloon_sysfs_exit(takeover_device());
 err_takeover:
 	takeover_end(xb);
-	balloon_queue_destroy(&xb->queue);
-	xb->ops->exit();
-	return ret;
 err_ops:
 	xb->ops->exit();
+err_queue:
+	balloon_queue_destroy(&xb->queue);
 err_probe:
 	takeover_forget();
 	return ret;
@@ -93,11 +95,13 @@ static void __exit balloon_exit(void)
 	struct xen_balloon *xb = &balloon;
 
 	balloon_worker_stop(xb);
+	balloon_alloc_settle(&xb->alloc);
 	balloon_debugfs_exit();
 	balloon_sysfs_exit(takeover_device());
 	takeover_end(xb);
-	balloon_queue_destroy(&xb->queue);
 	xb->ops->exit();
+	balloon_queue_destroy(&xb->queue);
+	takeover_forget();
 	pr_info("handed back to the in-tree driver\n");
 }
 module_exit(balloon_exit);

@@ -24,36 +24,79 @@
 /**
  * balloon_queue_init - an empty queue
  * @q: the queue
+ *
+ * Return: 0 or -ENOMEM.
  */
-void balloon_queue_init(struct balloon_queue *q)
+int balloon_queue_init(struct balloon_queue *q)
 {
 	unsigned int i;
 
 	spin_lock_init(&q->lock);
 	INIT_LIST_HEAD(&q->huge);
-	xa_init(&q->regions);
+	q->regions = RB_ROOT;
 	for (i = 0; i < QUEUE_FILL_CLASSES; i++)
 		INIT_LIST_HEAD(&q->by_fill[i]);
+	q->spare = kzalloc(sizeof(*q->spare), GFP_KERNEL);
+
+	return q->spare ? 0 : -ENOMEM;
 }
 
-/**
- * balloon_queue_destroy - free what belongs to the queue
- * @q: the queue, empty
- */
-void balloon_queue_destroy(struct balloon_queue *q)
+static int region_cmp_start(const void *start_pfn, const struct rb_node *node)
 {
-	balloon_queue_trim(q);
-	xa_destroy(&q->regions);
+	const struct balloon_region *region =
+		rb_entry(node, struct balloon_region, node);
+	unsigned long start = *(const unsigned long *)start_pfn;
+
+	return start < region->start_pfn ? -1 : start > region->start_pfn;
 }
 
-static unsigned long region_index(struct page *page)
+static int region_cmp(struct rb_node *new, const struct rb_node *node)
 {
-	return page_to_pfn(page) >> XENMEM_HUGE_ORDER;
+	return region_cmp_start(&rb_entry(new, struct balloon_region, node)->start_pfn, node);
+}
+
+/* The region of a page; NULL when it has none. */
+static struct balloon_region *region_of(struct balloon_queue *q, struct page *page)
+{
+	unsigned long start = round_down(page_to_pfn(page), XENMEM_HUGE_PAGES);
+	struct rb_node *node;
+
+	lockdep_assert_held(&q->lock);
+
+	node = rb_find(&start, &q->regions, region_cmp_start);
+	return node ? rb_entry(node, struct balloon_region, node) : NULL;
 }
 
 static void region_file(struct balloon_queue *q, struct balloon_region *region)
 {
 	list_move(&region->list, &q->by_fill[fls(region->nr)]);
+}
+
+/* Have a region for a page, made of @fresh unless there is one already. */
+static struct balloon_region *region_add(struct balloon_queue *q, struct page *page,
+					 struct balloon_region *fresh)
+{
+	spin_lock(&q->lock);
+	if (fresh && !region_of(q, page)) {
+		fresh->start_pfn = round_down(page_to_pfn(page), XENMEM_HUGE_PAGES);
+		rb_find_add(&fresh->node, &q->regions, region_cmp);
+		list_add(&fresh->list, &q->by_fill[0]);
+		fresh = NULL;
+	}
+	spin_unlock(&q->lock);
+
+	return fresh;
+}
+
+static bool region_exists(struct balloon_queue *q, struct page *page)
+{
+	bool exists;
+
+	spin_lock(&q->lock);
+	exists = region_of(q, page);
+	spin_unlock(&q->lock);
+
+	return exists;
 }
 
 /**
@@ -66,34 +109,24 @@ static void region_file(struct balloon_queue *q, struct balloon_region *region)
  */
 int balloon_queue_prepare(struct balloon_queue *q, struct page *page)
 {
-	unsigned long index = region_index(page);
-	struct balloon_region *region;
-	int ret;
+	struct balloon_region *fresh;
 
-	if (xa_load(&q->regions, index))
+	if (region_exists(q, page))
 		return 0;
 
-	region = kzalloc(sizeof(*region), GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
-	if (!region)
+	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	if (!fresh)
 		return -ENOMEM;
-	region->start_pfn = index << XENMEM_HUGE_ORDER;
 
-	ret = xa_err(xa_store(&q->regions, index, region, GFP_KERNEL));
-	if (ret) {
-		kfree(region);
-		return ret;
-	}
-
-	spin_lock(&q->lock);
-	list_add(&region->list, &q->by_fill[0]);
-	spin_unlock(&q->lock);
-
+	kfree(region_add(q, page, fresh));
 	return 0;
 }
 
 /**
  * balloon_queue_trim - free what is kept for regions without a base page
  * @q: the queue, with no page in transit: it could not come back
+ *
+ * Context: may sleep; no lock held.
  */
 void balloon_queue_trim(struct balloon_queue *q)
 {
@@ -102,10 +135,37 @@ void balloon_queue_trim(struct balloon_queue *q)
 	spin_lock(&q->lock);
 	list_for_each_entry_safe(region, next, &q->by_fill[0], list) {
 		list_del(&region->list);
-		xa_erase(&q->regions, region->start_pfn >> XENMEM_HUGE_ORDER);
+		rb_erase(&region->node, &q->regions);
 		kfree(region);
 	}
 	spin_unlock(&q->lock);
+
+	if (!q->spare)
+		q->spare = kzalloc(sizeof(*q->spare),
+				   GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+}
+
+/**
+ * balloon_queue_destroy - free what belongs to the queue
+ * @q: the queue, empty
+ */
+void balloon_queue_destroy(struct balloon_queue *q)
+{
+	balloon_queue_trim(q);
+	kfree(q->spare);
+	q->spare = NULL;
+}
+
+static void set_offline(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		__SetPageOffline(page++);
+}
+
+static void clear_offline(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		__ClearPageOffline(page++);
 }
 
 /**
@@ -117,6 +177,7 @@ void balloon_queue_trim(struct balloon_queue *q)
 void balloon_take(struct balloon_queue *q, struct page *page, unsigned int order)
 {
 	adjust_managed_page_count(page, -(1L << order));
+	set_offline(page, 1U << order);
 
 	spin_lock(&q->lock);
 	q->n.guest -= 1UL << order;
@@ -135,6 +196,7 @@ void balloon_adopt(struct balloon_queue *q, struct page *page)
 {
 	ClearPageReserved(page);
 	set_page_count(page, 1);
+	set_offline(page, 1);
 
 	spin_lock(&q->lock);
 	q->n.transit++;
@@ -144,10 +206,16 @@ void balloon_adopt(struct balloon_queue *q, struct page *page)
 /**
  * balloon_disown - unpopulated base pages in transit go to the in-tree driver
  * @q: the queue
+ * @pages: the pages
  * @nr: how many
  */
-void balloon_disown(struct balloon_queue *q, unsigned int nr)
+void balloon_disown(struct balloon_queue *q, struct page **pages, unsigned int nr)
 {
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		clear_offline(pages[i], 1);
+
 	spin_lock(&q->lock);
 	q->n.transit -= nr;
 	spin_unlock(&q->lock);
@@ -166,33 +234,45 @@ void balloon_give(struct balloon_queue *q, struct page *page, unsigned int order
 	q->n.guest += 1UL << order;
 	spin_unlock(&q->lock);
 
+	clear_offline(page, 1U << order);
 	/* In this order, as free_reserved_page() does. */
 	__free_pages(page, order);
 	adjust_managed_page_count(page, 1L << order);
 }
 
-static void set_offline(struct page *page, unsigned int nr)
+/**
+ * balloon_join_pages - make 512 base pages look as one page of order 9
+ * @page: the first of them; each has one reference, ours
+ *
+ * Return: false, with nothing changed, when one has another reference.
+ */
+bool balloon_join_pages(struct page *page)
 {
-	while (nr--)
-		__SetPageOffline(page++);
+	unsigned int i;
+
+	for (i = 1; i < XENMEM_HUGE_PAGES; i++)
+		if (!page_ref_freeze(page + i, 1))
+			break;
+	if (i == XENMEM_HUGE_PAGES)
+		return true;
+
+	while (--i)
+		page_ref_unfreeze(page + i, 1);
+	return false;
 }
 
-static void clear_offline(struct page *page, unsigned int nr)
-{
-	while (nr--)
-		__ClearPageOffline(page++);
-}
-
-/* 512 base pages of one region are a huge page. */
+/*
+ * 512 base pages of one region are a huge page. Should somebody who walks over
+ * all pages have a reference on one of them just now, they stay base pages.
+ */
 static void region_join(struct balloon_queue *q, struct balloon_region *region)
 {
 	struct page *page = pfn_to_page(region->start_pfn);
-	unsigned int i;
 
 	lockdep_assert_held(&q->lock);
 
-	for (i = 1; i < XENMEM_HUGE_PAGES; i++)
-		set_page_count(page + i, 0);
+	if (!balloon_join_pages(page))
+		return;
 
 	bitmap_zero(region->base, XENMEM_HUGE_PAGES);
 	region->nr = 0;
@@ -215,22 +295,19 @@ void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int or
 {
 	struct balloon_region *region;
 
-	set_offline(page, 1U << order);
-
 	spin_lock(&q->lock);
 	q->n.transit -= 1UL << order;
 	if (order) {
 		list_add(&page->lru, &q->huge);
 		q->n.huge++;
 	} else {
-		region = xa_load(&q->regions, region_index(page));
+		region = region_of(q, page);
 		__set_bit(page_to_pfn(page) - region->start_pfn, region->base);
 		region->nr++;
 		q->n.base++;
+		region_file(q, region);
 		if (region->nr == XENMEM_HUGE_PAGES)
 			region_join(q, region);
-		else
-			region_file(q, region);
 	}
 	spin_unlock(&q->lock);
 }
@@ -246,7 +323,7 @@ void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int or
 unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 				  unsigned int max)
 {
-	unsigned int i, n = 0;
+	unsigned int n = 0;
 	struct page *page;
 
 	spin_lock(&q->lock);
@@ -260,9 +337,6 @@ unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 	q->n.huge -= n;
 	q->n.transit += n * XENMEM_HUGE_PAGES;
 	spin_unlock(&q->lock);
-
-	for (i = 0; i < n; i++)
-		clear_offline(pages[i], XENMEM_HUGE_PAGES);
 
 	return n;
 }
@@ -294,7 +368,7 @@ unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 				  unsigned int max)
 {
 	struct balloon_region *region;
-	unsigned int i, bit, n = 0;
+	unsigned int bit, n = 0;
 
 	spin_lock(&q->lock);
 	while (n < max && (region = emptiest_region(q))) {
@@ -310,9 +384,6 @@ unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 	q->n.base -= n;
 	q->n.transit += n;
 	spin_unlock(&q->lock);
-
-	for (i = 0; i < n; i++)
-		clear_offline(pages[i], 1);
 
 	return n;
 }
@@ -338,8 +409,12 @@ unsigned int balloon_dequeue_split(struct balloon_queue *q, struct page **pages,
 		return 0;
 
 	if (balloon_queue_prepare(q, page)) {
-		balloon_enqueue(q, page, XENMEM_HUGE_ORDER);
-		return 0;
+		/* A guest short of memory is the one that has to get some. */
+		if (!q->spare) {
+			balloon_enqueue(q, page, XENMEM_HUGE_ORDER);
+			return 0;
+		}
+		q->spare = region_add(q, page, q->spare);
 	}
 
 	split_page(page, XENMEM_HUGE_ORDER);
@@ -360,8 +435,6 @@ unsigned int balloon_dequeue_split(struct balloon_queue *q, struct page **pages,
  */
 void balloon_quarantine(struct balloon_queue *q, struct page *page, unsigned int order)
 {
-	set_offline(page, 1U << order);
-
 	spin_lock(&q->lock);
 	q->n.transit -= 1UL << order;
 	q->n.quarantined += 1UL << order;
@@ -412,7 +485,7 @@ struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *b
 {
 	struct balloon_figures n;
 	struct balloon_region *region;
-	unsigned long index;
+	struct rb_node *node;
 	struct page *page;
 	unsigned int bit;
 
@@ -426,7 +499,8 @@ struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *b
 		n.huge++;
 		*bad += !looks_queued(page);
 	}
-	xa_for_each(&q->regions, index, region) {
+	for (node = rb_first(&q->regions); node; node = rb_next(node)) {
+		region = rb_entry(node, struct balloon_region, node);
 		for_each_set_bit(bit, region->base, XENMEM_HUGE_PAGES) {
 			n.base++;
 			*bad += !looks_queued(pfn_to_page(region->start_pfn + bit));
@@ -438,28 +512,21 @@ struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *b
 }
 
 /**
- * balloon_fullest_region - a region that the balloon has broken already
+ * balloon_region_broken - did the balloon break the 2 MiB around a page?
  * @q: the queue
- * @start_pfn: set to its first pfn
+ * @page: any page
  *
- * Asked again, it names another one of those that hold about as many.
- *
- * Return: false when there is no base page at all.
+ * Return: true when a base page of that region is in the queue.
  */
-bool balloon_fullest_region(struct balloon_queue *q, unsigned long *start_pfn)
+bool balloon_region_broken(struct balloon_queue *q, struct page *page)
 {
-	struct balloon_region *region = NULL;
-	unsigned int class = QUEUE_FILL_CLASSES;
+	struct balloon_region *region;
+	bool broken;
 
 	spin_lock(&q->lock);
-	while (--class && !region)
-		region = list_first_entry_or_null(&q->by_fill[class],
-						  struct balloon_region, list);
-	if (region) {
-		*start_pfn = region->start_pfn;
-		list_move_tail(&region->list, &q->by_fill[fls(region->nr)]);
-	}
+	region = region_of(q, page);
+	broken = region && region->nr;
 	spin_unlock(&q->lock);
 
-	return region;
+	return broken;
 }

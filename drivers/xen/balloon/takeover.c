@@ -6,15 +6,18 @@
  * functions, and the files that it shows read and write the exported
  * balloon_stats.
  *
- * Its balloon_mutex is out of reach. What is written here to a counter that it
- * changes too is therefore written with an atomic operation, and only where
- * there is no way through a function of its own.
+ * Its balloon_mutex is out of reach. A counter that it changes too is changed
+ * here through a function of its own where there is one, else by one atomic
+ * instruction; since its own changes are plain ones, one of the two can still
+ * be lost when both fall on the same instant. balloon_check_current() repairs
+ * that in what concerns current_pages.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/device.h>
+#include <linux/irq_work.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
@@ -23,6 +26,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <xen/balloon.h>
+#include <xen/page.h>
 #include <xen/xen.h>
 #include <xen/xen-ops.h>
 
@@ -32,14 +36,16 @@
 #define INTREE_FUNCTION		"balloon_thread+0x0/"
 
 /*
- * The in-tree driver waits up to 32 s between attempts, and by default gives
- * up after four. Ours never does, so it can afford to look sooner: refused
- * attempts this far apart cost nothing that can be measured.
+ * The in-tree driver doubles its wait up to 32 s, and gives up after four
+ * attempts. Ours never does, so it need not wait longer than this: attempts so
+ * far apart cost nothing that can be measured.
  */
-#define INTREE_MAX_DELAY	32
-#define MAX_DELAY		2
+#define MAX_DELAY_MS		2000
 
 #define BATCH			XENMEM_MAX_BASE
+
+/* More of them than any guest has in practice: see adopt_region(). */
+#define MAX_REGIONS		16
 
 /**
  * struct takeover - what was found, and what has to be put back
@@ -49,17 +55,19 @@
  * @dev: the device xen_memory0, with a reference
  * @scrub_pages: the variable behind its attribute of that name
  * @hears: the probe is in place
+ * @kick: wakes the worker from where the probe may not
  * @heard: the target that the probe saw last, or -1
- * @nr_heard: how many it saw
  * @unsettled: the target that was heard was not stored yet
  * @seen_target: balloon_stats.target_pages at the last look
  * @seen_total: balloon_stats.total_pages at the last look
  * @published: balloon_stats.current_pages as written last
  * @adopted: pages of ours that balloon_stats.target_unpopulated counts
- * @region_start: first pfn taken from the allocator of unpopulated pages
- * @region_end: one past the last
- * @nr_region: how many of them were taken and not given back
- * @max_delay_set: max_schedule_delay was changed at load
+ * @regions: pfns that came from the allocator of unpopulated pages, as [@start,
+ *	@end) each
+ * @nr_regions: how many regions
+ * @region_pages: how many of their pages were taken and not given back
+ * @schedule_delay: balloon_stats.schedule_delay at load
+ * @retry_count: balloon_stats.retry_count at load
  */
 static struct takeover {
 	struct xen_balloon *xb;
@@ -68,17 +76,21 @@ static struct takeover {
 	struct device *dev;
 	const bool *scrub_pages;
 	bool hears;
+	struct irq_work kick;
 	atomic_long_t heard;
-	atomic_t nr_heard;
 	bool unsettled;
 	unsigned long seen_target;
 	unsigned long seen_total;
 	unsigned long published;
 	unsigned long adopted;
-	unsigned long region_start;
-	unsigned long region_end;
-	unsigned long nr_region;
-	bool max_delay_set;
+	struct {
+		unsigned long start;
+		unsigned long end;
+	} regions[MAX_REGIONS];
+	unsigned int nr_regions;
+	unsigned long region_pages;
+	unsigned long schedule_delay;
+	unsigned long retry_count;
 } t;
 
 /* The one in-tree thread, with a reference; NULL when it cannot be told. */
@@ -148,12 +160,19 @@ static const bool *find_scrub_pages(struct device *dev)
 }
 
 #ifdef CONFIG_KPROBES
-/* Called before the target is stored: the argument is what counts. */
+static void kick_worker(struct irq_work *work)
+{
+	balloon_worker_kick(t.xb);
+}
+
+/*
+ * Called before the target is stored: the argument is what counts. A probe may
+ * be hit by a breakpoint exception, where a wait queue's lock is not allowed.
+ */
 static int hear_target(struct kprobe *probe, struct pt_regs *regs)
 {
 	atomic_long_set(&t.heard, regs_get_kernel_argument(regs, 0));
-	atomic_inc(&t.nr_heard);
-	balloon_worker_kick(t.xb);
+	irq_work_queue(&t.kick);
 
 	return 0;
 }
@@ -166,7 +185,10 @@ static struct kprobe target_probe = {
 
 static bool start_hearing(void)
 {
-	int ret = register_kprobe(&target_probe);
+	int ret;
+
+	init_irq_work(&t.kick, kick_worker);
+	ret = register_kprobe(&target_probe);
 
 	if (ret)
 		pr_info("no kprobe on balloon_set_new_target (%d): looking at the target once a second\n",
@@ -176,8 +198,11 @@ static bool start_hearing(void)
 
 static void stop_hearing(void)
 {
-	if (t.hears)
-		unregister_kprobe(&target_probe);
+	if (!t.hears)
+		return;
+
+	unregister_kprobe(&target_probe);
+	irq_work_sync(&t.kick);
 }
 #else
 static bool start_hearing(void)
@@ -227,13 +252,15 @@ bool takeover_scrub_pages(void)
 }
 
 /**
- * takeover_max_delay - the longest wait after a step that stalled
+ * takeover_max_delay_ms - the longest wait after a step that stalled
  *
- * Return: the attribute max_schedule_delay, in seconds, 1 to 3600.
+ * Return: the attribute max_schedule_delay, but at most two seconds, in ms.
  */
-unsigned int takeover_max_delay(void)
+unsigned int takeover_max_delay_ms(void)
 {
-	return clamp(READ_ONCE(balloon_stats.max_schedule_delay), 1UL, 3600UL);
+	unsigned long delay = READ_ONCE(balloon_stats.max_schedule_delay);
+
+	return clamp(delay, 1UL, MAX_DELAY_MS / MSEC_PER_SEC) * MSEC_PER_SEC;
 }
 
 /**
@@ -324,6 +351,8 @@ void takeover_follow(struct xen_balloon *xb)
 
 	lockdep_assert_held(&xb->step_lock);
 
+	t.unsettled = heard >= 0 && seen != heard;
+
 	if (heard > 0) {
 		balloon_target_set(xb, heard);
 	} else if (seen != t.seen_target && seen != xb->target.wanted &&
@@ -332,7 +361,6 @@ void takeover_follow(struct xen_balloon *xb)
 		if (cmpxchg(&balloon_stats.target_pages, seen, xb->target.wanted) == seen)
 			seen = xb->target.wanted;
 	}
-	t.unsettled = heard >= 0 && seen != xb->target.wanted;
 	t.seen_target = seen;
 
 	note_intree_change();
@@ -342,12 +370,15 @@ void takeover_follow(struct xen_balloon *xb)
 	t.seen_total = total;
 }
 
-/* Take @nr unpopulated pages in xb->pages over into the queues. */
-static void adopt(struct xen_balloon *xb, unsigned int nr,
-		  void (*give_back)(unsigned int nr, struct page **pages))
+/*
+ * Take @nr unpopulated pages in xb->pages over into the queues. Returns how
+ * many; for others there was no memory to keep account of them.
+ */
+static unsigned int adopt(struct xen_balloon *xb, unsigned int nr,
+			  void (*give_back)(unsigned int nr, struct page **pages))
 {
 	struct balloon_queue *q = &xb->queue;
-	unsigned int i;
+	unsigned int i, kept = 0;
 
 	for (i = 0; i < nr; i++) {
 		if (balloon_queue_prepare(q, xb->pages[i])) {
@@ -356,7 +387,10 @@ static void adopt(struct xen_balloon *xb, unsigned int nr,
 		}
 		balloon_adopt(q, xb->pages[i]);
 		balloon_enqueue(q, xb->pages[i], 0);
+		kept++;
 	}
+
+	return kept;
 }
 
 static void give_back_adopted(unsigned int nr, struct page **pages)
@@ -370,6 +404,10 @@ static void give_back_adopted(unsigned int nr, struct page **pages)
  * @xb: the driver
  * @max: how many at most, up to XENMEM_MAX_BASE
  *
+ * When a driver borrows from the list between our look at it and our call, the
+ * in-tree driver balloons out what is missing: the guest is smaller by that,
+ * and no page is lost.
+ *
  * Context: step_lock held; may sleep.
  * Return: how many, in the base queue now.
  */
@@ -377,75 +415,130 @@ unsigned int takeover_reclaim_spare(struct xen_balloon *xb, unsigned int max)
 {
 	unsigned long nr = min_t(unsigned long, max, takeover_foreign_spare());
 
-	/* It would balloon more out if its list were empty. */
 	if (!nr || xen_alloc_ballooned_pages(nr, xb->pages))
 		return 0;
 
 	t.adopted += nr;
-	adopt(xb, nr, give_back_adopted);
+	return adopt(xb, nr, give_back_adopted);
+}
 
-	return nr;
+static bool in_region(unsigned long pfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < t.nr_regions; i++)
+		if (pfn >= t.regions[i].start && pfn < t.regions[i].end)
+			return true;
+
+	return false;
+}
+
+/* Remember where a page came from; the allocator hands them out downwards. */
+static bool note_region(unsigned long pfn)
+{
+	if (t.nr_regions && pfn == t.regions[t.nr_regions - 1].start - 1) {
+		t.regions[t.nr_regions - 1].start = pfn;
+		return true;
+	}
+	if (t.nr_regions == MAX_REGIONS)
+		return false;
+
+	t.regions[t.nr_regions].start = pfn;
+	t.regions[t.nr_regions].end = pfn + 1;
+	t.nr_regions++;
+	return true;
 }
 
 static void give_back_region(unsigned int nr, struct page **pages)
 {
-	t.nr_region -= nr;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		SetPageReserved(pages[i]);
+	t.region_pages -= nr;
 	xen_free_unpopulated_pages(nr, pages);
+}
+
+/* Take @nr pages of a region over. Returns false when there are no more. */
+static bool adopt_region_batch(struct xen_balloon *xb, unsigned int nr)
+{
+	unsigned int i, ours = 0;
+
+	if (xen_alloc_unpopulated_pages(nr, xb->pages))
+		return false;
+
+	/* Device memory is none to populate. */
+	for (i = 0; i < nr; i++) {
+		struct page *page = xb->pages[i];
+
+		if (is_zone_device_page(page) || !note_region(page_to_pfn(page)))
+			xen_free_unpopulated_pages(1, &page);
+		else
+			xb->pages[ours++] = page;
+	}
+
+	t.region_pages += ours;
+	return adopt(xb, ours, give_back_region) == nr;
+}
+
+#ifdef CONFIG_XEN_PV
+/* How many pages right below those taken last are unpopulated as well. */
+static unsigned int region_goes_on(void)
+{
+	unsigned long pfn = t.nr_regions ? t.regions[t.nr_regions - 1].start : 0;
+	struct page *page;
+	unsigned int nr;
+
+	for (nr = 0; nr < BATCH && pfn--; nr++) {
+		page = pfn_to_online_page(pfn);
+		if (!page || !PageReserved(page) || pfn_to_mfn(pfn) != INVALID_P2M_ENTRY)
+			break;
+	}
+
+	return nr;
 }
 
 /*
  * Since Linux 6.9 the region of a PV guest between its memory and its maximum
  * is not on the in-tree list: arch_xen_unpopulated_init() gave it to the
  * allocator of unpopulated pages, whose first pages it is. Asked for more, that
- * makes device memory, which is none to populate.
+ * makes device memory. How large the region is can only be estimated: what is
+ * present counts some pages less than what the in-tree driver counts.
  */
 static void adopt_region(struct xen_balloon *xb)
 {
 	long left = get_num_physpages() - balloon_stats.total_pages;
-	unsigned int i, nr;
 
 	if (!IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) || !xen_pv_domain())
 		return;
 
-	t.region_start = ULONG_MAX;
-	for (; left >= BATCH; left -= nr) {
-		nr = BATCH;
-		if (xen_alloc_unpopulated_pages(nr, xb->pages))
-			break;
-		t.nr_region += nr;
-		for (i = 0; i < nr; i++) {
-			unsigned long pfn = page_to_pfn(xb->pages[i]);
-
-			if (is_zone_device_page(xb->pages[i]))
-				break;
-			t.region_start = min(t.region_start, pfn);
-			t.region_end = max(t.region_end, pfn + 1);
-		}
-		if (i < nr) {
-			give_back_region(nr, xb->pages);
-			break;
-		}
-		adopt(xb, nr, give_back_region);
-	}
+	for (; left >= BATCH; left -= BATCH)
+		if (!adopt_region_batch(xb, BATCH))
+			return;
+	while ((left = region_goes_on()))
+		if (!adopt_region_batch(xb, left))
+			return;
 }
+#else
+static void adopt_region(struct xen_balloon *xb)
+{
+}
+#endif
 
 /* Let go of @nr unpopulated pages in xb->pages, each to where it belongs. */
 static void return_pages(struct xen_balloon *xb, unsigned int nr)
 {
 	struct page **pages = xb->pages;
 	unsigned int i, listed = 0;
-	unsigned long pfn, extra;
+	unsigned long extra;
 
-	balloon_disown(&xb->queue, nr);
+	balloon_disown(&xb->queue, pages, nr);
 
 	for (i = 0; i < nr; i++) {
-		pfn = page_to_pfn(pages[i]);
-		if (pfn >= t.region_start && pfn < t.region_end) {
-			SetPageReserved(pages[i]);
+		if (in_region(page_to_pfn(pages[i])))
 			give_back_region(1, &pages[i]);
-		} else {
+		else
 			pages[listed++] = pages[i];
-		}
 	}
 
 	/* The in-tree driver subtracts what it gets from target_unpopulated. */
@@ -458,7 +551,7 @@ static void return_pages(struct xen_balloon *xb, unsigned int nr)
 
 static void return_all(struct xen_balloon *xb)
 {
-	struct page *none[1] = { NULL }, *page;
+	struct page *page;
 	unsigned int i, nr;
 
 	while (balloon_dequeue_huge(&xb->queue, &page, 1)) {
@@ -474,12 +567,17 @@ static void return_all(struct xen_balloon *xb)
 	}
 
 	/* Those that were adopted and are the kernel's memory now. */
-	for (; t.adopted; t.adopted--)
-		xen_free_ballooned_pages(1, none);
+	memset(xb->pages, 0, sizeof(xb->pages));
+	for (; t.adopted; t.adopted -= nr) {
+		nr = min_t(unsigned long, t.adopted, BATCH);
+		xen_free_ballooned_pages(nr, xb->pages);
+		cond_resched();
+	}
 
 	/* Memory that the in-tree driver did not know of. */
-	balloon_stats.total_pages += t.nr_region;
-	t.nr_region = 0;
+	balloon_stats.total_pages += t.region_pages;
+	t.region_pages = 0;
+	t.nr_regions = 0;
 }
 
 /*
@@ -490,10 +588,10 @@ static void return_all(struct xen_balloon *xb)
 static void restart_thread(void)
 {
 	unsigned long parked = READ_ONCE(balloon_stats.current_pages);
-	int nr_heard = atomic_read(&t.nr_heard);
 	unsigned long target = xchg(&balloon_stats.target_pages, parked);
 	struct task_struct *task;
 	unsigned int i;
+	long heard;
 
 	task = kthread_run(t.thread_func, t.thread_data, INTREE_THREAD);
 	if (IS_ERR(task)) {
@@ -504,11 +602,13 @@ static void restart_thread(void)
 
 	/* Until it has seen that there is nothing to do. */
 	for (i = 0; i < 1000 && task_is_running(task); i++)
-		msleep(1);
-	msleep(20);
+		fsleep(USEC_PER_MSEC);
 
-	if (atomic_read(&t.nr_heard) == nr_heard &&
-	    cmpxchg(&balloon_stats.target_pages, parked, target) == parked)
+	/* Set since the worker stopped: it is stored by now, or will be. */
+	heard = atomic_long_read(&t.heard);
+	if (heard > 0)
+		target = heard;
+	if (cmpxchg(&balloon_stats.target_pages, parked, target) == parked)
 		xen_free_ballooned_pages(0, NULL);
 }
 
@@ -576,6 +676,8 @@ int takeover_begin(struct xen_balloon *xb)
 
 	t.seen_target = READ_ONCE(balloon_stats.target_pages);
 	t.seen_total = READ_ONCE(balloon_stats.total_pages);
+	t.schedule_delay = READ_ONCE(balloon_stats.schedule_delay);
+	t.retry_count = READ_ONCE(balloon_stats.retry_count);
 	t.published = READ_ONCE(balloon_stats.current_pages);
 	balloon_correct_guest(&xb->queue, t.published);
 	xb->target.wanted = t.seen_target;
@@ -587,12 +689,8 @@ int takeover_begin(struct xen_balloon *xb)
 	} while (nr);
 	adopt_region(xb);
 	xb->total = balloon_sum(xb);
+	balloon_check_current(xb);
 	mutex_unlock(&xb->step_lock);
-
-	if (balloon_stats.max_schedule_delay == INTREE_MAX_DELAY) {
-		balloon_stats.max_schedule_delay = MAX_DELAY;
-		t.max_delay_set = true;
-	}
 
 	return 0;
 }
@@ -618,13 +716,10 @@ void takeover_end(struct xen_balloon *xb)
 		pr_warn("%lu KiB stay out of use until the guest boots again\n",
 			PAGES_TO_KB(n.quarantined));
 
-	if (t.max_delay_set && balloon_stats.max_schedule_delay == MAX_DELAY)
-		balloon_stats.max_schedule_delay = INTREE_MAX_DELAY;
-	balloon_stats.schedule_delay = 1;
-	balloon_stats.retry_count = 1;
+	balloon_stats.schedule_delay = t.schedule_delay;
+	balloon_stats.retry_count = t.retry_count;
 
 	restart_thread();
 	xen_resume_notifier_unregister(&resume_notifier);
 	stop_hearing();
-	takeover_forget();
 }

@@ -13,10 +13,15 @@
 
 #include "balloon.h"
 
-TRACE_EVENT(xen_balloon_step,
-	TP_PROTO(struct xen_balloon *xb, enum balloon_step result),
+TRACE_DEFINE_ENUM(BALLOON_AT_TARGET);
+TRACE_DEFINE_ENUM(BALLOON_PROGRESS);
+TRACE_DEFINE_ENUM(BALLOON_STALLED);
 
-	TP_ARGS(xb, result),
+TRACE_EVENT(xen_balloon_step,
+	TP_PROTO(const struct xen_balloon *xb, const struct balloon_figures *n,
+		 enum balloon_step result),
+
+	TP_ARGS(xb, n, result),
 
 	TP_STRUCT__entry(
 		__field(unsigned long, target)
@@ -31,15 +36,13 @@ TRACE_EVENT(xen_balloon_step,
 	),
 
 	TP_fast_assign(
-		struct balloon_figures n = balloon_figures(&xb->queue);
-
 		__entry->target = xb->target.wanted;
-		__entry->guest = n.guest;
-		__entry->huge = n.huge;
-		__entry->base = n.base;
+		__entry->guest = n->guest;
+		__entry->huge = n->huge;
+		__entry->base = n->base;
 		__entry->spare = takeover_foreign_spare();
 		__entry->lent = takeover_foreign_lent();
-		__entry->quarantined = n.quarantined;
+		__entry->quarantined = n->quarantined;
 		__entry->delay_ms = xb->delay_ms;
 		__entry->result = result;
 	),

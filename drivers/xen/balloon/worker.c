@@ -10,15 +10,23 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/sizes.h>
 
 #include "balloon.h"
 #include "trace.h"
 
-#define DELAY_MIN_MS	16
+/* The first wait after a step that stalled; each further one is twice as long. */
+#define DELAY_MIN_MS	16U
 
 /* How often to look for what nobody tells us of: see takeover_follow(). */
 #define LOOK_OFTEN	HZ
-#define LOOK_SELDOM	(30 * HZ)
+#define LOOK_SELDOM	(5 * HZ)
+
+/*
+ * The in-tree driver and Xen change their counts one after the other: only a
+ * difference that stays for so long is one.
+ */
+#define DRIFT_LASTS	HZ
 
 /*
  * Xen's count of a populate-on-demand guest that has not reached its first
@@ -49,6 +57,18 @@ static unsigned long headroom(const struct xen_balloon *xb)
 	return max(maximum - current_pages, 0L);
 }
 
+/*
+ * Xen took fewer pages than it was given. By its count it can be told whether
+ * it took a part of the first that it did not take.
+ */
+static bool is_untouched(struct xen_balloon *xb)
+{
+	struct balloon_figures n = balloon_figures(&xb->queue);
+
+	return xb->offset_known &&
+	       xb->ops->current_pages() == xb->offset + n.guest + n.transit;
+}
+
 /* Give xb->pages to Xen. Returns base pages given. */
 static unsigned long release(struct xen_balloon *xb, unsigned int nr, unsigned int order)
 {
@@ -64,13 +84,13 @@ static unsigned long release(struct xen_balloon *xb, unsigned int nr, unsigned i
 	for (i = 0; i < done; i++)
 		balloon_enqueue(q, xb->pages[i], order);
 
-	if (done < nr) {
+	if (done < nr && !is_untouched(xb)) {
 		pr_err_ratelimited("Xen did not take pfn 0x%lx of order %u, whose state is unknown now: %lu KiB out of use for good\n",
 				   page_to_pfn(xb->pages[done]), order,
 				   PAGES_TO_KB(1UL << order));
-		balloon_quarantine(q, xb->pages[done], order);
+		balloon_quarantine(q, xb->pages[i++], order);
 	}
-	for (i = done + 1; i < nr; i++)
+	for (; i < nr; i++)
 		balloon_give(q, xb->pages[i], order);
 
 	return (unsigned long)done << order;
@@ -100,7 +120,7 @@ static unsigned long populate(struct xen_balloon *xb, unsigned int nr, unsigned 
 /* One step towards a smaller guest, by up to @want. Returns pages given. */
 static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 {
-	unsigned long room = inflatable(xb);
+	unsigned long room = inflatable(xb), given;
 	unsigned int nr = 0;
 
 	/* Short of memory, whole huge pages or nothing: do not nibble. */
@@ -110,8 +130,11 @@ static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 	if (want >= XENMEM_HUGE_PAGES)
 		nr = balloon_alloc_huge(xb, min(want / XENMEM_HUGE_PAGES,
 						(unsigned long)XENMEM_MAX_HUGE));
-	if (nr)
-		return release(xb, nr, XENMEM_HUGE_ORDER);
+	if (nr) {
+		given = release(xb, nr, XENMEM_HUGE_ORDER);
+		if (given)
+			return given;
+	}
 
 	if (want)
 		nr = balloon_alloc_base(xb, min(want, (unsigned long)XENMEM_MAX_BASE));
@@ -163,36 +186,56 @@ unsigned long balloon_sum(struct xen_balloon *xb)
 	       n.quarantined + takeover_foreign_spare() + takeover_foreign_lent();
 }
 
-/*
- * Xen has the last word on how much the guest has. At rest, what it counts
- * beyond nr_guest stays the same.
+/* What Xen counts beyond what the kernel has as its memory. */
+static void take_offset(struct xen_balloon *xb, long now, unsigned long guest)
+{
+	long offset = now - guest;
+
+	if (xb->offset_known && offset != xb->offset)
+		pr_info("Xen counts %ld KiB %s for this guest since it was resumed\n",
+			PAGES_TO_KB(abs(offset - xb->offset)),
+			offset > xb->offset ? "more" : "less");
+
+	xb->offset = offset;
+	xb->offset_known = offset >= OFFSET_MIN;
+	xb->drift = 0;
+}
+
+/**
+ * balloon_check_current - compare the accounting with Xen's, which has the
+ *	last word on how much the guest has
+ * @xb: the driver
+ *
+ * Context: step_lock held.
  */
-static void check_current(struct xen_balloon *xb)
+void balloon_check_current(struct xen_balloon *xb)
 {
 	unsigned long guest = balloon_figures(&xb->queue).guest;
 	long now = xb->ops->current_pages();
 	long drift;
+
+	lockdep_assert_held(&xb->step_lock);
 
 	if (now < 0)
 		return;
 
 	if (xb->resumed || !xb->offset_known) {
 		WRITE_ONCE(xb->resumed, false);
-		xb->offset = now - guest;
-		xb->offset_known = xb->offset >= OFFSET_MIN;
-		xb->drift = 0;
+		take_offset(xb, now, guest);
 		return;
 	}
 
 	drift = now - xb->offset - guest;
-	if (drift && drift == xb->drift) {
+	if (drift != xb->drift) {
+		xb->drift = drift;
+		xb->drift_since = jiffies;
+	} else if (drift && time_after(jiffies, xb->drift_since + DRIFT_LASTS)) {
 		pr_warn("Xen counts %ld KiB %s than expected: going by Xen\n",
 			PAGES_TO_KB(abs(drift)), drift > 0 ? "more" : "less");
 		balloon_correct_guest(&xb->queue, drift);
 		xb->total = balloon_sum(xb);
-		drift = 0;
+		xb->drift = 0;
 	}
-	xb->drift = drift;
 }
 
 /**
@@ -210,7 +253,9 @@ enum balloon_step balloon_step(struct xen_balloon *xb)
 	lockdep_assert_held(&xb->step_lock);
 
 	if (!credit) {
-		check_current(xb);
+		balloon_check_current(xb);
+		balloon_alloc_settle(&xb->alloc);
+		balloon_alloc_reset(&xb->alloc);
 		balloon_queue_trim(&xb->queue);
 		return BALLOON_AT_TARGET;
 	}
@@ -219,6 +264,11 @@ enum balloon_step balloon_step(struct xen_balloon *xb)
 		moved = inflate(xb, -credit);
 	else
 		moved = deflate(xb, credit);
+
+	if (credit > 0 || !moved)
+		balloon_alloc_settle(&xb->alloc);
+	if (!moved)
+		balloon_check_current(xb);
 
 	return moved ? BALLOON_PROGRESS : BALLOON_STALLED;
 }
@@ -232,13 +282,14 @@ static void back_off(struct xen_balloon *xb, enum balloon_step result)
 
 	xb->counters[COUNT_STALLS]++;
 	xb->delay_ms = clamp(xb->delay_ms * 2, DELAY_MIN_MS,
-			     takeover_max_delay() * MSEC_PER_SEC);
+			     takeover_max_delay_ms());
 }
 
 static int balloon_worker(void *data)
 {
 	struct xen_balloon *xb = data;
 	enum balloon_step result;
+	struct balloon_figures n;
 	long timeout;
 
 	set_freezable();
@@ -249,7 +300,8 @@ static int balloon_worker(void *data)
 		result = balloon_step(xb);
 		back_off(xb, result);
 		takeover_publish(xb);
-		trace_xen_balloon_step(xb, result);
+		n = balloon_figures(&xb->queue);
+		trace_xen_balloon_step(xb, &n, result);
 		mutex_unlock(&xb->step_lock);
 
 		if (result == BALLOON_PROGRESS) {
@@ -258,10 +310,9 @@ static int balloon_worker(void *data)
 			continue;
 		}
 
+		timeout = takeover_must_look() ? LOOK_OFTEN : LOOK_SELDOM;
 		if (result == BALLOON_STALLED)
-			timeout = msecs_to_jiffies(xb->delay_ms);
-		else
-			timeout = takeover_must_look() ? LOOK_OFTEN : LOOK_SELDOM;
+			timeout = min_t(long, timeout, msecs_to_jiffies(xb->delay_ms));
 		wait_event_freezable_timeout(xb->wait, READ_ONCE(xb->kicked) ||
 					     kthread_should_stop(), timeout);
 	}

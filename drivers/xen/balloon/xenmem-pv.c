@@ -75,7 +75,7 @@ static unsigned int write_mappings(struct page **pages, unsigned int order,
 				mfn_pte(batch->mfn[first + i], PAGE_KERNEL).pte;
 		}
 
-		/* Nothing may find a frame in the p2m that is not mapped. */
+		/* The p2m follows the direct map, entry by entry. */
 		done = 0;
 		if (HYPERVISOR_mmu_update(batch->update, n, &done, DOMID_SELF))
 			n = min(done, n);

@@ -6,12 +6,13 @@
 #ifndef _XEN_BALLOON_XENMEM_H
 #define _XEN_BALLOON_XENMEM_H
 
+#include <linux/bits.h>
 #include <linux/mm_types.h>
 #include <xen/interface/xen.h>
 
 /* The order of a huge page, and its size in base pages. */
 #define XENMEM_HUGE_ORDER	9
-#define XENMEM_HUGE_PAGES	(1UL << XENMEM_HUGE_ORDER)
+#define XENMEM_HUGE_PAGES	BIT(XENMEM_HUGE_ORDER)
 
 /*
  * The most that one call takes: a hypercall is preemptible for Xen, but the
