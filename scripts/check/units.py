@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Run the unit tests, tests/lab/test_*.py, and print their results in KTAP."""
+"""Run the unit tests, test_*.py of the folders in tests/, and print their results in KTAP."""
 
 import sys
 import unittest
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[2] / "tests/lab"
+TESTS = Path(__file__).resolve().parents[2] / "tests"
 
 
 class Ktap(unittest.TestResult):
@@ -33,7 +33,8 @@ class Ktap(unittest.TestResult):
 
 
 def main():
-    suite = unittest.defaultTestLoader.discover(str(TESTS), pattern="test_*.py")
+    folders = sorted({path.parent for path in TESTS.glob("*/test_*.py")})
+    suite = unittest.TestSuite(unittest.TestLoader().discover(str(folder)) for folder in folders)
     print(f"1..{suite.countTestCases()}", flush=True)
     result = Ktap()
     suite.run(result)
