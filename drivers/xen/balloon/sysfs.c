@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The queues/ group on the device xen_memory0: how much memory is in each
- * queue. Described in Documentation/ABI/testing/sysfs-devices-system-xen_memory.
+ * queue. Described in
+ * Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues.
  */
 #include <linux/device.h>
 #include <linux/sysfs.h>
