@@ -12,7 +12,7 @@ from guest import Guest
 from host import HostError
 
 SETTLE = 0.3                # seconds for a guest's last words to get through its console
-EATER_STEP_MIB = 4          # smaller than that is not worth another paused guest
+EATER_MIB = 72              # the smallest paused guest that its kernel fits into
 
 
 class Failure(Exception):
@@ -63,7 +63,7 @@ class Lab:
         """Eat the host's free memory but leave_mb by guests that never run."""
         eaters = []
         try:
-            while (spare := self.host_free_kb() // 1024 - leave_mb) >= EATER_STEP_MIB:
+            while (spare := self.host_free_kb() // 1024 - leave_mb) >= EATER_MIB:
                 eater = Guest(self, "pv", self.host.kernels[0], memory=self._edible(spare), name="eater")
                 self._guests.append(eater)
                 eaters.append(eater)
@@ -75,8 +75,11 @@ class Lab:
 
     @staticmethod
     def _edible(spare):
-        """The size of a guest that fits into spare MiB with what Xen and its kernel need beside it."""
-        return max(spare - spare // 64 - 2, 2)
+        """The size of a guest that fits into spare MiB with what Xen needs beside it.
+
+        What Xen needs for a large one is known roughly only, so a small one is to come after it.
+        """
+        return spare - spare // 64 - 2 - (EATER_MIB if spare > 3 * EATER_MIB else 0)
 
     def settle(self):
         """Hear the consoles out."""
