@@ -47,17 +47,15 @@ class Agreement:
         """Checks that every count still agrees, to the page; returns current in KiB."""
         here = counts(self.guest)
         current = here["current"]
-
-        def equal(what, got, want):
-            self.lab.equal(f"{self.guest.name}, {where}: {what}", got, want)
-
-        equal("current_kb", current, here["target"])
-        equal("MemTotal", here["memtotal"], current - self.reserved)
-        equal("kB managed by the zones", here["managed"], here["memtotal"])
-        equal("Xen's count of pages", self.guest.xen_pages(), (current + self.beyond) // 4)
+        got = {"current_kb": current, "MemTotal": here["memtotal"],
+               "zones' managed kB": here["managed"], "Xen's pages": self.guest.xen_pages()}
+        want = {"current_kb": here["target"], "MemTotal": current - self.reserved,
+                "zones' managed kB": here["memtotal"], "Xen's pages": (current + self.beyond) // 4}
         if "queues" in here:
-            equal("kB in current and queues", current + here["queues"], self.whole)
-            equal("invariant", self.guest.run(f"cat {DEBUG}/invariant").strip(), "ok")
+            got["with queues"], want["with queues"] = current + here["queues"], self.whole
+            got["invariant"] = self.guest.run(f"cat {DEBUG}/invariant").strip()
+            want["invariant"] = "ok"
+        self.lab.equal(f"{self.guest.name}, {where}", got, want)
         return current
 
 

@@ -29,7 +29,7 @@ def walk(lab, guest, targets):
     said = guest.run(f"walk 30 {' '.join(map(str, targets))}", timeout=240, check=False)
     lines = said.strip().splitlines()
     lab.check(lines[-1:] == [f"landed on {len(targets)} of {len(targets)} targets"],
-              f"walk through {targets} ended with: {'; '.join(lines[-3:])}")
+              f"walk through {targets} kB: {'; '.join(lines[-3:])}")
 
 
 def run(lab, kind, kernel):
