@@ -81,8 +81,8 @@ def demonstrate(folder):
 def main():
     cached = (packages.CACHE / "images").exists()
     print("Two guests of a real Xen for each driver, in software emulation: this takes "
-          + ("about 2 minutes." if cached else
-             "about 10 minutes the first time, when packages are fetched, and 2 after that."), flush=True)
+          + ("1 to 2 minutes." if cached else
+             "about 10 minutes the first time, when packages are fetched, and 1 or 2 after that."), flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("demo: ended by SIGTERM"))
     folder = make_folder()
     try:

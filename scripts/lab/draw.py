@@ -5,6 +5,7 @@ A region of 2 MiB is one character. On a terminal it has a colour too; in a file
 or a pipe there is plain text only.
 """
 
+import itertools
 import os
 import shutil
 import sys
@@ -26,7 +27,8 @@ def glyphs(letters):
     """Return a string of letters as characters, with colours on a terminal."""
     if not coloured():
         return "".join(GLYPHS[letter][0] for letter in letters)
-    return "".join(f"\033[{GLYPHS[letter][1]}m{GLYPHS[letter][0]}" for letter in letters) + "\033[0m"
+    runs = ((*GLYPHS[letter][:2], len(list(run))) for letter, run in itertools.groupby(letters))
+    return "".join(f"\033[{colour}m{glyph * length}" for glyph, colour, length in runs) + "\033[0m"
 
 
 def lines(regions, width):
