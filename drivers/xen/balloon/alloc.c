@@ -292,16 +292,20 @@ static unsigned int sieve_freest(struct xen_balloon *xb, struct page **pages,
 				 unsigned int max)
 {
 	struct balloon_alloc *a = &xb->alloc;
+	unsigned long region, chosen = ULONG_MAX;
 	unsigned int n = 0;
 	struct page *page;
 
 	while (n < max && (page = any_page())) {
-		if (a->nr_held == SIEVE_FREEST ||
-		    balloon_region_broken(&xb->queue, page) ||
-		    region_free_pages(page_to_pfn(page)) >= REGION_MOSTLY_FREE)
-			pages[n++] = page;
-		else
+		region = page_to_pfn(page) >> XENMEM_HUGE_ORDER;
+		if (region != chosen && a->nr_held < SIEVE_FREEST &&
+		    !balloon_region_broken(&xb->queue, page) &&
+		    region_free_pages(page_to_pfn(page)) < REGION_MOSTLY_FREE) {
 			hold(a, page);
+			continue;
+		}
+		pages[n++] = page;
+		chosen = region;
 	}
 
 	return n;
