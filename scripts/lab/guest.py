@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A guest: its configuration, its life from creation to end, and the commands that its agent runs."""
 
+import contextlib
 import re
 import time
 from itertools import count
@@ -38,11 +39,12 @@ serial = "file:/var/log/xen/console/hvm-{name}.log"
 """
 DEVICE = "/sys/devices/system/xen_memory/xen_memory0"
 LANDED = f"""
-cd {DEVICE}; i=0
-while [ $i -lt %d ]; do
-	target=$(cat target_kb) current=$(cat info/current_kb)
+cd {DEVICE}
+read now rest </proc/uptime; end=$((${{now%%.*}} + %d))
+while [ ${{now%%.*}} -le $end ]; do
+	read target <target_kb; read current <info/current_kb; read now rest </proc/uptime
 	[ $((target / 4)) != $((current / 4)) ] || exit 0
-	usleep 50000; i=$((i + 1))
+	usleep 50000
 done
 echo "current_kb is $current, target_kb is $target"; exit 1
 """
@@ -94,7 +96,7 @@ class Guest:
         self.kind, self.kernel, self.vcpus = kind, kernel, vcpus
         self.memory, self.maxmem = memory, maxmem or memory
         self.name = f"{name or kind}-{next(self._serial)}"
-        self.domid = None
+        self.domid = self._path = None      # until it is created
         self._cmdline = cmdline
         self._ids = count(1)
         self._ended = False
@@ -118,13 +120,25 @@ class Guest:
         """Learn the domain's id, and listen to its answers."""
         self.domid = int(self.host.dom0(f"xl domid {self.name}"))
         self._path = f"/local/domain/{self.domid}"
-        self.host.store.watch(f"{self._path}/data/rep")
+        for path in self._watched():
+            self.host.store.watch(path)
+
+    def _watched(self):
+        return f"{self._path}/data/agent", f"{self._path}/data/rep"
 
     def boot(self):
         """Wait until the agent answers."""
-        self._wait(lambda: self.host.store.exists(f"{self._path}/data/agent"), BOOT_TIMEOUT, "its agent to start")
+        self._wait(self._started, BOOT_TIMEOUT, "its agent to start")
         self.run("true", timeout=BOOT_TIMEOUT)
         self._target_offset = self._xenstore_target() - self._target_kb()
+
+    def _started(self):
+        """Whether the agent has said so, looked up each time that its watch fires."""
+        agent, store = f"{self._path}/data/agent", self.host.store
+        if agent not in store.fired:
+            return False
+        store.forget(agent)
+        return store.exists(agent)
 
     def destroy(self):
         if not self._ended:
@@ -134,10 +148,10 @@ class Guest:
             self.lab.forget(self)
 
     def _forget(self):
-        try:
-            self.host.store.unwatch(f"{self._path}/data/rep")
-        except XenstoreError:
-            pass        # xenstored forgot it with the domain
+        for path in self._watched() if self._path else ():
+            with contextlib.suppress(XenstoreError):    # xenstored may have forgotten it with the domain
+                self.host.store.unwatch(path)
+        self.host.store.forget(self._path)
 
     def pause(self):
         self.host.dom0(f"xl pause {self.name}")
@@ -162,7 +176,11 @@ class Guest:
     def _wait(self, predicate, timeout, what):
         """Wait for something of the guest; its death, or a report on a console, ends that."""
         end = time.monotonic() + timeout
-        while not predicate():
+        host = self.host
+        while True:
+            arrivals = host.arrivals
+            if predicate():
+                return
             self.lab.look()
             if time.monotonic() - self._looked > LIVENESS:
                 self._looked = time.monotonic()
@@ -172,18 +190,18 @@ class Guest:
             left = end - time.monotonic()
             if left <= 0:
                 raise GuestError(f"{self.name} hangs: waited {timeout} s for {what}")
-            with self.host.condition:
-                self.host.condition.wait(min(left, 0.1))
+            with host.condition:
+                host.condition.wait_for(lambda: host.arrivals != arrivals, min(left, LIVENESS))
 
     def send(self, command):
-        """Hand a command to the agent and return its id."""
+        """Hand a command to the agent and return its id (init/xenbus.c tells how)."""
         serial = next(self._ids)
         data = command.encode()
-        pieces = [data[at:at + PIECE] for at in range(0, len(data), PIECE)]
         base = f"{self._path}/data/req/{serial}"
-        for i, piece in enumerate(pieces):
-            self.host.store.write(f"{base}/{i}", piece)
-        self.host.store.write(f"{base}/end", b"%d" % len(pieces))
+        pieces, last = divmod(len(data), PIECE)
+        for i in range(pieces):
+            self.host.store.write(f"{base}/{i}", data[i * PIECE:(i + 1) * PIECE])
+        self.host.store.write(f"{base}/end", b"%d\n%b" % (pieces, data[len(data) - last:]))
         return serial
 
     def answered(self, serial):
@@ -196,10 +214,11 @@ class Guest:
         self._wait(lambda: end in self.host.store.fired or self._slow_look(end), timeout, f"the end of: {what}")
         store = self.host.store
         base = end.removesuffix("/end")
-        pieces, status, out, err = (int(field) for field in store.read(end).split())
-        data = b"".join(store.read(f"{base}/{i}") for i in range(pieces))
+        header, _, last = store.read(end).partition(b"\n")
+        pieces, status, out, err = map(int, header.split())
+        data = b"".join(store.read(f"{base}/{i}") for i in range(pieces)) + last
         store.remove(base)
-        store.fired.discard(end)
+        store.forget(base)
         return status, data[:out].decode(errors="replace"), data[out:out + err].decode(errors="replace")
 
     def _slow_look(self, end):
@@ -251,7 +270,7 @@ class Guest:
             end = time.monotonic() + TARGET_ARRIVES
             while self._target_kb() // 4 != wanted and time.monotonic() < end:
                 time.sleep(0.05)
-        said = self.run(LANDED % (timeout * 20), timeout=timeout * 3 + 60, check=False)
+        said = self.run(LANDED % timeout, timeout=timeout * 2 + 60, check=False)
         if said:
             self.lab.fail(f"{self.name} did not land within {timeout} s: {said.strip()}")
 

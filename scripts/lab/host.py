@@ -69,6 +69,7 @@ class Host:
         self._ids = count(1)
         self._answers = {}
         self._ready = False
+        self.arrivals = 0           # grows with all that comes from QEMU
         self._pending = b""
         self._sending = threading.Lock()
         self._cleanup = contextlib.ExitStack()
@@ -89,11 +90,11 @@ class Host:
         self.close()
 
     def _boot(self):
-        start = time.monotonic()
         lock = self._cleanup.enter_context(open(packages.CACHE / "lab.lock", "w"))
         if not self._lock(lock):
             packages.say("waiting for another run on this machine to end")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        start = time.monotonic()
         with images.locked():
             xen, vmlinux = images.xen(), images.kernel_elf(images.DOM0_SERIES)
             images.dom0_image(self.folder / "dom0.img", self.kernels)
@@ -171,7 +172,11 @@ class Host:
                     self._pending += data
                     while self._take_frame():
                         pass
-                    self.condition.notify_all()
+                    self._arrived()
+
+    def _arrived(self):
+        self.arrivals += 1
+        self.condition.notify_all()
 
     def _take_frame(self):
         header, newline, rest = self._pending.partition(b"\n")
@@ -201,7 +206,7 @@ class Host:
                 if data:
                     with self.condition:
                         self.watch.feed("xen", data)
-                        self.condition.notify_all()
+                        self._arrived()
                 elif not self.alive():
                     return
                 else:

@@ -29,7 +29,7 @@ CFLAGS = ("-static", "-O2", "-Wall")
 
 XEN_BIN = "usr/lib/xen-4.17/bin"
 DOM0_PROGRAMS = (*(f"{XEN_BIN}/{name}" for name in (
-    "xl", "xenstored", "xenconsoled", "xen-init-dom0", "xen-diag", "libxl-save-helper")),
+    "xl", "xenstored", "xenconsoled", "xen-init-dom0", "xen-hvmcrash", "libxl-save-helper")),
     *(f"usr/bin/xenstore-{name}" for name in ("exists", "list", "ls", "read", "rm", "watch", "write")),
     "usr/libexec/xen-qemu-system-i386")
 DOM0_LOADED = ("libgcc_s.so.1",)        # libxl loads it at run time
@@ -55,9 +55,9 @@ class Cpio:
         self.parts = []
         self.known = set()
 
-    def _entry(self, path, mode, data):
+    def _entry(self, path, mode, data, device=(0, 0)):
         name = path.encode() + b"\0"
-        fields = (len(self.known), mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
+        fields = (len(self.known), mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name), 0)
         head = b"070701" + b"".join(b"%08X" % field for field in fields) + name
         self.parts += [head, b"\0" * (-len(head) % 4), data, b"\0" * (-len(data) % 4)]
         self.known.add(path)
@@ -78,11 +78,7 @@ class Cpio:
 
     def device(self, path, major, minor):
         self._parents(path)
-        name = path.encode() + b"\0"
-        fields = (len(self.known), 0o20600, 0, 0, 1, 0, 0, 0, 0, major, minor, len(name), 0)
-        head = b"070701" + b"".join(b"%08X" % field for field in fields) + name
-        self.parts += [head, b"\0" * (-len(head) % 4)]
-        self.known.add(path)
+        self._entry(path, 0o20600, b"", (major, minor))
 
     def bytes(self):
         self._entry("TRAILER!!!", 0, b"")

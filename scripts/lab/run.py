@@ -204,6 +204,7 @@ def run_all(cases, kernels):
             except (HostError, Timeout, packages.PackageError, images.ImageError) as error:
                 verdict, reason = ERROR, f"no host: {error}"
             if scenario.verdict != SUCCESS:
+                ktap.note(f"caught: {verdict}: {reason}")
                 verdict, reason = as_expected(scenario, verdict, reason)
             ktap.note(f"{name} took {time.monotonic() - start:.0f} s")
             ktap.result(name, verdict, reason)

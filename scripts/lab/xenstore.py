@@ -57,6 +57,11 @@ class Xenstore:
     def remove(self, path):
         self._ask(RM, path.encode() + b"\0")
 
+    def forget(self, path):
+        """Forget that watches at or below a path have fired."""
+        with self._condition:
+            self.fired = {fired for fired in self.fired if not f"{fired}/".startswith(f"{path}/")}
+
     def exists(self, path):
         try:
             self.read(path)

@@ -2,10 +2,12 @@
 /*
  * A guest's way to the host: its own directory in xenstore, by way of dom0.
  *
- *   data/req/ID/0 1 ...  a command, in pieces
- *   data/req/ID/end      how many pieces; written last
- *   data/rep/ID/0 1 ...  what it printed, output and errors in a row
- *   data/rep/ID/end      "pieces status out err"; written last
+ *   data/req/ID/0 1 ...  a command, in pieces; a short one has none
+ *   data/req/ID/end      a line with the number of pieces, and the last of it
+ *   data/rep/ID/0 1 ...  what it printed, output and errors in a row, in pieces
+ *   data/rep/ID/end      a line "pieces status out err", and the last of it
+ *
+ * The end is written last, and tells that all is there.
  *
  * An id is used once, so a stale answer is never taken for a new one. The
  * watch survives save and restore: the kernel registers it anew, which fires it.
@@ -113,15 +115,17 @@ static int put(const char *path, const char *data, size_t length)
 /* Start the command of one request, if all of it is there. */
 static void take_request(unsigned long id)
 {
-	struct message answer;
+	struct message end, answer;
 	unsigned int pieces, i;
-	size_t length = 0;
-	char *command;
+	size_t length = 0, last;
+	char *command, *rest;
 
-	if (ask_path(XS_READ, &answer, "data/req/%lu/end", id, 0))
+	if (ask_path(XS_READ, &end, "data/req/%lu/end", id, 0))
 		return;
-	pieces = strtoul(answer.payload, NULL, 10);
-	command = malloc((size_t)pieces * XENSTORE_PAYLOAD_MAX + 1);
+	pieces = strtoul(end.payload, &rest, 10);
+	rest++;				/* the line's end */
+	last = end.payload + end.header.len - rest;
+	command = malloc((size_t)(pieces + 1) * XENSTORE_PAYLOAD_MAX);
 	for (i = 0; command && i < pieces; i++) {
 		if (ask_path(XS_READ, &answer, "data/req/%lu/%u", id, i))
 			break;
@@ -129,10 +133,12 @@ static void take_request(unsigned long id)
 		length += answer.header.len;
 	}
 	ask_path(XS_RM, &answer, "data/req/%lu", id, 0);
-	if (command && i == pieces)
-		job_start(id, command, length);
-	else
+	if (command && i == pieces) {
+		memcpy(command + length, rest, last);
+		job_start(id, command, length + last);
+	} else {
 		say("request %lu lost piece %u of %u", id, i, pieces);
+	}
 	free(command);
 }
 
@@ -187,23 +193,24 @@ int link_receive(void)
 int link_reply(unsigned long id, int status, const char *out, size_t out_length,
 	       const char *err, size_t err_length)
 {
-	size_t length = out_length + err_length, at;
-	char path[64], end[96], *both = malloc(length + 1);
-	unsigned int pieces = 0;
+	size_t length = out_length + err_length, whole = length / PIECE, i;
+	char path[64], end[96 + PIECE], *both = malloc(length + 1);
+	int head;
 
 	if (!both)
 		return -1;
 	memcpy(both, out, out_length);
 	memcpy(both + out_length, err, err_length);
-	for (at = 0; at < length; at += PIECE) {
-		snprintf(path, sizeof(path), "data/rep/%lu/%u", id, pieces++);
-		if (put(path, both + at, length - at < PIECE ? length - at : PIECE))
-			say("reply %lu: piece %u was refused", id, pieces - 1);
+	for (i = 0; i < whole; i++) {
+		snprintf(path, sizeof(path), "data/rep/%lu/%zu", id, i);
+		if (put(path, both + i * PIECE, PIECE))
+			say("reply %lu: piece %zu was refused", id, i);
 	}
+	head = snprintf(end, 96, "%zu %d %zu %zu\n", whole, status, out_length, err_length);
+	memcpy(end + head, both + whole * PIECE, length % PIECE);
 	free(both);
-	snprintf(end, sizeof(end), "%u %d %zu %zu", pieces, status, out_length, err_length);
 	snprintf(path, sizeof(path), "data/rep/%lu/end", id);
-	if (put(path, end, strlen(end)))
+	if (put(path, end, head + length % PIECE))
 		say("reply %lu was refused", id);
 	return 0;
 }
