@@ -29,7 +29,7 @@ CFLAGS = ("-static", "-O2", "-Wall")
 
 XEN_BIN = "usr/lib/xen-4.17/bin"
 DOM0_PROGRAMS = (*(f"{XEN_BIN}/{name}" for name in (
-    "xl", "xenstored", "xenconsoled", "xen-init-dom0", "xen-hvmcrash", "libxl-save-helper")),
+    "xl", "xenstored", "xenconsoled", "xen-init-dom0", "libxl-save-helper")),
     *(f"usr/bin/xenstore-{name}" for name in ("exists", "list", "ls", "read", "rm", "watch", "write")),
     "usr/libexec/xen-qemu-system-i386")
 DOM0_LOADED = ("libgcc_s.so.1",)        # libxl loads it at run time

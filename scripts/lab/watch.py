@@ -12,7 +12,7 @@ REPORTS = re.compile("|".join((
     r"refcount_t: ", r"list_(add|del) corruption", r"unreferenced object",
     r"Out of memory: Killed", r"oom-kill:", r"page allocation failure", r"segfault at", r"invalid opcode",
     r"Freezing .* failed", r"do_suspend: -", r"agent: ",
-    r"\(XEN\).*(Xen BUG|Assertion .* failed|Panic on CPU|FATAL|crashed|Xen WARN|Unhandled|triple fault|"
+    r"\(XEN\).*(Xen BUG|Assertion .* failed|Panic on CPU|FATAL|crashed|Xen WARN|domain_crash|Triple fault|"
     r"Bad L1 flags|Error getting mfn|watchdog)",
 )))
 HARMLESS = re.compile(r"CONSOLE OUTPUT IS SYNCHRONOUS")

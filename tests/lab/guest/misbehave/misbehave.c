@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Does on purpose what the bench has to catch on a guest's console: loading it
- * with how=warn, how=oops or how=stall does just that.
+ * with how=warn, how=oops, how=stall or how=triplefault does just that.
  */
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
+#include <asm/desc_defs.h>
 
 #define STALL_MS 20000
 
 static char *how = "";
 module_param(how, charp, 0444);
-MODULE_PARM_DESC(how, "warn, oops or stall");
+MODULE_PARM_DESC(how, "warn, oops, stall or triplefault");
 
 static int __init misbehave_init(void)
 {
@@ -26,6 +27,10 @@ static int __init misbehave_init(void)
 		preempt_disable();
 		mdelay(STALL_MS);
 		preempt_enable();
+	} else if (!strcmp(how, "triplefault")) {
+		static const struct desc_ptr none;
+
+		asm volatile("lidt %0; int3" : : "m" (none));
 	} else {
 		return -EINVAL;
 	}
