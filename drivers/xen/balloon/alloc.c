@@ -8,6 +8,7 @@
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/ktime.h>
+#include <linux/log2.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mmzone.h>
 #include <linux/page-flags.h>
@@ -24,26 +25,19 @@
  */
 #define GFP_BASE	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
 #define GFP_HUGE	(GFP_BASE | __GFP_MOVABLE)
+#define GFP_SCRAPS	(GFP_BASE & ~__GFP_DIRECT_RECLAIM)
 #define GFP_CONTIG	(GFP_KERNEL | __GFP_NOWARN)
 
 /* A search that found nothing for so long is over. */
 #define CONTIG_WASTE_NS	(250 * NSEC_PER_MSEC)
 /* The longest that one step searches. */
 #define CONTIG_STEP_NS	(20 * NSEC_PER_MSEC)
-/*
- * How many base pages are held back at most while better ones are looked for,
- * and how many free pages make a region a good one to take them from.
- */
-#define SIEVE_BROKEN		64
-#define SIEVE_FREEST		1024
-#define REGION_MOSTLY_FREE	256
+/* How many base pages of other regions to go through for one of a broken one. */
+#define MORE_TRIES	64
+/* How many base pages are held back until it is their region's turn. */
+#define MAX_HELD	1024
 
-static gfp_t scrub_flag(void)
-{
-	return takeover_scrub_pages() ? __GFP_ZERO : 0;
-}
-
-/* For pages that were not asked for with __GFP_ZERO. */
+/* For pages that were not asked for with __GFP_ZERO; the allocator may zero all. */
 static void scrub(struct page *page, unsigned long nr)
 {
 	if (!takeover_scrub_pages() || want_init_on_alloc(0) || want_init_on_free())
@@ -213,11 +207,12 @@ static struct page *contig_huge(struct xen_balloon *xb)
  */
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 {
+	gfp_t gfp = GFP_HUGE | (takeover_scrub_pages() ? __GFP_ZERO : 0);
 	struct page *page;
 	unsigned int n;
 
 	for (n = 0; n < max; n++) {
-		page = alloc_pages(GFP_HUGE | scrub_flag(), XENMEM_HUGE_ORDER);
+		page = alloc_pages(gfp, XENMEM_HUGE_ORDER);
 		if (!page && !n)
 			page = contig_huge(xb);
 		if (!page)
@@ -238,7 +233,6 @@ static unsigned int break_huge(struct page **pages, unsigned int max)
 	if (!page)
 		return 0;
 
-	scrub(page, max);
 	split_page(page, XENMEM_HUGE_ORDER);
 	for (i = 0; i < max; i++)
 		pages[i] = page + i;
@@ -248,16 +242,12 @@ static unsigned int break_huge(struct page **pages, unsigned int max)
 	return max;
 }
 
-/* A base page as the allocator has it; NULL when it has none. */
-static struct page *any_page(void)
+static void hold(struct balloon_alloc *a, struct page *page, unsigned int nr)
 {
-	return alloc_page(GFP_BASE | scrub_flag());
-}
-
-static void hold(struct balloon_alloc *a, struct page *page)
-{
-	list_add(&page->lru, &a->held);
-	a->nr_held++;
+	while (nr--) {
+		list_add_tail(&page++->lru, &a->held);
+		a->nr_held++;
+	}
 }
 
 /*
@@ -265,47 +255,92 @@ static void hold(struct balloon_alloc *a, struct page *page)
  * hands out the smallest free blocks first, and what was left over when a
  * region was broken is among those: it does not take long to find them.
  */
-static unsigned int sieve_broken(struct xen_balloon *xb, struct page **pages,
-				 unsigned int max)
+static unsigned int more_of_broken(struct xen_balloon *xb, struct page **pages,
+				   unsigned int max)
 {
-	unsigned int n = 0, tries = max + SIEVE_BROKEN;
+	unsigned int n = 0, tries = max + MORE_TRIES;
 	struct page *page;
 
-	while (n < max && tries-- && (page = any_page())) {
+	while (n < max && tries-- && (page = alloc_page(GFP_BASE))) {
 		if (balloon_region_broken(&xb->queue, page))
 			pages[n++] = page;
 		else
-			hold(&xb->alloc, page);
+			hold(&xb->alloc, page, 1);
 	}
 	balloon_alloc_settle(&xb->alloc);
 
 	return n;
 }
 
+static unsigned long region_index(struct page *page)
+{
+	return page_to_pfn(page) >> XENMEM_HUGE_ORDER;
+}
+
+/* Take what is held of the region of the page that is held longest. */
+static unsigned int take_held(struct balloon_alloc *a, struct page **pages,
+			      unsigned int max, unsigned long *region)
+{
+	struct page *page, *next;
+	unsigned int n = 0;
+
+	list_for_each_entry_safe(page, next, &a->held, lru) {
+		if (!n)
+			*region = region_index(page);
+		if (n < max && region_index(page) == *region) {
+			list_del(&page->lru);
+			pages[n++] = page;
+		}
+	}
+	a->nr_held -= n;
+
+	return n;
+}
+
 /*
- * Free pages of regions that are broken or mostly free. When the allocator has
- * used up the scraps of its unmovable pageblocks it turns to the next pageblock
- * as a whole, so it comes to such regions by itself and stays with them; the
- * scraps are held back meanwhile.
+ * Empty region after region of its free pages: from the one with the largest
+ * free block, all blocks down to the smallest. The allocator cannot be asked
+ * for the blocks of one region; but those that were freed together come out
+ * together, so mostly the next block is of the region that is being emptied.
+ * Others are held back until it is their turn.
  */
-static unsigned int sieve_freest(struct xen_balloon *xb, struct page **pages,
-				 unsigned int max)
+static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
+			      unsigned int max)
 {
 	struct balloon_alloc *a = &xb->alloc;
-	unsigned long region, chosen = ULONG_MAX;
-	unsigned int n = 0;
+	unsigned long region = ULONG_MAX;
+	int order = XENMEM_HUGE_ORDER - 1;
+	unsigned int i, n = 0;
 	struct page *page;
 
-	while (n < max && (page = any_page())) {
-		region = page_to_pfn(page) >> XENMEM_HUGE_ORDER;
-		if (region != chosen && a->nr_held < SIEVE_FREEST &&
-		    !balloon_region_broken(&xb->queue, page) &&
-		    region_free_pages(page_to_pfn(page)) < REGION_MOSTLY_FREE) {
-			hold(a, page);
+	while (n < max) {
+		if (order < 0 || a->nr_held > MAX_HELD) {
+			i = take_held(a, pages + n, max - n, &region);
+			if (!i)
+				break;
+			n += i;
+			order = XENMEM_HUGE_ORDER - 1;
 			continue;
 		}
-		pages[n++] = page;
-		chosen = region;
+
+		order = min(order, ilog2(max - n));
+		page = alloc_pages(GFP_SCRAPS, order);
+		if (!page) {
+			order--;
+			continue;
+		}
+		split_page(page, order);
+
+		if (region == ULONG_MAX)
+			region = region_index(page);
+		if (region_index(page) == region ||
+		    balloon_region_broken(&xb->queue, page)) {
+			for (i = 0; i < 1U << order; i++)
+				pages[n++] = page + i;
+		} else {
+			hold(a, page, 1U << order);
+			order--;
+		}
 	}
 
 	return n;
@@ -319,7 +354,7 @@ static unsigned int sieve_freest(struct xen_balloon *xb, struct page **pages,
  * They lie side by side where that can be: in a region that the balloon has
  * broken already, else at the front of a huge page that is broken for them, so
  * that a remainder costs one superpage and not many. Where no 2 MiB is free,
- * regions that are mostly free go first.
+ * region after region is emptied of its free pages.
  *
  * Context: the worker, under step_lock; may sleep and compact.
  * Return: how many; they are in transit, with their place in the queue ready.
@@ -332,14 +367,20 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
 	/* Whoever wants 2 MiB and more has found no huge page just now. */
 	if (max < XENMEM_HUGE_PAGES) {
 		if (balloon_figures(&xb->queue).base)
-			n = sieve_broken(xb, pages, max);
+			n = more_of_broken(xb, pages, max);
 		if (!n)
 			n = break_huge(pages, max);
 	}
 	if (!n)
-		n = sieve_freest(xb, pages, max);
+		n = by_region(xb, pages, max);
+	if (!n) {
+		/* What is not free yet, but can be reclaimed. */
+		pages[0] = alloc_page(GFP_BASE);
+		n = !!pages[0];
+	}
 
 	for (i = 0; i < n; i++) {
+		scrub(pages[i], 1);
 		if (balloon_queue_prepare(&xb->queue, pages[i])) {
 			__free_page(pages[i]);
 			continue;

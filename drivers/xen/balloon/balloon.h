@@ -111,8 +111,8 @@ enum balloon_counter {
  * @min_free: free pages that a region must have to be tried in this pass
  * @wasted_ns: time spent since the last success
  * @exhausted: nothing more to be found on the way to this target
- * @held: base pages that were got where taking them would break a superpage,
- *	kept back while better ones are looked for
+ * @held: base pages that were got from another region than the one that is
+ *	being emptied
  * @nr_held: how many
  */
 struct balloon_alloc {
