@@ -39,7 +39,7 @@ static void fragment_block(struct page *block, unsigned int nr)
 
 static int __init fragment_init(void)
 {
-	const gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NORETRY | __GFP_NOWARN;
+	const gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
 	unsigned int blocks = 0;
 	struct page *block;
 
