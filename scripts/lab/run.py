@@ -216,7 +216,8 @@ def run_all(cases, kernels):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--kernel", action="append", choices=packages.SERIES, help="only for this kernel; may be repeated")
+    parser.add_argument("--kernel", action="append", choices=packages.SERIES,
+                        help="only for this kernel; may be repeated")
     parser.add_argument("--type", action="append", choices=KINDS, help="only for this type of guest; may be repeated")
     parser.add_argument("--list", action="store_true", help="list the scenarios, and run none")
     parser.add_argument("scenario", nargs="*", help="its name, or its path; all where none is given")

@@ -176,6 +176,7 @@ static int hear_target(struct kprobe *probe, struct pt_regs *regs)
 
 	return 0;
 }
+
 NOKPROBE_SYMBOL(hear_target);
 
 static struct kprobe target_probe = {

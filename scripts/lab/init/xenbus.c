@@ -24,8 +24,11 @@
 #include "agent.h"
 
 /* From xen/include/public/io/xs_wire.h */
-enum { XS_DIRECTORY = 1, XS_READ = 2, XS_WATCH = 4, XS_WRITE = 11, XS_RM = 13, XS_WATCH_EVENT = 15,
-       XS_ERROR = 16 };
+enum {
+	XS_DIRECTORY = 1, XS_READ = 2, XS_WATCH = 4, XS_WRITE = 11, XS_RM = 13,
+	XS_WATCH_EVENT = 15, XS_ERROR = 16
+};
+
 struct xsd_sockmsg { uint32_t type, req_id, tx_id, len; };
 #define XENSTORE_PAYLOAD_MAX 4096
 
