@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Every module builds for a kernel without a warning (W=1), and sparse finds
-# nothing in it. Built in a copy, from nothing.
+# Every module builds for a kernel without a warning (W=1, with which the comments
+# of its sources are read by kernel-doc too), kernel-doc finds nothing in its
+# headers, and sparse finds nothing in it. Built in a copy, from nothing.
 #
 #     module.sh 6.1
 
@@ -26,6 +27,11 @@ result() { # name, what was found
 	fi
 }
 
+# Print the complaints that kernel-doc has about the headers below a folder.
+headers_doc() {
+	find "$1" -name '*.h' -exec "$headers/scripts/kernel-doc" -none {} + 2>&1
+}
+
 # Print the complaints that a make has about the copied files, and its errors.
 complaints() { # folder, variables for make...
 	folder=$1
@@ -40,7 +46,7 @@ echo "1..$(($(scripts/check/files.sh Kbuild 'tests/*/Kbuild' | wc -l) * 2))"
 for kbuild in $(scripts/check/files.sh Kbuild 'tests/*/Kbuild'); do
 	folder=$(dirname "$kbuild")
 	[ "$folder" = . ] && name="the driver" || name=$folder
-	result "$name builds without a warning" "$(complaints "$copy/$folder")"
+	result "$name builds without a warning" "$(complaints "$copy/$folder"; headers_doc "$copy/$folder")"
 	result "sparse finds nothing in $name" "$(complaints "$copy/$folder" C=2)"
 done
 exit "$failed"
