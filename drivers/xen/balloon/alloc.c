@@ -25,7 +25,7 @@
  */
 #define GFP_BASE	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
 #define GFP_HUGE	(GFP_BASE | __GFP_MOVABLE)
-#define GFP_SCRAPS	(GFP_BASE & ~__GFP_DIRECT_RECLAIM)
+#define GFP_SCRAPS	(GFP_BASE & ~__GFP_RECLAIM)
 #define GFP_CONTIG	(GFP_KERNEL | __GFP_NOWARN)
 
 /* A search that found nothing for so long is over. */
