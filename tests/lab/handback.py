@@ -7,6 +7,8 @@ the state in which the in-tree driver had given up; with memory that the guest w
 
 from common import DEVICE, MIB, Agreement, move
 
+KPROBES = "/sys/kernel/debug/kprobes/enabled"
+
 # Writes a target a moment after each switch began: who is in charge in the end must land on it.
 SWITCH = f"""
 cd {DEVICE}
@@ -41,6 +43,16 @@ def follows_a_target_that_came_during_the_switch(lab, guest, agreement):
     said = guest.run(SWITCH, timeout=400).splitlines()
     lab.equal("switches, each with a target written meanwhile", said, ["landed"] * SWITCHES)
     agreement.check("after the switches")
+
+
+def follows_targets_without_being_told(lab, guest, agreement):
+    guest.run(f"echo 0 > {KPROBES}")
+    guest.load()
+    for target in (384 * MIB, 512 * MIB):
+        move(guest, target)
+        agreement.check(f"at {target} kB, with kprobes off")
+    guest.unload()
+    guest.run(f"echo 1 > {KPROBES}")
 
 
 def wakes_from_having_given_up(lab, guest, agreement):
@@ -84,5 +96,6 @@ def run(lab, kind, kernel):
     agreement = Agreement(lab, whole)
     goes_on_with_what_was_ballooned_out(whole, agreement)
     follows_a_target_that_came_during_the_switch(lab, whole, agreement)
+    follows_targets_without_being_told(lab, whole, agreement)
     wakes_from_having_given_up(lab, whole, agreement)
     keeps_memory_beyond_the_boot_size(lab, small)
