@@ -34,9 +34,9 @@ headers_doc() {
 
 # Print the complaints that a make has about the copied files, and its errors.
 complaints() { # folder, variables for make...
-	folder=$1
+	below=$1
 	shift
-	make -s -j"$(nproc)" -C "$headers" M="$folder" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 "$@" modules \
+	make -s -j"$(nproc)" -C "$headers" M="$below" CONFIG_DEBUG_INFO_BTF_MODULES= W=1 "$@" modules \
 		>"$copy/log" 2>&1 || echo "make failed: $(tail -n 30 "$copy/log")"
 	grep -E "^$copy.*(warning|error):|^(WARNING|ERROR): modpost" "$copy/log" | sed "s#^$copy/##" || :
 }
