@@ -9,7 +9,7 @@
 set -eu
 
 TRIES=3
-PATIENCE=1200 # seconds that one try may take
+PATIENCE=300 # seconds that apt may take at one try
 
 # Each line: a package, and a test that it is there.
 list() {
