@@ -31,6 +31,7 @@ MEMORY_MIB = 3500           # all below QEMU's split, so that an address is an o
 DOM0_MIB = 1200             # room for a saved guest, and for HVM's device models
 BOOT_TIMEOUT = 300
 CPU = "max,smap=off,smep=off,la57=off,pku=off,rdtscp=off,xsave=off,avx=off,avx2=off,fma=off"
+# eager-fpu: switched lazily, guests' SSE registers got mixed up under emulation.
 XEN_OPTIONS = ("console=com1 com1=115200,8n1 sync_console loglvl=all guest_loglvl=all conring_size=1M "
                f"dom0_mem={DOM0_MIB}M,max:{DOM0_MIB}M dom0_max_vcpus=1 dom0_vcpus_pin spec-ctrl=no,eager-fpu")
 DOM0_OPTIONS = "console=hvc0 loglevel=5 panic=-1 mitigations=off"
