@@ -11,6 +11,7 @@ echo current $(cat info/current_kb)
 echo target $(cat target_kb)
 echo memtotal $(awk '/^MemTotal:/ {{print $2}}' /proc/meminfo)
 echo managed $(awk '$1 == "managed" {{n += $2}} END {{print n * 4}}' /proc/zoneinfo)
+echo present $(awk '$1 == "present" {{n += $2}} END {{print n * 4}}' /proc/zoneinfo)
 [ ! -d queues ] || echo queues $(cat queues/*_kb | awk '{{n += $1}} END {{print n}}')
 """
 
@@ -27,7 +28,7 @@ def intree_and_ours(lab, kind, kernel, memory=512):
 
 
 def counts(guest):
-    """The guest's own counts in KiB: current, target, memtotal, managed, and queues if loaded."""
+    """The guest's own counts in KiB, by name; queues where the module is loaded."""
     pairs = (line.split() for line in guest.run(COUNTS).splitlines())
     return {name: int(value) for name, value in pairs}
 
@@ -41,6 +42,7 @@ class Agreement:
         here = counts(guest)
         self.reserved = here["current"] - here["memtotal"]
         self.beyond = guest.xen_pages() * 4 - here["current"]
+        self.present = here["present"]
         self.whole = here["current"] + here.get("queues", 0)
 
     def check(self, where):
@@ -48,9 +50,11 @@ class Agreement:
         here = counts(self.guest)
         current = here["current"]
         got = {"current_kb": current, "MemTotal": here["memtotal"],
-               "zones' managed kB": here["managed"], "Xen's pages": self.guest.xen_pages()}
+               "zones' managed kB": here["managed"], "zones' present kB": here["present"],
+               "Xen's pages": self.guest.xen_pages()}
         want = {"current_kb": here["target"], "MemTotal": current - self.reserved,
-                "zones' managed kB": here["memtotal"], "Xen's pages": (current + self.beyond) // 4}
+                "zones' managed kB": here["memtotal"], "zones' present kB": self.present,
+                "Xen's pages": (current + self.beyond) // 4}
         if "queues" in here:
             got["with queues"], want["with queues"] = current + here["queues"], self.whole
             got["invariant"] = self.guest.run(f"cat {DEBUG}/invariant").strip()

@@ -9,6 +9,7 @@ from common import DEVICE, MIB, Agreement, move
 TIMEOUT = 500
 TIMES = 25  # at rest, and as many under fire
 LOOP = f"for i in $(seq {TIMES}); do insmod /xen-balloon.ko && rmmod xen_balloon || exit 1; done"
+FIRED_AT_LEAST = 5  # xl mem-set is slow, where all is emulated
 SLAB_SLACK_KB = 256
 LEAKED = 2 * TIMES  # objects that a leak of one in each load would leave in one cache
 SLABS = """
@@ -44,8 +45,8 @@ def under_fire(lab, guest):
 
     lab.wait(fire, 240, f"{TIMES} insmod and rmmod under fire to end")
     lab.equal(f"{TIMES} times under fire", loop.output().strip(), "exit status 0")
-    lab.check(moves >= TIMES // 2,
-              f"xl mem-set fired {moves} times in {TIMES} loads, expected at least {TIMES // 2}")
+    lab.check(moves >= FIRED_AT_LEAST,
+              f"xl mem-set fired {moves} times in {TIMES} loads, expected at least {FIRED_AT_LEAST}")
 
 
 def run(lab, kind, kernel):
@@ -74,3 +75,6 @@ def run(lab, kind, kernel):
     lab.equal("threads named xen-balloon", threads.strip(), "1")
     queues = guest.run(f"ls -d {DEVICE}/queues 2>/dev/null || echo gone")
     lab.equal("the queues in sysfs", queues.strip(), "gone")
+    move(guest, 512 * MIB)
+    agreement.check("back at full size by the in-tree driver")
+    lab.equal("current_kb at full size", guest.current_kb(), full)
