@@ -99,7 +99,7 @@ def end(process):
 def run(name, command, until, tally):
     """Run one check, show what it says, and count its results."""
     start = time.monotonic()
-    quiet = time.time()
+    began = quiet = time.time()
     results = failures = planned = 0
     late = ""
     process = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -112,7 +112,7 @@ def run(name, command, until, tally):
                 verdict = "failed" if match["bad"] else "skipped" if match["skip"] else "passed"
                 tally.add(verdict, f"{name}: {match['name']}{match['skip'] or ''}")
                 if match["bad"]:
-                    show(consoles.tails(quiet))
+                    show(consoles.tails(began, quiet))
                 quiet = time.time()
             elif match := PLAN.fullmatch(line):
                 planned = int(match[1])
@@ -120,7 +120,7 @@ def run(name, command, until, tally):
                 show([line])
         process.wait()
     except TimeoutError:
-        show(consoles.tails(quiet))
+        show(consoles.tails(began, quiet))
         late = "it did not end in the time that all checks have, and was ended"
     finally:
         end(process)
