@@ -51,6 +51,7 @@ def under_fire(lab, guest):
 
 def run(lab, kind, kernel):
     guest = lab.guest(kind, kernel, memory=512)
+    full = guest.current_kb()
     move(guest, 384 * MIB)
     agreement = Agreement(lab, guest)
     guest.run(BY_NAME)
