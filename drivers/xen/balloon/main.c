@@ -23,7 +23,7 @@ static const struct xenmem_ops *find_ops(void)
 	return NULL;
 }
 
-static int __init balloon_init(void)
+static int __init balloon_load(void)
 {
 	struct xen_balloon *xb = &balloon;
 	struct balloon_figures n;
@@ -88,9 +88,9 @@ err_probe:
 	takeover_forget();
 	return ret;
 }
-module_init(balloon_init);
+module_init(balloon_load);
 
-static void __exit balloon_exit(void)
+static void __exit balloon_unload(void)
 {
 	struct xen_balloon *xb = &balloon;
 
@@ -104,7 +104,7 @@ static void __exit balloon_exit(void)
 	takeover_forget();
 	pr_info("handed back to the in-tree driver\n");
 }
-module_exit(balloon_exit);
+module_exit(balloon_unload);
 
 MODULE_DESCRIPTION("Xen balloon driver that keeps superpages");
 MODULE_LICENSE("GPL");
