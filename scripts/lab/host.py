@@ -10,7 +10,7 @@ QEMU is gone.
 import contextlib
 import ctypes
 import fcntl
-import os
+import hashlib
 import re
 import shutil
 import signal
@@ -35,6 +35,7 @@ CPU = "max,smap=off,smep=off,la57=off,pku=off,rdtscp=off,xsave=off,avx=off,avx2=
 XEN_OPTIONS = ("console=com1 com1=115200,8n1 sync_console loglvl=all guest_loglvl=all conring_size=1M "
                f"dom0_mem={DOM0_MIB}M,max:{DOM0_MIB}M dom0_max_vcpus=1 dom0_vcpus_pin spec-ctrl=no,eager-fpu")
 DOM0_OPTIONS = "console=hvc0 loglevel=5 panic=-1 mitigations=off"
+FRAME = re.compile(r"(?P<kind>[RXCJ])( (?P<id>\d+) (?P<status>\d+))?? (?P<lengths>\d+( \d+)?)( (?P<name>\D\S*))?")
 POLL = 0.5
 PR_SET_PDEATHSIG = 1
 
@@ -64,7 +65,7 @@ class Host:
     def __init__(self, folder, kernels):
         self.folder = Path(folder)
         self.kernels = kernels
-        self.watch = Watch(self.folder)
+        self.watch = Watch()
         self.condition = threading.Condition()
         self.store = Xenstore(self._send_store, self.wait, self.condition)
         self._ids = count(1)
@@ -100,13 +101,13 @@ class Host:
             xen, vmlinux = images.xen(), images.kernel_elf(images.DOM0_SERIES)
             images.dom0_image(self.folder / "dom0.img", self.kernels)
         self._cleanup.callback((self.folder / "dom0.img").unlink, missing_ok=True)
-        shm = "/dev/shm" if self._fits("/dev/shm") else packages.CACHE
-        self.memory_file = Path(tempfile.mkstemp(prefix="xen-balloon-lab-", dir=shm)[1])
+        self.memory_file = self._make_memory_file()
         self._cleanup.callback(self.memory_file.unlink, missing_ok=True)
         sockets = self._cleanup.enter_context(tempfile.TemporaryDirectory())
         packages.say("booting Xen and dom0")
         self._start(xen, vmlinux, f"{sockets}/agent")
         self.wait(lambda: self._ready, BOOT_TIMEOUT, "dom0 to boot")
+        (self.folder / "dom0.img").unlink()
         if self.watch.reports:
             raise HostError("reported while Xen and dom0 booted:\n" + "\n".join(self.watch.reports))
         packages.say(f"Xen and dom0 are up after {time.monotonic() - start:.0f} s")
@@ -120,12 +121,19 @@ class Host:
         return True
 
     @staticmethod
-    def _fits(folder):
-        return os.path.isdir(folder) and shutil.disk_usage(folder).free > MEMORY_MIB << 20
+    def _make_memory_file():
+        """Return an empty file for the machine's memory; one that a killed run left behind goes."""
+        name = f"xen-balloon-{hashlib.sha256(bytes(packages.CACHE)).hexdigest()[:8]}"
+        for folder in (Path("/dev/shm"), packages.CACHE):
+            (folder / name).unlink(missing_ok=True)
+            if folder.is_dir() and shutil.disk_usage(folder).free > MEMORY_MIB << 20:
+                (folder / name).touch(0o600)
+                return folder / name
+        raise HostError(f"neither /dev/shm nor {packages.CACHE} has {MEMORY_MIB} MiB free for the machine's memory")
 
     def _start(self, xen, vmlinux, path):
         """Start QEMU, and the threads that listen to it."""
-        log = self.folder / "xen.serial"
+        log = self.folder / "xen.log"
         log.touch()
         listener = socket.socket(socket.AF_UNIX)
         self._cleanup.enter_context(listener)
@@ -180,23 +188,30 @@ class Host:
         self.condition.notify_all()
 
     def _take_frame(self):
+        """Take one frame from the front of what came; return whether there was one."""
         header, newline, rest = self._pending.partition(b"\n")
         if not newline:
             return False
-        kind, *fields = header.decode(errors="replace").split()
-        lengths = [int(field) for field in fields[{"J": 2, "X": 0, "C": 0, "R": 0}[kind]:][:2 if kind == "J" else 1]]
+        frame = FRAME.fullmatch(header.decode(errors="replace"))
+        if not frame:           # noise on the line
+            self._pending = rest
+            return True
+        lengths = [int(length) for length in frame["lengths"].split()]
         if len(rest) < sum(lengths):
             return False
-        self._pending = rest[sum(lengths):]
-        if kind == "J":
-            out, err = rest[:lengths[0]], rest[lengths[0]:sum(lengths)]
-            self._answers[int(fields[0])] = int(fields[1]), out.decode(errors="replace"), err.decode(errors="replace")
-        elif kind == "X":
-            self.store.receive(rest[:lengths[0]])
-        elif kind == "C":
-            self.watch.feed(fields[1].removesuffix(".log"), rest[:lengths[0]])
-        else:
-            self._ready = True
+        data, self._pending = rest[:sum(lengths)], rest[sum(lengths):]
+        match frame["kind"]:
+            case "R":
+                self._ready = True
+            case "X":
+                self.store.receive(data)
+            case "C":
+                with open(self.folder / frame["name"], "ab") as log:
+                    log.write(data)
+                self.watch.feed(frame["name"].removesuffix(".log"), data)
+            case "J":
+                out, err = (part.decode(errors="replace") for part in (data[:lengths[0]], data[lengths[0]:]))
+                self._answers[int(frame["id"])] = int(frame["status"]), out, err
         return True
 
     def _follow(self):
@@ -249,7 +264,7 @@ class Host:
 
     def debug_key(self, key):
         """Return what Xen prints on its console for a debug key."""
-        log = self.folder / "xen.serial"
+        log = self.folder / "xen.log"
         mark = log.stat().st_size
         self.dom0(f"xl debug-keys {key}")
         with open(log, "rb") as console:

@@ -88,9 +88,10 @@ class Lab:
             self.dom0("true")
 
     def finish(self):
-        """Destroy the guests."""
+        """Destroy the guests, and hear what is left of them: it is not the next scenario's."""
         for guest in list(self._guests):
             guest.destroy()
+        self.settle()
 
     # Checks
 

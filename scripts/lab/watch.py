@@ -19,27 +19,11 @@ HARMLESS = re.compile(r"CONSOLE OUTPUT IS SYNCHRONOUS")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00\r]")
 
 
-class Console:
-    """One console: what it said in whole lines, and where in it."""
-
-    def __init__(self, log):
-        self._log = log                 # an open file
-        self._rest = ""
-
-    def feed(self, data):
-        """Take bytes, keep them in the log, and return the lines that became whole."""
-        self._log.write(data)
-        self._log.flush()
-        *lines, self._rest = (self._rest + ANSI.sub("", data.decode(errors="replace"))).split("\n")
-        return lines
-
-
 class Watch:
     """All the consoles of one boot, and the reports that were not expected."""
 
-    def __init__(self, folder):
-        self._folder = folder
-        self._consoles = {}
+    def __init__(self):
+        self._begun = {}                # console: a line whose end is still to come
         self._expected = []
         self.reports = []
 
@@ -49,9 +33,9 @@ class Watch:
         self.reports = []
 
     def feed(self, name, data):
-        """Take what a console said."""
-        if name not in self._consoles:
-            self._consoles[name] = Console(open(self._folder / f"{name}.log", "ab"))
-        for line in self._consoles[name].feed(data):
+        """Read what a console said."""
+        text = self._begun.get(name, "") + ANSI.sub("", data.decode(errors="replace"))
+        *lines, self._begun[name] = text.split("\n")
+        for line in lines:
             if REPORTS.search(line) and not any(pattern.search(line) for pattern in (HARMLESS, *self._expected)):
                 self.reports.append(f"{name}: {line.strip()}")

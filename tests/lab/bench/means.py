@@ -50,7 +50,8 @@ def run(lab, kind, kernel):
                                dict(kind=kind, kernel=kernel, memory=256, maxmem=384, vcpus=2, name="second")])
     guest.boot_kb, guest.boot_pages = guest.current_kb(), guest.xen_pages()
     lab.equal("vCPUs of the second guest", small.run("nproc").strip(), "2")
-    lab.check(small.xen_pages() < 260 * MIB // 4, f"it has {small.xen_pages()} pages of its maximum of {384 * MIB // 4}")
+    pages = small.xen_pages()
+    lab.check(pages < 260 * MIB // 4, f"it has {pages} pages of its maximum of {384 * MIB // 4}")
     small.destroy()
 
     commands(lab, guest)
