@@ -36,10 +36,10 @@ def save_and_restore(lab, guest):
     """Saves a guest with a command running in it, and restores it."""
     waiting = guest.spawn("until [ -e /tmp/restored ]; do usleep 100000; done; echo goes on")
     domid = guest.domid
-    guest.save("/run/saved")
+    guest.save("/tmp/saved")
     lab.check(not guest.exists(), f"domain {domid} is gone after xl save")
-    guest.restore("/run/saved")
-    lab.dom0("rm /run/saved")
+    guest.restore("/tmp/saved")
+    lab.dom0("rm /tmp/saved")
     lab.check(guest.domid != domid, f"domain {guest.domid} is there after xl restore")
     guest.run("touch /tmp/restored")
     lab.equal("what went on over it", waiting.wait(30), "goes on\n")
