@@ -27,7 +27,7 @@ depmod; modprobe xen-balloon; modprobe -r xen-balloon
 
 
 def slabs(guest):
-    """Objects in use in each kmalloc cache (shrunk: else all of a CPU's own slab count), and Slab of /proc/meminfo in KiB."""
+    """Objects in use in each kmalloc cache, shrunk so that none only seems so; Slab of /proc/meminfo in KiB."""
     lines = guest.run(SLABS).splitlines()
     objects = {name: int(number) for name, number in (line.split() for line in lines)}
     return objects, guest.meminfo()["Slab"]
