@@ -16,6 +16,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -183,11 +184,7 @@ def make_folder():
     runs.mkdir(parents=True, exist_ok=True)
     for old in sorted(runs.iterdir())[:-RUNS_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
-    folder = runs / time.strftime("%Y%m%d-%H%M%S")
-    while folder.exists():
-        folder = folder.with_name(folder.name + "x")
-    folder.mkdir()
-    return folder
+    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=runs))
 
 
 def run_all(cases, kernels):
