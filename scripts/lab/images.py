@@ -121,7 +121,7 @@ def stored(name, key, make):
 
 def stamp(path):
     """What tells one state of a file from another."""
-    return str(path), hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return Path(path).name, hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 # Kernels, Xen
