@@ -91,6 +91,7 @@ class Lab:
         """Destroy the guests, and hear what is left of them: it is not the next scenario's."""
         for guest in list(self._guests):
             guest.destroy()
+        self.dom0("rm -rf /tmp/*")
         self.settle()
 
     # Checks
