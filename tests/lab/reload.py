@@ -6,6 +6,7 @@ After it the in-tree driver works, and neither slab nor MemTotal has lost anythi
 
 from common import DEVICE, MIB, Agreement, move
 
+TYPES = ("pv", "pvh", "hvm")
 TIMEOUT = 500
 TIMES = 25  # at rest, and as many under fire
 LOOP = f"for i in $(seq {TIMES}); do insmod /xen-balloon.ko && rmmod xen_balloon || exit 1; done"
