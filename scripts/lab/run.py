@@ -24,15 +24,15 @@ from pathlib import Path
 import images
 import packages
 from guest import GuestError
-from host import Host, HostError, Timeout
+from host import HostError, Timeout
 from ktap import ERROR, FAILURE, SKIP, SUCCESS, Ktap
 from lab import Failure, Lab, Skip
+from session import Session
 
 SCENARIOS = images.REPO / "tests/lab"
 KINDS = ("pv", "pvh", "hvm")
 HVM_KERNEL = "6.1"          # with HVM one kernel is enough
 RUNS_KEPT = 20
-BOOTS = 2                   # tries to bring Xen up
 NO_DEADLINE = 0
 
 
@@ -126,56 +126,6 @@ def as_expected(scenario, verdict, reason):
     if scenario.verdict == verdict and re.search(scenario.reason, reason):
         return SUCCESS, ""
     return FAILURE, f"expected {scenario.verdict} and /{scenario.reason}/, got {verdict}: {reason or '(no reason)'}"
-
-
-class Session:
-    """The boots of one run; a new one is made when the last does not answer any more."""
-
-    def __init__(self, folder, kernels):
-        self.folder = folder
-        self._kernels = kernels
-        self._host = None
-        self._boots = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._close()
-
-    def _close(self):
-        if self._host:
-            self._host.close()
-            self._host = None
-
-    def _healthy(self):
-        try:
-            self._host.dom0("xl list", timeout=60)
-        except (HostError, Timeout):
-            packages.say("dom0 does not answer any more: booting anew")
-            return False
-        return True
-
-    def _boot(self):
-        self._boots += 1
-        folder = self.folder / f"boot{self._boots}"
-        folder.mkdir(parents=True)
-        return Host(folder, self._kernels).__enter__()
-
-    def host(self):
-        """Return a host that answers."""
-        if self._host and not self._healthy():
-            self._close()
-        for attempt in range(BOOTS):
-            if self._host:
-                break
-            try:
-                self._host = self._boot()
-            except (HostError, Timeout) as error:
-                if attempt + 1 == BOOTS:
-                    raise
-                packages.say(f"Xen and dom0 did not come up ({error}): trying once more")
-        return self._host
 
 
 def make_folder():

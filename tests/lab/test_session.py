@@ -11,8 +11,8 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lab"))
 
-import run                       # noqa: E402
-from host import HostError       # noqa: E402
+import session                 # noqa: E402
+from host import HostError     # noqa: E402
 
 
 class FakeHost:
@@ -40,9 +40,9 @@ class FakeHost:
 class SessionTest(unittest.TestCase):
     def setUp(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(mock.patch.object(run, "Host", FakeHost))
+        self.enterContext(mock.patch.object(session, "Host", FakeHost))
         self.enterContext(contextlib.redirect_stderr(io.StringIO()))
-        self.session = self.enterContext(run.Session(Path(folder), ["6.1"]))
+        self.session = self.enterContext(session.Session(Path(folder), ["6.1"]))
 
     def test_one_boot_serves_all(self):
         FakeHost.boots = [True]

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The boots of one run: scenarios share one as long as it answers, and then get another."""
+
+import packages
+from host import Host, HostError, Timeout
+
+BOOTS = 2                   # tries to bring Xen up
+
+
+class Session:
+    """The boots of one run; a new one is made when the last does not answer any more."""
+
+    def __init__(self, folder, kernels):
+        self.folder = folder
+        self._kernels = kernels
+        self._host = None
+        self._boots = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._close()
+
+    def _close(self):
+        if self._host:
+            self._host.close()
+            self._host = None
+
+    def _healthy(self):
+        try:
+            self._host.dom0("xl list", timeout=60)
+        except (HostError, Timeout):
+            packages.say("dom0 does not answer any more: booting anew")
+            return False
+        return True
+
+    def _boot(self):
+        self._boots += 1
+        folder = self.folder / f"boot{self._boots}"
+        folder.mkdir(parents=True)
+        return Host(folder, self._kernels).__enter__()
+
+    def host(self):
+        """Return a host that answers."""
+        if self._host and not self._healthy():
+            self._close()
+        for attempt in range(BOOTS):
+            if self._host:
+                break
+            try:
+                self._host = self._boot()
+            except (HostError, Timeout) as error:
+                if attempt + 1 == BOOTS:
+                    raise
+                packages.say(f"Xen and dom0 did not come up ({error}): trying once more")
+        return self._host
