@@ -12,6 +12,7 @@ from common import intree_and_ours
 TIMEOUT = 400
 LOW, HIGH = 256, 512
 AIM = {"pvh": 4, "pv": 3}
+TIMES_LESS = {"seconds": 1, "calls": 4, "extents": 100}  # than in-tree, at least
 
 
 def tell(lab, name, taken):
@@ -33,9 +34,10 @@ def run(lab, kind, kernel):
     tell(lab, "ours", mine)
     lab.note(f"speed: {theirs['seconds'] / mine['seconds']:.1f} times the in-tree driver's, "
              f"aim {AIM[kind]}")
-    for what in ("seconds", "calls", "extents"):
-        lab.check(mine[what] < theirs[what],
-                  f"{what}: {mine[what]:.6g}, expected less than in-tree's {theirs[what]:.6g}")
+    for what, times in TIMES_LESS.items():
+        lab.check(mine[what] * times < theirs[what],
+                  f"{what}: {mine[what]:.6g}, expected {times} times less than in-tree's "
+                  f"{theirs[what]:.6g} at least")
     kept, theirs_kept = (taken["maps"]["up"].superpages for taken in (mine, theirs))
     lab.check(kept > theirs_kept,
               f"superpages left: {kept}, expected more than in-tree's {theirs_kept}")
