@@ -138,26 +138,28 @@ def update_lists():
         subprocess.run(["apt-get", "-qq", "update"], capture_output=True)
 
 
+def remembered():
+    """Return what was found up to now, and when."""
+    record = CACHE / "packages.json"
+    return json.loads(record.read_text()) if record.exists() else {}
+
+
+def remember(what, value):
+    """Keep what was found."""
+    part = CACHE / "packages.json.part"
+    part.write_text(json.dumps({**remembered(), what: value}, indent=1))
+    part.rename(CACHE / "packages.json")
+
+
 def found(what):
     """Return what `what` consists of: as found within a day, else by asking apt again."""
-    record = CACHE / "packages.json"
-    known = json.loads(record.read_text()) if record.exists() else {}
+    known = remembered()
     if what in known and time.time() - known[what]["time"] < DAY:
         return known[what]
     if time.time() - known.get("updated", 0) > DAY:
         update_lists()
-        known["updated"] = time.time()
-    try:
-        known[what] = {"time": time.time(), **FINDERS[what]()}
-    except PackageError:
-        if what not in known:
-            raise
-        say(f"apt could not be asked: {what} stays as it is in the cache")
-        return known[what]
-    part = record.with_suffix(".part")
-    part.write_text(json.dumps(known, indent=1))
-    part.rename(record)
-    return known[what]
+        remember("updated", time.time())
+    return {"time": time.time(), **FINDERS[what]()}
 
 
 # Fetching and unpacking
@@ -179,25 +181,48 @@ def download(name, version, folder):
                        f"{done.stderr.strip()}")
 
 
+def place(what, entry):
+    """Return the folder for `what` in the versions of `entry`."""
+    key = hashlib.sha256(json.dumps(entry["packages"]).encode()).hexdigest()[:12]
+    return CACHE / "packages" / f"{what.replace(' ', '-')}-{key}"
+
+
+def take_apart(root, entry, unpack, finish):
+    """Fetch and unpack all the packages of `entry` into a new folder."""
+    part = root.with_name(root.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    debs = part / "debs"
+    debs.mkdir(parents=True)
+    for name, version in entry["packages"]:
+        unpack(download(name, version, debs), part)
+    shutil.rmtree(debs)
+    finish(part, entry)
+    part.rename(root)
+
+
 def unpacked(what, unpack, finish=lambda root, entry: None):
-    """Return (folder, entry) with all the packages of `what` unpacked side by side."""
+    """Return (folder, entry) with all the packages of `what` unpacked side by side.
+
+    Where newer ones cannot be had, those of the cache serve for another day.
+    """
     with locked():
-        entry = found(what)
-        key = hashlib.sha256(json.dumps(entry["packages"]).encode()).hexdigest()[:12]
-        root = CACHE / "packages" / f"{what.replace(' ', '-')}-{key}"
-        if not root.exists():
-            part = root.with_name(root.name + ".part")
-            shutil.rmtree(part, ignore_errors=True)
-            debs = part / "debs"
-            debs.mkdir(parents=True)
-            for name, version in entry["packages"]:
-                unpack(download(name, version, debs), part)
-            shutil.rmtree(debs)
-            finish(part, entry)
-            part.rename(root)
-            for old in root.parent.glob(f"{what.replace(' ', '-')}-*"):
-                if old != root:
-                    shutil.rmtree(old)
+        before = remembered().get(what)
+        try:
+            entry = found(what)
+            root = place(what, entry)
+            if not root.exists():
+                take_apart(root, entry, unpack, finish)
+        except PackageError as error:
+            if not before or not place(what, before).exists():
+                raise
+            say(f"{what} stays as it is in the cache: {error}")
+            entry = {**before, "time": time.time()}
+            root = place(what, entry)
+        if entry != before:
+            remember(what, entry)
+        for old in root.parent.glob(f"{what.replace(' ', '-')}-*"):
+            if old != root:
+                shutil.rmtree(old)
     return root, entry
 
 
