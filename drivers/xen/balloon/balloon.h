@@ -193,8 +193,7 @@ unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 				  unsigned int max);
 unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 				  unsigned int max);
-unsigned int balloon_dequeue_split(struct balloon_queue *q, struct page **pages,
-				   unsigned int max);
+struct page *balloon_dequeue_split(struct balloon_queue *q);
 void balloon_quarantine(struct balloon_queue *q, struct page *page, unsigned int order);
 void balloon_correct_guest(struct balloon_queue *q, long delta);
 struct balloon_figures balloon_figures(struct balloon_queue *q);

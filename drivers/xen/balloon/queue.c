@@ -389,41 +389,33 @@ unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 }
 
 /**
- * balloon_dequeue_split - break a huge page up: huge to transit and base
+ * balloon_dequeue_split - take out a huge page that may be broken up: huge to
+ *	transit
  * @q: the queue
- * @pages: where to put its first base pages, which are in transit then
- * @max: how many of them, 1 to 512; the rest goes to the base queue
  *
- * Whatever of it comes back by balloon_enqueue() finds its place prepared.
+ * Its base pages have their place prepared: after split_page() each may come
+ * back by balloon_enqueue() on its own.
  *
  * Context: may sleep; no lock held.
- * Return: @max; 0 when there is no huge page, or no memory to split it.
+ * Return: the page; NULL when there is none, or no memory to break it up.
  */
-unsigned int balloon_dequeue_split(struct balloon_queue *q, struct page **pages,
-				   unsigned int max)
+struct page *balloon_dequeue_split(struct balloon_queue *q)
 {
 	struct page *page;
-	unsigned int i;
 
 	if (!balloon_dequeue_huge(q, &page, 1))
-		return 0;
+		return NULL;
 
 	if (balloon_queue_prepare(q, page)) {
 		/* A guest short of memory is the one that has to get some. */
 		if (!q->spare) {
 			balloon_enqueue(q, page, XENMEM_HUGE_ORDER);
-			return 0;
+			return NULL;
 		}
 		q->spare = region_add(q, page, q->spare);
 	}
 
-	split_page(page, XENMEM_HUGE_ORDER);
-	for (i = 0; i < max; i++)
-		pages[i] = page + i;
-	for (; i < XENMEM_HUGE_PAGES; i++)
-		balloon_enqueue(q, page + i, 0);
-
-	return max;
+	return page;
 }
 
 /**

@@ -96,25 +96,59 @@ static unsigned long release(struct xen_balloon *xb, unsigned int nr, unsigned i
 	return (unsigned long)done << order;
 }
 
-/* Have xb->pages populated. Returns base pages got. */
-static unsigned long populate(struct xen_balloon *xb, unsigned int nr, unsigned int order)
+/* Ask Xen to populate xb->pages. Returns how many of them it did. */
+static unsigned int ask(struct xen_balloon *xb, unsigned int nr, unsigned int order)
 {
-	struct balloon_queue *q = &xb->queue;
-	unsigned int i, done;
-
-	done = xb->ops->populate(xb->pages, nr, order);
+	unsigned int done = xb->ops->populate(xb->pages, nr, order);
 
 	xb->counters[COUNT_POPULATE_CALLS]++;
 	xb->counters[COUNT_POPULATE_EXTENTS] += done;
 	xb->counters[COUNT_POPULATE_PAGES] += done << order;
 	xb->counters[COUNT_POPULATE_REFUSED] += !done;
 
+	return done;
+}
+
+/* Have xb->pages populated. Returns base pages got. */
+static unsigned long populate(struct xen_balloon *xb, unsigned int nr, unsigned int order)
+{
+	unsigned int i, done = ask(xb, nr, order);
+
 	for (i = 0; i < done; i++)
-		balloon_give(q, xb->pages[i], order);
+		balloon_give(&xb->queue, xb->pages[i], order);
 	for (; i < nr; i++)
-		balloon_enqueue(q, xb->pages[i], order);
+		balloon_enqueue(&xb->queue, xb->pages[i], order);
 
 	return (unsigned long)done << order;
+}
+
+/*
+ * Have the first @nr base pages of a huge page populated. It is broken up only
+ * when Xen gives some. Returns base pages got.
+ */
+static unsigned long populate_part(struct xen_balloon *xb, unsigned int nr)
+{
+	struct page *page = balloon_dequeue_split(&xb->queue);
+	unsigned int i, done;
+
+	if (!page)
+		return 0;
+
+	for (i = 0; i < nr; i++)
+		xb->pages[i] = page + i;
+	done = ask(xb, nr, 0);
+	if (!done) {
+		balloon_enqueue(&xb->queue, page, XENMEM_HUGE_ORDER);
+		return 0;
+	}
+
+	split_page(page, XENMEM_HUGE_ORDER);
+	for (i = 0; i < done; i++)
+		balloon_give(&xb->queue, page + i, 0);
+	for (; i < XENMEM_HUGE_PAGES; i++)
+		balloon_enqueue(&xb->queue, page + i, 0);
+
+	return done;
 }
 
 /* One step towards a smaller guest, by up to @want. Returns pages given. */
@@ -166,12 +200,12 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 	/* No 2 MiB wanted, or none to be had from Xen. */
 	want = min(want, (unsigned long)XENMEM_MAX_BASE);
 	nr = balloon_dequeue_base(q, xb->pages, want);
-	if (!nr)
-		nr = balloon_dequeue_split(q, xb->pages, want);
-	if (!nr)
-		return takeover_reclaim_spare(xb, want);
+	if (nr)
+		return populate(xb, nr, 0);
+	if (balloon_figures(q).huge)
+		return populate_part(xb, want);
 
-	return populate(xb, nr, 0);
+	return takeover_reclaim_spare(xb, want);
 }
 
 /**
