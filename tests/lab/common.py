@@ -12,6 +12,7 @@ echo target $(cat target_kb)
 echo memtotal $(awk '/^MemTotal:/ {{print $2}}' /proc/meminfo)
 echo managed $(awk '$1 == "managed" {{n += $2}} END {{print n * 4}}' /proc/zoneinfo)
 echo present $(awk '$1 == "present" {{n += $2}} END {{print n * 4}}' /proc/zoneinfo)
+echo killed $(awk '$1 == "oom_kill" {{print $2}}' /proc/vmstat)
 [ ! -d queues ] || echo queues $(cat queues/*_kb | awk '{{n += $1}} END {{print n}}')
 """
 
@@ -42,7 +43,7 @@ class Agreement:
         here = counts(guest)
         self.reserved = here["current"] - here["memtotal"]
         self.beyond = guest.xen_pages() * 4 - here["current"]
-        self.present = here["present"]
+        self.present, self.killed = here["present"], here["killed"]
         self.whole = here["current"] + here.get("queues", 0)
 
     def check(self, where):
@@ -51,10 +52,10 @@ class Agreement:
         current = here["current"]
         got = {"current_kb": current, "MemTotal": here["memtotal"],
                "zones' managed kB": here["managed"], "zones' present kB": here["present"],
-               "Xen's pages": self.guest.xen_pages()}
+               "Xen's pages": self.guest.xen_pages(), "killed for want of memory": here["killed"]}
         want = {"current_kb": here["target"], "MemTotal": current - self.reserved,
                 "zones' managed kB": here["memtotal"], "zones' present kB": self.present,
-                "Xen's pages": (current + self.beyond) // 4}
+                "Xen's pages": (current + self.beyond) // 4, "killed for want of memory": self.killed}
         if "queues" in here:
             got["with queues"], want["with queues"] = current + here["queues"], self.whole
             got["invariant"] = self.guest.run(f"cat {DEBUG}/invariant").strip()

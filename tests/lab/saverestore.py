@@ -7,6 +7,7 @@ The in-tree driver goes through the same in a guest of the same boot.
 import time
 
 from common import DEVICE, MIB, Agreement, Holder, intree_and_ours, move
+from host import CommandError
 
 TIMEOUT = 500
 MEMORY = 320
@@ -22,7 +23,10 @@ done
 
 def save_and_restore(lab, guest, when):
     start = time.monotonic()
-    guest.save("/tmp/saved")
+    try:
+        guest.save("/tmp/saved")
+    except CommandError as error:
+        lab.fail(f"{guest.name} could not be saved {when}: {error}")
     saved = time.monotonic() - start
     guest.restore("/tmp/saved")
     took = time.monotonic() - start
