@@ -73,7 +73,7 @@ def run(lab, kind, kernel):
     over = {name: objects_after[name] - objects[name] - max(LEAKED, in_a_slab[name] + 1) for name in objects}
     cache = max(over, key=over.get)
     grown = objects_after[cache] - objects[cache]
-    lab.check(over[cache] < 0, f"the slab cache closest to a leak, {cache}, grew by {grown} objects in {2 * TIMES} loads, "
+    lab.check(over[cache] < 0, f"slab cache closest to a leak, {cache}: grew by {grown} objects in {2 * TIMES} loads, "
                                f"expected less than {grown - over[cache]}")
     threads = guest.run("cat /proc/[0-9]*/comm | grep -cx xen-balloon")
     lab.equal("threads named xen-balloon", threads.strip(), "1")
