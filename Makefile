@@ -9,7 +9,8 @@ btf := $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 # The key that the kernel's own modules are signed with is not there to be had.
 kbuild := $(MAKE) -C $(KDIR) M=$(CURDIR) $(btf) CONFIG_MODULE_SIG_ALL= INSTALL_MOD_DIR=updates
 
-.PHONY: modules modules_install clean headers setup check check-static check-lab lab demo help
+.PHONY: modules modules_install clean headers setup check check-static check-kunit check-lab \
+	kunit kunit-planted coverage mutants lab demo help
 
 modules modules_install clean: headers
 	$(kbuild) $@
@@ -21,11 +22,24 @@ headers:
 setup:
 	@scripts/setup.sh
 
-check check-static check-lab: setup
+check check-static check-kunit check-lab: setup
 	@scripts/check/run.py $(patsubst check-%,%,$(filter-out check,$@))
 
+kunit: setup
+	@scripts/kunit/run.py $(addprefix --kernel=,$(KERNEL)) $(if $(SUITE),--suite='$(SUITE)') \
+		$(if $(SEED),--param=seed=$(SEED)) $(if $(STEPS),--param=steps=$(STEPS))
+
+kunit-planted: setup
+	@scripts/kunit/planted.py
+
+coverage: setup
+	@scripts/kunit/coverage.py
+
+mutants: setup
+	@scripts/kunit/mutants.py $(addprefix --number=,$(N)) $(addprefix --seed=,$(SEED)) $(addprefix --kernel=,$(KERNEL))
+
 lab: setup
-	@scripts/lab/run.py $(S)
+	@scripts/lab/run.py $(addprefix --kernel=,$(KERNEL)) $(S)
 
 demo: setup
 	@scripts/demo.py
@@ -38,5 +52,14 @@ help:
 	@echo "make demo               show it beside the in-tree driver, in guests of a real Xen"
 	@echo "make check              run all checks, builds, tests and scenarios"
 	@echo "make check-static       run all of these that boot nothing"
+	@echo "make check-kunit        run all of these that boot a kernel without Xen"
 	@echo "make check-lab          run all of these that boot a Xen"
+	@echo "make kunit              run the unit tests of tests/kunit in a kernel in QEMU, without Xen"
+	@echo "make kunit KERNEL=debug SUITE='GLOB' SEED=N STEPS=N"
+	@echo "                        with KASAN, lockdep and kmemleak; some suites; a longer walk"
+	@echo "make kunit-planted      prove by planted bugs that their verdict can be trusted"
+	@echo "make coverage           measure which lines and branches of the driver they run"
+	@echo "make mutants [N=120] [SEED=1]"
+	@echo "                        see whether they notice mistakes in the engine: N of some 2000"
 	@echo "make lab S=\"NAME ...\"   run some scenarios of tests/lab"
+	@echo "make lab KERNEL=debug   run them on a test kernel: debug, lockdep, base, nounpopulated, 6.1-debug ..."

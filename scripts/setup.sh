@@ -14,10 +14,16 @@ PATIENCE=300 # seconds that apt may take at one try
 # Each line: a package, and a test that it is there.
 list() {
 	cat <<-'EOF'
+	bc	command -v bc
+	bison	command -v bison
+	coccinelle	command -v spatch
 	codespell	command -v codespell
+	flex	command -v flex
 	gcc	command -v gcc && command -v gcc-12
 	git	command -v git
+	lcov	command -v lcov
 	libc6-dev	test -e /usr/include/stdio.h && test -e /usr/lib/x86_64-linux-gnu/libc.a
+	libelf-dev	test -e /usr/include/gelf.h
 	libelf1	test -e /usr/lib/x86_64-linux-gnu/libelf.so.1
 	libssl3	test -e /usr/lib/x86_64-linux-gnu/libcrypto.so.3
 	make	command -v make

@@ -4,13 +4,23 @@
 # of its sources are read by kernel-doc too), kernel-doc finds nothing in its
 # headers, and sparse finds nothing in it. Built in a copy, from nothing.
 #
-#     module.sh 6.1
+#     module.sh 6.1          all modules but those of tests/kunit, for Debian's kernel
+#     module.sh 6.1-base     those of tests/kunit, for a test kernel, which has KUnit
 
 set -eu
 
 cd "$(dirname "$0")/../.."
 series=$1
-headers=$(scripts/lab/packages.py headers "$series")
+case $series in
+*-*)
+	headers=$(scripts/kernel/build.py "${series%%-*}" "${series#*-}")/build
+	kbuilds=$(scripts/check/files.sh 'tests/kunit/*Kbuild')
+	;;
+*)
+	headers=$(scripts/lab/packages.py headers "$series")
+	kbuilds=$(scripts/check/files.sh Kbuild 'tests/*/Kbuild' ':!tests/kunit')
+	;;
+esac
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 count=0
@@ -42,8 +52,8 @@ complaints() { # folder, variables for make...
 }
 
 scripts/check/files.sh '*.c' '*.h' '*Kbuild' | xargs cp --parents -t "$copy"
-echo "1..$(($(scripts/check/files.sh Kbuild 'tests/*/Kbuild' | wc -l) * 2))"
-for kbuild in $(scripts/check/files.sh Kbuild 'tests/*/Kbuild'); do
+echo "1..$(($(echo "$kbuilds" | grep -c .) * 2))"
+for kbuild in $kbuilds; do
 	folder=$(dirname "$kbuild")
 	[ "$folder" = . ] && name="the driver" || name=$folder
 	result "$name builds without a warning" "$(complaints "$copy/$folder"; headers_doc "$copy/$folder")"

@@ -7,7 +7,7 @@ that prints none counts as one by its exit status, and stays silent when all is 
 A result that a check's plan promised and that never came is a failure, so is a check
 that outlives its time: all of them together have DEADLINE seconds.
 
-    run.py [static|lab]
+    run.py [static|kunit|lab]
 """
 
 import argparse
@@ -37,11 +37,21 @@ STATIC = {
     "module 6.12": ["scripts/check/module.sh", "6.12"],
     "unit": ["scripts/check/units.py"],
 }
-LAB = {"lab": ["scripts/lab/run.py"]}
-PARTS = {"static": STATIC, "lab": LAB, "all": STATIC | LAB}
-TIME = {"static": "1 minute", "lab": "35 minutes", "all": "35 minutes"}
+KUNIT = {
+    "test kernels": ["scripts/kernel/build.py", "6.12", "base", "debug"],
+    "module 6.12-base": ["scripts/check/module.sh", "6.12-base"],
+    "unit tests": ["scripts/kunit/run.py", "--param", "steps=100000"],
+    "unit tests debug": ["scripts/kunit/run.py", "--kernel", "debug"],
+    "planted bugs": ["scripts/kunit/planted.py"],
+}
+LAB = {
+    "lab": ["scripts/lab/run.py", "--by-turns"],
+    "lab debug": ["scripts/lab/run.py", "--kernel", "debug", "answers", "superpages"],
+}
+PARTS = {"static": STATIC, "kunit": KUNIT, "lab": LAB, "all": STATIC | KUNIT | LAB}
+TIME = {"static": "2 minutes", "kunit": "4 minutes", "lab": "25 minutes", "all": "30 minutes"}
 
-DEADLINE = 70 * 60      # with set-up before it, well below the 90 minutes that a CI run may take
+DEADLINE = 80 * 60      # with set-up before it, well below the 90 minutes that a CI run may take
 GRACE = 20              # seconds to end in when told to
 RESULT = re.compile(r"(?P<bad>not )?ok \d+ ?-? ?(?P<name>.*?)(?P<skip> # SKIP\b.*)?$")
 PLAN = re.compile(r"1\.\.(\d+)")
@@ -140,8 +150,8 @@ def main():
     parser.add_argument("part", nargs="?", choices=PARTS, default="all")
     part = parser.parse_args().part
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print(f"This takes about {TIME[part]} on two cores, and some more the first time, to fetch packages.",
-          flush=True)
+    print(f"This takes about {TIME[part]} on two cores, and some more the first time, to fetch packages "
+          "and build kernels.", flush=True)
     until = time.monotonic() + DEADLINE
     tally = Tally()
     try:

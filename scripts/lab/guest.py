@@ -100,6 +100,7 @@ class Guest:
         self._cmdline = cmdline
         self._ids = count(1)
         self._ended = False
+        self.booted = False
         self._looked = 0
         self._expected_target = None
 
@@ -131,6 +132,7 @@ class Guest:
         self._wait(self._started, BOOT_TIMEOUT, "its agent to start")
         self.run("true", timeout=BOOT_TIMEOUT)
         self._target_offset = self._xenstore_target() - self._target_kb()
+        self.booted = True
 
     def _started(self):
         """Whether the agent has said so, looked up each time that its watch fires."""
@@ -162,11 +164,13 @@ class Guest:
     def save(self, path, timeout=180):
         """Save the guest to a file in dom0; it is gone until restore()."""
         self._forget()
+        self.booted = False
         self.host.dom0(f"xl save {self.name} {path}", timeout=timeout)
 
     def restore(self, path, timeout=180):
         self.host.dom0(f"xl restore {path}", timeout=timeout)
         self._found()
+        self.booted = True
 
     # Commands
 
@@ -175,6 +179,7 @@ class Guest:
 
     def _wait(self, predicate, timeout, what):
         """Wait for something of the guest; its death, or a report on a console, ends that."""
+        timeout *= self.lab.slow
         end = time.monotonic() + timeout
         host = self.host
         while True:
@@ -268,12 +273,13 @@ class Guest:
         """Wait until current is the target that the guest shows, to the page."""
         if self._expected_target is not None:
             wanted, self._expected_target = self._expected_target // 4, None
-            end = time.monotonic() + TARGET_ARRIVES
+            end = time.monotonic() + TARGET_ARRIVES * self.lab.slow
             while self._target_kb() // 4 != wanted and time.monotonic() < end:
                 time.sleep(0.05)
-        said = self.run(LANDED % timeout, timeout=timeout * 2 + 60, check=False)
+        limit = timeout * self.lab.slow
+        said = self.run(LANDED % limit, timeout=timeout * 2 + 60, check=False)
         if said:
-            self.lab.fail(f"{self.name} did not land within {timeout} s: {said.strip()}")
+            self.lab.fail(f"{self.name} did not land within {limit} s: {said.strip()}")
 
     def xen_pages(self):
         """Return Xen's own count of this guest's pages."""

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The lab's images: what dom0 and the guests boot, put together from packages and this tree.
 
+A kernel is named by its series, such as 6.12, where it is Debian's, and by series and
+flavour, such as 6.12-debug, where it is one of scripts/kernel.
+
 All are kept in the cache and made again only when something in them changed. An
 initramfs is a row of cpio archives, so that what seldom changes is packed once.
 """
@@ -16,12 +19,17 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 
 import packages
 
 REPO = Path(__file__).resolve().parents[2]
+sys.path.append(str(REPO / "scripts/kernel"))
+
+import kernels      # noqa: E402: it is not beside this file
+
 INIT = REPO / "scripts/lab/init"
 GUEST = REPO / "tests/lab/guest"
 DOM0_SERIES = "6.1"
@@ -76,6 +84,9 @@ class Cpio:
         self._parents(path)
         self._entry(path, 0o120777, target.encode())
 
+    def folder(self, path):
+        self._parents(f"{path}/")
+
     def device(self, path, major, minor):
         self._parents(path)
         self._entry(path, 0o20600, b"", (major, minor))
@@ -90,14 +101,16 @@ def run(*command, cwd=None):
     """Run a build command; what it prints is told only when it fails."""
     done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
-        raise ImageError(f"{' '.join(map(str, command[:3]))} failed:\n{done.stdout[-4000:]}")
+        error = re.search(r"^.*\b(error|ERROR)\b", done.stdout, re.MULTILINE)
+        said = done.stdout[error.start():][:4000] if error else done.stdout[-4000:]
+        raise ImageError(f"{' '.join(map(str, command[:3]))} failed:\n{said}")
     return done.stdout
 
 
 @contextlib.contextmanager
-def locked():
-    """Keep other runs from building the same at the same time."""
-    folder = packages.CACHE / "images"
+def locked(what="images"):
+    """Keep other runs from building the same at the same time, in a folder of the cache."""
+    folder = packages.CACHE / what
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -141,9 +154,17 @@ def decompress(data):
     raise ImageError(f"cannot decompress a kernel image ({kind or data[:6].hex()}): install {kind}")
 
 
-def kernel_elf(series):
+def kernel_image(name):
+    """Return the path of a kernel's compressed image."""
+    folder = kernels.ours(name)
+    return folder / "bzImage" if folder else packages.kernel(name)
+
+
+def kernel_elf(name):
     """Return the path of a kernel's ELF image, which Xen's tools load faster than the compressed one."""
-    image = packages.kernel(series)
+    if folder := kernels.ours(name):
+        return folder / "vmlinux"
+    image = packages.kernel(name)
 
     def extract():
         data = image.read_bytes()
@@ -151,7 +172,7 @@ def kernel_elf(series):
         offset, length = struct.unpack_from("<II", data, 0x248)     # payload_offset, payload_length
         start = (sectors + 1) * 512 + offset
         return decompress(data[start:start + length])
-    return stored(f"vmlinux-{series}", image, extract)
+    return stored(f"vmlinux-{name}", image, extract)
 
 
 def xen():
@@ -191,17 +212,32 @@ def copy_changed(source, target):
             shutil.copyfile(new, old)
 
 
-def build_module(series, name, folders, at):
-    """Build the module(s) below `at`, from copies of folders, and return them."""
-    headers = packages.headers(series)
-    build = packages.CACHE / "build" / headers.name.removeprefix("linux-headers-") / name
-    for folder, below in folders:
-        copy_changed(folder, build / below)
-    kbuild = at / "Kbuild"
-    shutil.copyfile(kbuild, build / "Kbuild")
-    run("make", "-s", f"-j{os.cpu_count()}", "-C", headers, f"M={build}", "CONFIG_DEBUG_INFO_BTF_MODULES=",
-        "modules")
-    return [path for path in build.rglob("*.ko")]
+def build_modules(kdir, build, folders, below="", variables=()):
+    """Build what the Kbuild file in `build`/`below` names, for the kernel whose KDIR this is.
+
+    Every one of `folders`, a path and its place below `build`, is copied there first.
+    Only what changed since the last time is compiled. Returns the modules' paths.
+    """
+    for folder, at in folders:
+        copy_changed(folder, build / at)
+    run("make", "-s", f"-j{os.cpu_count()}", "-C", kdir, f"M={build / below}", "CONFIG_DEBUG_INFO_BTF_MODULES=",
+        *variables, "modules")
+    return list((build / below).rglob("*.ko"))
+
+
+def build_module(series, name, folders, at=None, below=""):
+    """Build modules from copies of folders, for a kernel by its name, and return them.
+
+    Their Kbuild file is that of the folder `at`, or what is in the place `below` of the copies.
+    """
+    folder = kernels.ours(series)
+    headers = folder / "build" if folder else packages.headers(series)
+    release = folder.name if folder else headers.name.removeprefix("linux-headers-")
+    build = packages.CACHE / "build" / release / name
+    build.mkdir(parents=True, exist_ok=True)
+    if at:
+        shutil.copyfile(at / "Kbuild", build / "Kbuild")
+    return build_modules(headers, build, folders, below)
 
 
 @functools.lru_cache
@@ -210,13 +246,16 @@ def modules(series):
 
     One that does not build is left out and said: the scenarios that load it then fail.
     """
-    wanted = [("driver", [(REPO / "drivers", "drivers"), (REPO / "include", "include")], REPO)]
+    driver = [(REPO / folder, folder) for folder in ("drivers", "include")]
+    wanted = [("driver", driver, REPO)]
     wanted += [(kbuild.parent.name, [(kbuild.parent, "")], kbuild.parent) for kbuild in sorted(GUEST.glob("*/Kbuild"))]
+    if kernels.flavour_of(series):      # Debian's have no KUnit
+        wanted.append(("kunit", [*driver, (REPO / "tests/kunit", "tests/kunit")], None, "tests/kunit"))
     built = []
-    for name, folders, at in wanted:
+    for name, *how in wanted:
         packages.say(f"building {name} for {series}")
         try:
-            built += build_module(series, name, folders, at)
+            built += build_module(series, name, *how)
         except ImageError as error:
             packages.say(f"{name} does not build for {series}: {error}")
     return built
@@ -254,7 +293,7 @@ def module_data(series, name):
 
 
 def start_archive(root, init):
-    """Return an archive with busybox, a console, and an init script."""
+    """Return an archive with busybox, a console, and an init script, from the lab's unless it is a whole path."""
     cpio = Cpio()
     cpio.file("bin/busybox", (root / "bin/busybox").read_bytes())
     cpio.link("bin/sh", "busybox")
@@ -314,6 +353,6 @@ def dom0_image(path, kernels):
         cpio = Cpio()
         for series in kernels:
             cpio.file(f"boot/{series}/vmlinux", kernel_elf(series).read_bytes(), 0o644)
-            cpio.file(f"boot/{series}/vmlinuz", packages.kernel(series).read_bytes(), 0o644)
+            cpio.file(f"boot/{series}/vmlinuz", kernel_image(series).read_bytes(), 0o644)
             cpio.file(f"boot/{series}/initrd", guest_image(series).read_bytes(), 0o644)
         out.write(cpio.bytes())

@@ -8,6 +8,7 @@ vain ends the scenario there; all of its guests are destroyed after it.
 import contextlib
 import time
 
+import health
 from guest import Guest
 from host import HostError
 
@@ -24,11 +25,12 @@ class Skip(Exception):
 
 
 class Lab:
-    """One scenario's hold on the host."""
+    """One scenario's hold on the host. Everything in its guests may take `slow` times as long."""
 
-    def __init__(self, host, note):
+    def __init__(self, host, note, slow=1):
         self.host = host
         self.note = note
+        self.slow = slow
         self.checks = 0
         self.memory_file = host.memory_file
         self.debug_key = host.debug_key
@@ -81,6 +83,12 @@ class Lab:
         """
         return spare - spare // 64 - 2 - (EATER_MIB if spare > 3 * EATER_MIB else 0)
 
+    def inspect(self):
+        """Fail where the kernel of a living guest tells that something went wrong in it."""
+        for guest in self._guests:
+            if guest.booted:
+                self.note(f"{guest.name}: {health.inspect(self, guest)}")
+
     def settle(self):
         """Hear the consoles out."""
         time.sleep(SETTLE)
@@ -122,6 +130,7 @@ class Lab:
 
     def wait(self, predicate, timeout, what, every=0.2):
         """Poll until predicate() holds."""
+        timeout *= self.slow
         end = time.monotonic() + timeout
         while not predicate():
             self.look()

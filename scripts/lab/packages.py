@@ -9,7 +9,7 @@ network; a kernel's image and headers always are of one version.
 
     packages.py headers 6.1     prints a KDIR to build a module against
     packages.py kernel 6.12     prints the path of the kernel's image
-    packages.py source 6.12     prints where the kernel's scripts/ were unpacked
+    packages.py source 6.12     prints where the source's scripts/ were unpacked
     packages.py fetch           fetches everything that the lab needs
 """
 
@@ -31,9 +31,10 @@ CACHE = Path(os.environ.get("XEN_BALLOON_CACHE") or Path.home() / ".cache/xen-ba
 SERIES = ("6.1", "6.12")
 USERLAND = ("xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xenstore-utils",
             "qemu-system-xen", "qemu-system-data", "seabios", "busybox-static")
-SCRIPTS = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")
+SCRIPTS = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch", "package/*")
 DAY = 24 * 3600
 TRIES = 3
+SOURCE = "linux.tar.xz"
 
 
 class PackageError(Exception):
@@ -126,9 +127,13 @@ def find_userland():
     return {"packages": newest(USERLAND) + newest(libraries)}
 
 
+def find_source(series):
+    return {"packages": newest([f"linux-source-{series}"])}
+
+
 FINDERS = {"userland": find_userland,
-           "source 6.12": lambda: {"packages": newest(["linux-source-6.12"])},
-           **{f"kernel {series}": functools.partial(find_kernel, series) for series in SERIES}}
+           **{f"kernel {series}": functools.partial(find_kernel, series) for series in SERIES},
+           **{f"linux-source {series}": functools.partial(find_source, series) for series in SERIES}}
 
 
 def update_lists():
@@ -230,13 +235,14 @@ def unpack_all(package, root):
     output("dpkg", "-x", str(package), str(root))
 
 
-def unpack_scripts(package, root):
-    """Unpack of a kernel's source no more than the scripts that check a patch."""
+def unpack_source(package, root):
+    """Keep a kernel's source packed, and unpack of it the scripts that check a patch or serve a build."""
     output("dpkg", "-x", str(package), str(root / "whole"))
-    archive, = (root / "whole/usr/src").glob("linux-source-*.tar.xz")
-    output("tar", "-xJf", str(archive), "-C", str(root), "--strip-components=1", "--wildcards",
-           *(f"*/scripts/{name}" for name in SCRIPTS))
+    packed, = (root / "whole/usr/src").glob("linux-source-*.tar.xz")
+    packed.rename(root / SOURCE)
     shutil.rmtree(root / "whole")
+    output("tar", "-xJf", str(root / SOURCE), "-C", str(root), "--strip-components=1", "--wildcards",
+           *(f"*/scripts/{name}" for name in SCRIPTS))
 
 
 def relocate_headers(root, entry):
@@ -278,9 +284,15 @@ def modules(series):
     return root / f"lib/modules/{release}"
 
 
+def source_tree(series):
+    """Return (folder, version) of a kernel's source: SOURCE, and scripts/."""
+    root, entry = unpacked(f"linux-source {series}", unpack_source)
+    return root, entry["packages"][0][1]
+
+
 def source(series):
     """Return the folder that has a kernel's checkpatch.pl and its tables."""
-    return unpacked(f"source {series}", unpack_scripts)[0] / "scripts"
+    return source_tree(series)[0] / "scripts"
 
 
 def userland():

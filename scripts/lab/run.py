@@ -22,6 +22,7 @@ import traceback
 from pathlib import Path
 
 import images
+import kernels
 import packages
 from guest import GuestError
 from host import HostError, Timeout
@@ -32,6 +33,8 @@ from session import Session
 SCENARIOS = images.REPO / "tests/lab"
 KINDS = ("pv", "pvh", "hvm")
 HVM_KERNEL = "6.1"          # with HVM one kernel is enough
+FLAVOUR_KINDS = {"debug": ("pvh",)}     # KASAN runs in no other guest
+SLOW = {"debug": 4, "lockdep": 3}       # times as long may everything take in guests of these flavours
 RUNS_KEPT = 20
 NO_DEADLINE = 0
 
@@ -57,10 +60,11 @@ class Scenario:
         self.reason = getattr(module, "EXPECT_REASON", "")
         self.summary = (module.__doc__ or "").strip().partition("\n")[0]
 
-    def cases(self, kinds, kernels):
-        """Return the (kind, kernel) that it is to run for."""
-        return [(kind, kernel) for kernel in self.kernels if kernel in kernels for kind in self.types
-                if kind in kinds and (kind != "hvm" or kernel == HVM_KERNEL or HVM_KERNEL not in kernels)]
+    def cases(self, kinds, wanted):
+        """Return the (kind, kernel) that it is to run for: kernels of ours, unlike Debian's, are for all scenarios."""
+        return [(kind, kernel) for kernel in wanted if kernel in self.kernels or kernels.flavour_of(kernel)
+                for kind in self.types if kind in kinds and kind in FLAVOUR_KINDS.get(kernels.flavour_of(kernel), KINDS)
+                and (kind != "hvm" or kernel == HVM_KERNEL or HVM_KERNEL not in wanted)]
 
 
 def find(names):
@@ -92,10 +96,13 @@ def deadline(seconds):
 def judge(scenario, kind, kernel, host, note):
     """Run a scenario once; return its verdict and the reason."""
     host.watch.expect(scenario.expected)
-    lab = Lab(host, note)
+    slow = SLOW.get(kernels.flavour_of(kernel), 1)
+    lab = Lab(host, note, slow)
     try:
-        with deadline(scenario.timeout):
+        with deadline(scenario.timeout * slow):
             scenario.run(lab, kind, kernel)
+            if kernels.flavour_of(kernel) and not scenario.expected:
+                lab.inspect()
             lab.settle()
             lab.look()
         if not lab.checks:
@@ -128,6 +135,16 @@ def as_expected(scenario, verdict, reason):
     return FAILURE, f"expected {scenario.verdict} and /{scenario.reason}/, got {verdict}: {reason or '(no reason)'}"
 
 
+def by_turns(cases):
+    """Keep one kernel for each scenario and type of guest, another from one to the next."""
+    groups = {}
+    for case in cases:
+        groups.setdefault((case[0].name, case[1]), []).append(case)
+    scenarios = list(dict.fromkeys(name for name, _ in groups))
+    return [group[(scenarios.index(name) + KINDS.index(kind)) % len(group)]
+            for (name, kind), group in groups.items()]
+
+
 def make_folder():
     """Return a new folder for the logs of this run; remove those of long ago."""
     runs = packages.CACHE / "runs"
@@ -137,11 +154,19 @@ def make_folder():
     return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=runs))
 
 
-def run_all(cases, kernels):
+def prepare(names):
+    """Have the kernels at hand before a run begins; to build one takes minutes."""
+    for name in names:
+        images.kernel_image(name)
+        if kinds := FLAVOUR_KINDS.get(kernels.flavour_of(name)):
+            packages.say(f"{name} runs in guests of type {', '.join(kinds)} only")
+
+
+def run_all(cases, names):
     """Run every (scenario, kind, kernel); return whether nothing failed."""
     ktap = Ktap(len(cases))
     folder = make_folder()
-    with Session(folder, kernels) as session:
+    with Session(folder, names) as session:
         for scenario, kind, kernel in cases:
             name = f"{scenario.name} {kind} {kernel}"
             start = time.monotonic()
@@ -163,9 +188,11 @@ def run_all(cases, kernels):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--kernel", action="append", choices=packages.SERIES,
-                        help="only for this kernel; may be repeated")
+    parser.add_argument("--kernel", action="append", type=kernels.named,
+                        help="only for this kernel, such as 6.1, 6.12-debug, or debug for the latter; may be repeated")
     parser.add_argument("--type", action="append", choices=KINDS, help="only for this type of guest; may be repeated")
+    parser.add_argument("--by-turns", action="store_true",
+                        help="each scenario and type of guest on one kernel only, by turns")
     parser.add_argument("--list", action="store_true", help="list the scenarios, and run none")
     parser.add_argument("scenario", nargs="*", help="its name, or its path; all where none is given")
     args = parser.parse_args()
@@ -176,9 +203,15 @@ def main():
         return
     cases = [(scenario, *case) for scenario in scenarios
              for case in scenario.cases(args.type or KINDS, args.kernel or packages.SERIES)]
-    kernels = [series for series in packages.SERIES if series in {kernel for *_, kernel in cases}]
+    if args.by_turns:
+        cases = by_turns(cases)
+    names = [name for name in args.kernel or packages.SERIES if name in {kernel for *_, kernel in cases}]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("run.py: ended by SIGTERM"))
-    sys.exit(0 if run_all(cases, kernels) else 1)
+    try:
+        prepare(names)
+    except packages.PackageError as error:
+        sys.exit(f"run.py: {error}")
+    sys.exit(0 if run_all(cases, names) else 1)
 
 
 if __name__ == "__main__":

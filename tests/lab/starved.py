@@ -12,6 +12,7 @@ from common import MIB, Agreement, intree_and_ours, move, share, thread_time
 
 TIMEOUT = 400
 WATCHED_S = 20
+WATCHES = 3         # what disturbs the machine can only add to what the thread seems to use
 CPU_AT_MOST = 0.001
 GOES_ON_WITHIN_S = 3
 LEFT_MIB = 24
@@ -30,17 +31,26 @@ def settled(lab, guest):
     return seen[-1]
 
 
-def waits(lab, ours, intree, why):
-    """Watches both guests wait; checks what that costs ours in CPU time."""
-    stuck = ours.current_kb()
+def watched(ours, intree):
+    """Watches both guests wait; returns what part of the time each thread used, and how long that was."""
     before = [thread_time(guest) for guest in (ours, intree)]
     time.sleep(WATCHED_S)
     after = [thread_time(guest) for guest in (ours, intree)]
-    mine, theirs = (share(*times) for times in zip(before, after))
-    lab.equal(f"{why}: current_kb after {WATCHED_S} s of waiting", ours.current_kb(), stuck)
-    lab.check(mine < CPU_AT_MOST,
-              f"{why}: the thread used {mine:.4%} of {after[0][1] - before[0][1]:.1f} s, "
-              f"expected less than {CPU_AT_MOST:.1%} (in-tree: {theirs:.4%})")
+    return *(share(*times) for times in zip(before, after)), after[0][1] - before[0][1]
+
+
+def waits(lab, ours, intree, why):
+    """Checks what it costs ours in CPU time to wait; the quietest of some watches counts."""
+    stuck = ours.current_kb()
+    for left in reversed(range(WATCHES)):
+        mine, theirs, took = watched(ours, intree)
+        used = f"{why}: the thread used {mine:.4%} of {took:.1f} s, expected less than {CPU_AT_MOST:.1%} " \
+               f"(in-tree: {theirs:.4%})"
+        if mine < CPU_AT_MOST or not left:
+            break
+        lab.note(f"{used}: looking once more")
+    lab.equal(f"{why}: current_kb after waiting", ours.current_kb(), stuck)
+    lab.check(mine < CPU_AT_MOST, used)
 
 
 def goes_on(lab, done, why, start=None):

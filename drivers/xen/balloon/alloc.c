@@ -38,9 +38,9 @@
 #define MAX_HELD	1024
 
 /* For pages that were not asked for with __GFP_ZERO; the allocator may zero all. */
-static void scrub(struct page *page, unsigned long nr)
+static void scrub(struct xen_balloon *xb, struct page *page, unsigned long nr)
 {
-	if (!takeover_scrub_pages() || want_init_on_alloc(0) || want_init_on_free())
+	if (!READ_ONCE(*xb->scrub_pages) || want_init_on_alloc(0) || want_init_on_free())
 		return;
 	while (nr--)
 		clear_highpage(page++);
@@ -181,7 +181,7 @@ static struct page *contig_huge(struct xen_balloon *xb)
 	if (found) {
 		xb->counters[COUNT_CONTIG_HUGE]++;
 		a->wasted_ns = 0;
-		scrub(found, XENMEM_HUGE_PAGES);
+		scrub(xb, found, XENMEM_HUGE_PAGES);
 	} else {
 		a->wasted_ns += spent;
 		if (a->wasted_ns > CONTIG_WASTE_NS)
@@ -207,7 +207,7 @@ static struct page *contig_huge(struct xen_balloon *xb)
  */
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 {
-	gfp_t gfp = GFP_HUGE | (takeover_scrub_pages() ? __GFP_ZERO : 0);
+	gfp_t gfp = GFP_HUGE | (READ_ONCE(*xb->scrub_pages) ? __GFP_ZERO : 0);
 	struct page *page;
 	unsigned int n;
 
@@ -309,7 +309,7 @@ static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
 {
 	struct balloon_alloc *a = &xb->alloc;
 	unsigned long region = ULONG_MAX;
-	int order = XENMEM_HUGE_ORDER - 1;
+	int order = a->nr_held ? -1 : XENMEM_HUGE_ORDER - 1;
 	unsigned int i, n = 0;
 	struct page *page;
 
@@ -380,7 +380,7 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
 	}
 
 	for (i = 0; i < n; i++) {
-		scrub(pages[i], 1);
+		scrub(xb, pages[i], 1);
 		if (balloon_queue_prepare(&xb->queue, pages[i])) {
 			__free_page(pages[i]);
 			continue;
@@ -391,3 +391,7 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
 
 	return kept;
 }
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/alloc-kunit.h"
+#endif

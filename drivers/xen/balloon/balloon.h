@@ -10,6 +10,7 @@
 #ifndef _XEN_BALLOON_BALLOON_H
 #define _XEN_BALLOON_BALLOON_H
 
+#include <linux/atomic.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -135,6 +136,45 @@ struct balloon_target {
 	unsigned long said;
 };
 
+/* More regions than any guest has in practice: see adopt_region(). */
+#define INTREE_MAX_REGIONS	16
+
+/**
+ * struct balloon_intree - what is known of the in-tree driver
+ * @hears: the probe on a new target is in place
+ * @heard: the target that it heard of last, in pages, or -1
+ * @unsettled: the target that was heard was not stored yet
+ * @seen_target: balloon_stats.target_pages at the last look
+ * @seen_total: balloon_stats.total_pages at the last look
+ * @published: balloon_stats.current_pages as written last
+ * @adopted: pages of ours that balloon_stats.target_unpopulated counts
+ * @regions: pfns that came from the allocator of unpopulated pages, as [@start,
+ *	@end) each
+ * @nr_regions: how many regions
+ * @region_pages: how many of their pages were taken and not given back
+ * @schedule_delay: balloon_stats.schedule_delay at load
+ * @retry_count: balloon_stats.retry_count at load
+ * @parked: the target that its thread is started with
+ */
+struct balloon_intree {
+	bool hears;
+	atomic_long_t heard;
+	bool unsettled;
+	unsigned long seen_target;
+	unsigned long seen_total;
+	unsigned long published;
+	unsigned long adopted;
+	struct {
+		unsigned long start;
+		unsigned long end;
+	} regions[INTREE_MAX_REGIONS];
+	unsigned int nr_regions;
+	unsigned long region_pages;
+	unsigned long schedule_delay;
+	unsigned long retry_count;
+	unsigned long parked;
+};
+
 /**
  * struct xen_balloon - the driver
  * @ops: what is asked of Xen
@@ -143,12 +183,15 @@ struct balloon_target {
  *	under way. Protects what follows, down to @total.
  * @alloc: search for huge pages
  * @target: where to go
+ * @intree: the in-tree driver
+ * @scrub_pages: are pages to be zeroed before Xen gets them?
  * @offset: what Xen counts for this domain beyond @queue.n.guest: pages that
  *	the kernel does not know as its memory
  * @offset_known: false while a populate-on-demand guest has not reached its
- *	first target, where Xen's count says nothing of the guest's
+ *	first target, where Xen's count says nothing of the guest's; and from
+ *	when a page is quarantined until Xen was asked again
  * @drift: what Xen's count is off by
- * @drift_since: since when, in jiffies
+ * @drift_since: since when, by ktime_get_ns()
  * @pages: the pages in the hands of a step
  * @counters: statistics
  * @total: what all states and the foreign pages must add up to
@@ -164,10 +207,12 @@ struct xen_balloon {
 	struct mutex step_lock;	/* one step at a time */
 	struct balloon_alloc alloc;
 	struct balloon_target target;
+	struct balloon_intree intree;
+	const bool *scrub_pages;
 	long offset;
 	bool offset_known;
 	long drift;
-	unsigned long drift_since;
+	u64 drift_since;
 	struct page *pages[XENMEM_MAX_BASE];
 	unsigned long counters[NR_BALLOON_COUNTERS];
 	unsigned long total;
@@ -208,32 +253,35 @@ unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 
 /* target.c */
-unsigned long balloon_floor(unsigned long total);
 bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
 unsigned long balloon_target(struct xen_balloon *xb);
 
 /* worker.c */
 unsigned long balloon_sum(struct xen_balloon *xb);
 void balloon_check_current(struct xen_balloon *xb);
-enum balloon_step balloon_step(struct xen_balloon *xb);
 int balloon_worker_start(struct xen_balloon *xb);
 void balloon_worker_stop(struct xen_balloon *xb);
 void balloon_worker_kick(struct xen_balloon *xb);
 
+/* intree.c */
+void intree_begin(struct xen_balloon *xb);
+void intree_end(struct xen_balloon *xb);
+unsigned long intree_park(struct xen_balloon *xb);
+void intree_unpark(struct xen_balloon *xb, unsigned long target);
+void intree_follow(struct xen_balloon *xb);
+void intree_publish(struct xen_balloon *xb);
+bool intree_must_look(const struct xen_balloon *xb);
+unsigned int intree_reclaim_spare(struct xen_balloon *xb, unsigned int max);
+unsigned int intree_max_delay_ms(void);
+unsigned long intree_foreign_spare(void);
+unsigned long intree_foreign_lent(const struct xen_balloon *xb);
+unsigned long intree_published(void);
+
 /* takeover.c */
-int takeover_probe(void);
+int takeover_probe(struct xen_balloon *xb);
 void takeover_forget(void);
 int takeover_begin(struct xen_balloon *xb);
 void takeover_end(struct xen_balloon *xb);
-void takeover_follow(struct xen_balloon *xb);
-void takeover_publish(struct xen_balloon *xb);
-unsigned int takeover_reclaim_spare(struct xen_balloon *xb, unsigned int max);
-bool takeover_must_look(void);
-unsigned int takeover_max_delay_ms(void);
-bool takeover_scrub_pages(void);
-unsigned long takeover_foreign_spare(void);
-unsigned long takeover_foreign_lent(void);
-unsigned long takeover_published(void);
 struct device *takeover_device(void);
 
 /* sysfs.c */

@@ -57,8 +57,8 @@ static int invariant_show(struct seq_file *m, void *unused)
 
 	mutex_lock(&xb->step_lock);
 	/* What the in-tree driver did since the last step is no fault. */
-	takeover_follow(xb);
-	takeover_publish(xb);
+	intree_follow(xb);
+	intree_publish(xb);
 	kept = balloon_figures(&xb->queue);
 	counted = balloon_recount(&xb->queue, &bad);
 
@@ -68,7 +68,7 @@ static int invariant_show(struct seq_file *m, void *unused)
 	wrong += expect(m, "pages in transit", kept.transit, 0);
 	wrong += expect(m, "quarantined pages", kept.quarantined, 0);
 	wrong += expect(m, "pages in all states", balloon_sum(xb), xb->total);
-	wrong += expect(m, "pages that current_kb shows", takeover_published(), kept.guest);
+	wrong += expect(m, "pages that current_kb shows", intree_published(), kept.guest);
 	if (xb->offset_known && !xb->resumed)
 		wrong += expect(m, "pages by Xen's count", xb->ops->current_pages(),
 				kept.guest + xb->offset);

@@ -44,7 +44,7 @@ static int __init balloon_load(void)
 	INIT_LIST_HEAD(&xb->alloc.held);
 	balloon_alloc_reset(&xb->alloc);
 
-	ret = takeover_probe();
+	ret = takeover_probe(xb);
 	if (ret)
 		return ret;
 

@@ -522,3 +522,7 @@ bool balloon_region_broken(struct balloon_queue *q, struct page *page)
 
 	return broken;
 }
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/queue-kunit.h"
+#endif

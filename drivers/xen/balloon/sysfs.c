@@ -26,8 +26,8 @@ static DEVICE_ATTR_RO(_name)
 
 QUEUE_ATTR(huge_kb, figures().huge * XENMEM_HUGE_PAGES);
 QUEUE_ATTR(base_kb, figures().base);
-QUEUE_ATTR(foreign_spare_kb, takeover_foreign_spare());
-QUEUE_ATTR(foreign_lent_kb, takeover_foreign_lent());
+QUEUE_ATTR(foreign_spare_kb, intree_foreign_spare());
+QUEUE_ATTR(foreign_lent_kb, intree_foreign_lent(shown));
 QUEUE_ATTR(quarantined_kb, figures().quarantined);
 
 static struct attribute *queue_attrs[] = {

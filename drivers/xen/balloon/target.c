@@ -12,17 +12,13 @@
 
 #define MB_TO_PAGES(mb)	((unsigned long)(mb) << (20 - PAGE_SHIFT))
 
-/**
- * balloon_floor - what a guest needs to live
- * @total: the guest's memory with nothing ballooned out, in pages
- *
- * A guest of @total has its kernel's own tables and caches sized for it, and
- * they do not shrink with the balloon. Linear between the points of the table;
- * the shape is that of the balloon driver of the Xen 3 and 4 kernels.
- *
- * Return: the least that the balloon leaves the guest, in pages.
+/*
+ * What a guest needs to live, in pages: the least that the balloon leaves it. A
+ * guest of @total pages has its kernel's own tables and caches sized for them,
+ * and they do not shrink with the balloon. Linear between the points of the
+ * table; the shape is that of the balloon driver of the Xen 3 and 4 kernels.
  */
-unsigned long balloon_floor(unsigned long total)
+static unsigned long balloon_floor(unsigned long total)
 {
 	static const struct {
 		unsigned int total_mb;
@@ -89,7 +85,7 @@ unsigned long balloon_target(struct xen_balloon *xb)
 {
 	struct balloon_figures n = balloon_figures(&xb->queue);
 	unsigned long ceiling = n.guest + n.transit + n.base +
-				n.huge * XENMEM_HUGE_PAGES + takeover_foreign_spare();
+				n.huge * XENMEM_HUGE_PAGES + intree_foreign_spare();
 	unsigned long floor = balloon_floor(xb->total);
 	unsigned long target = clamp(xb->target.wanted, min(floor, ceiling), ceiling);
 
@@ -104,3 +100,7 @@ unsigned long balloon_target(struct xen_balloon *xb)
 
 	return target;
 }
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/target-kunit.h"
+#endif

@@ -8,6 +8,7 @@
 
 #include <linux/freezer.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/sizes.h>
@@ -18,7 +19,7 @@
 /* The first wait after a step that stalled; each further one is twice as long. */
 #define DELAY_MIN_MS	16U
 
-/* How often to look for what nobody tells us of: see takeover_follow(). */
+/* How often to look for what nobody tells us of: see intree_follow(). */
 #define LOOK_OFTEN	HZ
 #define LOOK_SELDOM	(5 * HZ)
 
@@ -26,7 +27,7 @@
  * The in-tree driver and Xen change their counts one after the other: only a
  * difference that stays for so long is one.
  */
-#define DRIFT_LASTS	HZ
+#define DRIFT_LASTS_NS	NSEC_PER_SEC
 
 /*
  * Xen's count of a populate-on-demand guest that has not reached its first
@@ -74,6 +75,7 @@ static unsigned long release(struct xen_balloon *xb, unsigned int nr, unsigned i
 {
 	struct balloon_queue *q = &xb->queue;
 	unsigned int i, done;
+	bool in_doubt;
 
 	done = xb->ops->release(xb->pages, nr, order);
 
@@ -84,7 +86,8 @@ static unsigned long release(struct xen_balloon *xb, unsigned int nr, unsigned i
 	for (i = 0; i < done; i++)
 		balloon_enqueue(q, xb->pages[i], order);
 
-	if (done < nr && !is_untouched(xb)) {
+	in_doubt = done < nr && !is_untouched(xb);
+	if (in_doubt) {
 		pr_err_ratelimited("Xen did not take pfn 0x%lx of order %u, whose state is unknown now: %lu KiB out of use for good\n",
 				   page_to_pfn(xb->pages[done]), order,
 				   PAGES_TO_KB(1UL << order));
@@ -92,6 +95,12 @@ static unsigned long release(struct xen_balloon *xb, unsigned int nr, unsigned i
 	}
 	for (; i < nr; i++)
 		balloon_give(q, xb->pages[i], order);
+
+	/* What Xen did not take of it goes on being counted for this domain. */
+	if (in_doubt) {
+		xb->offset_known = false;
+		balloon_check_current(xb);
+	}
 
 	return (unsigned long)done << order;
 }
@@ -205,7 +214,7 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 	if (balloon_figures(q).huge)
 		return populate_part(xb, want);
 
-	return takeover_reclaim_spare(xb, want);
+	return intree_reclaim_spare(xb, want);
 }
 
 /**
@@ -217,7 +226,7 @@ unsigned long balloon_sum(struct xen_balloon *xb)
 	struct balloon_figures n = balloon_figures(&xb->queue);
 
 	return n.guest + n.huge * XENMEM_HUGE_PAGES + n.base + n.transit +
-	       n.quarantined + takeover_foreign_spare() + takeover_foreign_lent();
+	       n.quarantined + intree_foreign_spare() + intree_foreign_lent(xb);
 }
 
 /* What Xen counts beyond what the kernel has as its memory. */
@@ -262,8 +271,8 @@ void balloon_check_current(struct xen_balloon *xb)
 	drift = now - xb->offset - guest;
 	if (drift != xb->drift) {
 		xb->drift = drift;
-		xb->drift_since = jiffies;
-	} else if (drift && time_after(jiffies, xb->drift_since + DRIFT_LASTS)) {
+		xb->drift_since = ktime_get_ns();
+	} else if (drift && ktime_get_ns() - xb->drift_since > DRIFT_LASTS_NS) {
 		pr_warn("Xen counts %ld KiB %s than expected: going by Xen\n",
 			PAGES_TO_KB(abs(drift)), drift > 0 ? "more" : "less");
 		balloon_correct_guest(&xb->queue, drift);
@@ -272,14 +281,8 @@ void balloon_check_current(struct xen_balloon *xb)
 	}
 }
 
-/**
- * balloon_step - one bounded step towards the target
- * @xb: the driver
- *
- * Context: step_lock held; may sleep.
- * Return: how it ended.
- */
-enum balloon_step balloon_step(struct xen_balloon *xb)
+/* One bounded step towards the target; may sleep. */
+static enum balloon_step step(struct xen_balloon *xb)
 {
 	unsigned long target = balloon_target(xb), moved;
 	long credit = target - balloon_figures(&xb->queue).guest;
@@ -316,37 +319,58 @@ static void back_off(struct xen_balloon *xb, enum balloon_step result)
 
 	xb->counters[COUNT_STALLS]++;
 	xb->delay_ms = clamp(xb->delay_ms * 2, DELAY_MIN_MS,
-			     takeover_max_delay_ms());
+			     intree_max_delay_ms());
+}
+
+/* How long to wait after a step, in jiffies; 0 after one that made progress. */
+static long wait_for(const struct xen_balloon *xb, enum balloon_step result)
+{
+	long look = intree_must_look(xb) ? LOOK_OFTEN : LOOK_SELDOM;
+
+	switch (result) {
+	case BALLOON_PROGRESS:
+		return 0;
+	case BALLOON_STALLED:
+		return min_t(long, look, msecs_to_jiffies(xb->delay_ms));
+	default:
+		return look;
+	}
+}
+
+/* See what there is to do, and do one step of it. Returns how long to wait. */
+static long iterate(struct xen_balloon *xb)
+{
+	enum balloon_step result;
+	struct balloon_figures n;
+	long timeout;
+
+	mutex_lock(&xb->step_lock);
+	WRITE_ONCE(xb->kicked, false);
+	intree_follow(xb);
+	result = step(xb);
+	back_off(xb, result);
+	intree_publish(xb);
+	n = balloon_figures(&xb->queue);
+	trace_xen_balloon_step(xb, &n, result);
+	timeout = wait_for(xb, result);
+	mutex_unlock(&xb->step_lock);
+
+	return timeout;
 }
 
 static int balloon_worker(void *data)
 {
 	struct xen_balloon *xb = data;
-	enum balloon_step result;
-	struct balloon_figures n;
 	long timeout;
 
 	set_freezable();
 	while (!kthread_should_stop()) {
-		mutex_lock(&xb->step_lock);
-		WRITE_ONCE(xb->kicked, false);
-		takeover_follow(xb);
-		result = balloon_step(xb);
-		back_off(xb, result);
-		takeover_publish(xb);
-		n = balloon_figures(&xb->queue);
-		trace_xen_balloon_step(xb, &n, result);
-		mutex_unlock(&xb->step_lock);
-
-		if (result == BALLOON_PROGRESS) {
+		timeout = iterate(xb);
+		if (!timeout) {
 			cond_resched();
 			try_to_freeze();
 			continue;
 		}
-
-		timeout = takeover_must_look() ? LOOK_OFTEN : LOOK_SELDOM;
-		if (result == BALLOON_STALLED)
-			timeout = min_t(long, timeout, msecs_to_jiffies(xb->delay_ms));
 		wait_event_freezable_timeout(xb->wait, READ_ONCE(xb->kicked) ||
 					     kthread_should_stop(), timeout);
 	}
@@ -392,3 +416,7 @@ void balloon_worker_stop(struct xen_balloon *xb)
 	kthread_stop(xb->worker);
 	xb->worker = NULL;
 }
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/worker-kunit.h"
+#endif

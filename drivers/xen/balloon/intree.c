@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the in-tree driver holds and shows: the pages that it ballooned out, and
+ * balloon_stats, through which it keeps its face: target_kb, current_kb and
+ * memory/target read and write that, whichever driver is at work.
+ *
+ * Its balloon_mutex is out of reach. A counter that it changes too is changed
+ * here through a function of its own where there is one, else by one atomic
+ * instruction; since its own changes are plain ones, one of the two can still
+ * be lost when both fall on the same instant. balloon_check_current() repairs
+ * that in what concerns current_pages.
+ */
+#include <linux/mm.h>
+#include <xen/balloon.h>
+#include <xen/page.h>
+#include <xen/xen.h>
+
+#include "balloon.h"
+
+/*
+ * The in-tree driver doubles its wait up to 32 s, and gives up after four
+ * attempts. Ours never does, so it need not wait longer than this: attempts so
+ * far apart cost nothing that can be measured.
+ */
+#define MAX_DELAY_MS		2000
+
+#define BATCH			XENMEM_MAX_BASE
+
+/**
+ * intree_must_look - may there be a target that the worker is not told of?
+ * @xb: the driver
+ */
+bool intree_must_look(const struct xen_balloon *xb)
+{
+	return !xb->intree.hears || xb->intree.unsettled;
+}
+
+/**
+ * intree_max_delay_ms - the longest wait after a step that stalled
+ *
+ * Return: the attribute max_schedule_delay, but at most two seconds, in ms.
+ */
+unsigned int intree_max_delay_ms(void)
+{
+	unsigned long delay = READ_ONCE(balloon_stats.max_schedule_delay);
+
+	return clamp(delay, 1UL, MAX_DELAY_MS / MSEC_PER_SEC) * MSEC_PER_SEC;
+}
+
+/**
+ * intree_foreign_spare - pages on the in-tree list: to be lent, or just
+ *	returned
+ *
+ * Return: pages.
+ */
+unsigned long intree_foreign_spare(void)
+{
+	return READ_ONCE(balloon_stats.balloon_low) +
+	       READ_ONCE(balloon_stats.balloon_high);
+}
+
+/**
+ * intree_foreign_lent - pages that drivers have from the in-tree list
+ * @xb: the driver
+ *
+ * Return: pages.
+ */
+unsigned long intree_foreign_lent(const struct xen_balloon *xb)
+{
+	return READ_ONCE(balloon_stats.target_unpopulated) - xb->intree.adopted;
+}
+
+/**
+ * intree_published - what current_kb says
+ *
+ * Return: pages.
+ */
+unsigned long intree_published(void)
+{
+	return READ_ONCE(balloon_stats.current_pages);
+}
+
+/*
+ * When its list is empty and a driver asks for pages, the in-tree driver
+ * balloons some out by itself and lowers current_pages: those are lent now.
+ */
+static void note_intree_change(struct xen_balloon *xb)
+{
+	long delta = READ_ONCE(balloon_stats.current_pages) - xb->intree.published;
+
+	if (!delta)
+		return;
+
+	xb->intree.published += delta;
+	balloon_correct_guest(&xb->queue, delta);
+}
+
+/**
+ * intree_publish - make current_kb and schedule_delay say what is
+ * @xb: the driver
+ *
+ * Context: step_lock held.
+ */
+void intree_publish(struct xen_balloon *xb)
+{
+	struct balloon_intree *it = &xb->intree;
+	unsigned long guest;
+
+	lockdep_assert_held(&xb->step_lock);
+
+	do {
+		note_intree_change(xb);
+		guest = balloon_figures(&xb->queue).guest;
+	} while (cmpxchg(&balloon_stats.current_pages, it->published, guest) !=
+		 it->published);
+	it->published = guest;
+
+	WRITE_ONCE(balloon_stats.schedule_delay,
+		   max(DIV_ROUND_UP(xb->delay_ms, MSEC_PER_SEC), 1UL));
+	WRITE_ONCE(balloon_stats.retry_count,
+		   xb->delay_ms ? balloon_stats.retry_count + 1 : 1);
+}
+
+/**
+ * intree_follow - see what was changed from outside: the target, and what
+ *	the in-tree driver did by itself
+ * @xb: the driver
+ *
+ * The probe hears of a target before it is stored, so a look may still find
+ * the former one: a look counts only where it differs from the look before.
+ *
+ * Context: step_lock held.
+ */
+void intree_follow(struct xen_balloon *xb)
+{
+	unsigned long seen = READ_ONCE(balloon_stats.target_pages), total;
+	struct balloon_intree *it = &xb->intree;
+	long heard = atomic_long_xchg(&it->heard, -1);
+
+	lockdep_assert_held(&xb->step_lock);
+
+	it->unsettled = heard >= 0 && seen != heard;
+
+	if (heard > 0) {
+		balloon_target_set(xb, heard);
+	} else if (seen != it->seen_target && seen != xb->target.wanted &&
+		   !balloon_target_set(xb, seen)) {
+		/* Let target_kb say where we are going. */
+		if (cmpxchg(&balloon_stats.target_pages, seen, xb->target.wanted) == seen)
+			seen = xb->target.wanted;
+	}
+	it->seen_target = seen;
+
+	note_intree_change(xb);
+
+	total = READ_ONCE(balloon_stats.total_pages);
+	xb->total += total - it->seen_total;
+	it->seen_total = total;
+}
+
+/*
+ * Take @nr unpopulated pages in xb->pages over into the queues. Returns how
+ * many; for others there was no memory to keep account of them.
+ */
+static unsigned int adopt(struct xen_balloon *xb, unsigned int nr,
+			  void (*give_back)(struct xen_balloon *xb,
+					    unsigned int nr, struct page **pages))
+{
+	struct balloon_queue *q = &xb->queue;
+	unsigned int i, kept = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (balloon_queue_prepare(q, xb->pages[i])) {
+			give_back(xb, 1, &xb->pages[i]);
+			continue;
+		}
+		balloon_adopt(q, xb->pages[i]);
+		balloon_enqueue(q, xb->pages[i], 0);
+		kept++;
+	}
+
+	return kept;
+}
+
+static void give_back_adopted(struct xen_balloon *xb, unsigned int nr,
+			      struct page **pages)
+{
+	xb->intree.adopted -= nr;
+	xen_free_ballooned_pages(nr, pages);
+}
+
+/**
+ * intree_reclaim_spare - adopt pages from the in-tree list
+ * @xb: the driver
+ * @max: how many at most, up to XENMEM_MAX_BASE
+ *
+ * When a driver borrows from the list between our look at it and our call, the
+ * in-tree driver balloons out what is missing: the guest is smaller by that,
+ * and no page is lost.
+ *
+ * Context: step_lock held; may sleep.
+ * Return: how many, in the base queue now.
+ */
+unsigned int intree_reclaim_spare(struct xen_balloon *xb, unsigned int max)
+{
+	unsigned long nr = min_t(unsigned long, max, intree_foreign_spare());
+
+	if (!nr || xen_alloc_ballooned_pages(nr, xb->pages))
+		return 0;
+
+	xb->intree.adopted += nr;
+	return adopt(xb, nr, give_back_adopted);
+}
+
+static bool in_region(const struct balloon_intree *it, unsigned long pfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < it->nr_regions; i++)
+		if (pfn >= it->regions[i].start && pfn < it->regions[i].end)
+			return true;
+
+	return false;
+}
+
+/* Remember where a page came from; the allocator hands them out downwards. */
+static bool note_region(struct balloon_intree *it, unsigned long pfn)
+{
+	if (it->nr_regions && pfn == it->regions[it->nr_regions - 1].start - 1) {
+		it->regions[it->nr_regions - 1].start = pfn;
+		return true;
+	}
+	if (it->nr_regions == INTREE_MAX_REGIONS)
+		return false;
+
+	it->regions[it->nr_regions].start = pfn;
+	it->regions[it->nr_regions].end = pfn + 1;
+	it->nr_regions++;
+	return true;
+}
+
+static void give_back_region(struct xen_balloon *xb, unsigned int nr,
+			     struct page **pages)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		SetPageReserved(pages[i]);
+	xb->intree.region_pages -= nr;
+	xen_free_unpopulated_pages(nr, pages);
+}
+
+/* Take @nr pages of a region over. Returns false when there are no more. */
+static bool adopt_region_batch(struct xen_balloon *xb, unsigned int nr)
+{
+	unsigned int i, ours = 0;
+
+	if (xen_alloc_unpopulated_pages(nr, xb->pages))
+		return false;
+
+	/* Device memory is none to populate. */
+	for (i = 0; i < nr; i++) {
+		struct page *page = xb->pages[i];
+
+		if (is_zone_device_page(page) || !note_region(&xb->intree, page_to_pfn(page)))
+			xen_free_unpopulated_pages(1, &page);
+		else
+			xb->pages[ours++] = page;
+	}
+
+	xb->intree.region_pages += ours;
+	return adopt(xb, ours, give_back_region) == nr;
+}
+
+#ifdef CONFIG_XEN_PV
+/* How many pages right below those taken last are unpopulated as well. */
+static unsigned int region_goes_on(const struct balloon_intree *it)
+{
+	unsigned long pfn = it->nr_regions ? it->regions[it->nr_regions - 1].start : 0;
+	struct page *page;
+	unsigned int nr;
+
+	for (nr = 0; nr < BATCH && pfn--; nr++) {
+		page = pfn_to_online_page(pfn);
+		if (!page || !PageReserved(page) || pfn_to_mfn(pfn) != INVALID_P2M_ENTRY)
+			break;
+	}
+
+	return nr;
+}
+
+/*
+ * Since Linux 6.9 the region of a PV guest between its memory and its maximum
+ * is not on the in-tree list: arch_xen_unpopulated_init() gave it to the
+ * allocator of unpopulated pages, whose first pages it is. Asked for more, that
+ * makes device memory. How large the region is can only be estimated: what is
+ * present counts some pages less than what the in-tree driver counts.
+ */
+static void adopt_region(struct xen_balloon *xb)
+{
+	long left = get_num_physpages() - balloon_stats.total_pages;
+
+	if (!IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) || !xen_pv_domain())
+		return;
+
+	for (; left >= BATCH; left -= BATCH)
+		if (!adopt_region_batch(xb, BATCH))
+			return;
+	while ((left = region_goes_on(&xb->intree)))
+		if (!adopt_region_batch(xb, left))
+			return;
+}
+#else
+static void adopt_region(struct xen_balloon *xb)
+{
+}
+#endif
+
+/* Let go of @nr unpopulated pages in xb->pages, each to where it belongs. */
+static void return_pages(struct xen_balloon *xb, unsigned int nr)
+{
+	struct balloon_intree *it = &xb->intree;
+	struct page **pages = xb->pages;
+	unsigned int i, listed = 0;
+	unsigned long extra;
+
+	balloon_disown(&xb->queue, pages, nr);
+
+	for (i = 0; i < nr; i++) {
+		if (in_region(it, page_to_pfn(pages[i])))
+			give_back_region(xb, 1, &pages[i]);
+		else
+			pages[listed++] = pages[i];
+	}
+
+	/* The in-tree driver subtracts what it gets from target_unpopulated. */
+	extra = listed - min_t(unsigned long, listed, it->adopted);
+	it->adopted -= listed - extra;
+	if (extra)
+		xadd(&balloon_stats.target_unpopulated, extra);
+	xen_free_ballooned_pages(listed, pages);
+}
+
+static void return_all(struct xen_balloon *xb)
+{
+	struct balloon_intree *it = &xb->intree;
+	struct page *page;
+	unsigned int i, nr;
+
+	while (balloon_dequeue_huge(&xb->queue, &page, 1)) {
+		split_page(page, XENMEM_HUGE_ORDER);
+		for (i = 0; i < XENMEM_HUGE_PAGES; i++)
+			xb->pages[i] = page + i;
+		return_pages(xb, XENMEM_HUGE_PAGES);
+		cond_resched();
+	}
+	while ((nr = balloon_dequeue_base(&xb->queue, xb->pages, BATCH))) {
+		return_pages(xb, nr);
+		cond_resched();
+	}
+
+	/* Those that were adopted and are the kernel's memory now. */
+	memset(xb->pages, 0, sizeof(xb->pages));
+	for (; it->adopted; it->adopted -= nr) {
+		nr = min_t(unsigned long, it->adopted, BATCH);
+		xen_free_ballooned_pages(nr, xb->pages);
+		cond_resched();
+	}
+
+	/* Memory that the in-tree driver did not know of. */
+	balloon_stats.total_pages += it->region_pages;
+	it->region_pages = 0;
+	it->nr_regions = 0;
+}
+
+/**
+ * intree_begin - the in-tree driver stands still: take its pages over
+ * @xb: the driver, with nothing in its queues
+ *
+ * Context: step_lock held; may sleep.
+ */
+void intree_begin(struct xen_balloon *xb)
+{
+	struct balloon_intree *it = &xb->intree;
+
+	lockdep_assert_held(&xb->step_lock);
+
+	it->seen_target = READ_ONCE(balloon_stats.target_pages);
+	it->seen_total = READ_ONCE(balloon_stats.total_pages);
+	it->schedule_delay = READ_ONCE(balloon_stats.schedule_delay);
+	it->retry_count = READ_ONCE(balloon_stats.retry_count);
+	it->published = READ_ONCE(balloon_stats.current_pages);
+	balloon_correct_guest(&xb->queue, it->published);
+	xb->target.wanted = it->seen_target;
+
+	while (intree_reclaim_spare(xb, BATCH))
+		cond_resched();
+	adopt_region(xb);
+	xb->total = balloon_sum(xb);
+	balloon_check_current(xb);
+}
+
+/**
+ * intree_end - give the in-tree driver back what is its
+ * @xb: the driver, its worker stopped
+ *
+ * Context: step_lock held; may sleep.
+ */
+void intree_end(struct xen_balloon *xb)
+{
+	lockdep_assert_held(&xb->step_lock);
+
+	intree_follow(xb);
+	return_all(xb);
+	intree_publish(xb);
+
+	balloon_stats.schedule_delay = xb->intree.schedule_delay;
+	balloon_stats.retry_count = xb->intree.retry_count;
+}
+
+/**
+ * intree_park - give the in-tree driver a target that it has reached already
+ * @xb: the driver
+ *
+ * It may have given up before we came: then it sleeps until its credit changes,
+ * so its thread starts with none.
+ *
+ * Return: where it shall go, for intree_unpark().
+ */
+unsigned long intree_park(struct xen_balloon *xb)
+{
+	xb->intree.parked = READ_ONCE(balloon_stats.current_pages);
+
+	return xchg(&balloon_stats.target_pages, xb->intree.parked);
+}
+
+/**
+ * intree_unpark - have the in-tree driver's thread go where it shall
+ * @xb: the driver
+ * @target: what intree_park() returned; a target that was set since wins
+ */
+void intree_unpark(struct xen_balloon *xb, unsigned long target)
+{
+	unsigned long parked = xb->intree.parked;
+	long heard = atomic_long_read(&xb->intree.heard);
+
+	/* Set since the worker stopped: it is stored by now, or will be. */
+	if (heard > 0)
+		target = heard;
+	if (cmpxchg(&balloon_stats.target_pages, parked, target) == parked)
+		xen_free_ballooned_pages(0, NULL);
+}
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/intree-kunit.h"
+#endif

@@ -1,0 +1,1020 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of alloc.c: which pages are taken, in which order, and how they
+ * look then. The simulated allocator gives the smallest free block that is large
+ * enough, and of equal ones the one that was freed last.
+ */
+#include "assert.h"
+
+#define ALLOC_REGIONS	8U
+#define ALLOC_GUEST	(ALLOC_REGIONS * SIM_REGION_PAGES)
+
+static const struct sim_config alloc_config = {
+	.regions = ALLOC_REGIONS,
+	.host_pieces = 1,
+};
+
+static int alloc_init(struct kunit *test)
+{
+	sim_build(test, &alloc_config);
+
+	return 0;
+}
+
+static unsigned int take_huge(unsigned int max)
+{
+	unsigned int n;
+
+	mutex_lock(&sim.xb->step_lock);
+	n = balloon_alloc_huge(sim.xb, max);
+	mutex_unlock(&sim.xb->step_lock);
+
+	return n;
+}
+
+static unsigned int take_base(unsigned int max)
+{
+	unsigned int n;
+
+	mutex_lock(&sim.xb->step_lock);
+	n = balloon_alloc_base(sim.xb, max);
+	mutex_unlock(&sim.xb->step_lock);
+
+	return n;
+}
+
+/* Have free pages of a region used by somebody. */
+static void occupy(struct kunit *test, unsigned int region, unsigned int index,
+		   unsigned int nr, enum sim_owner owner)
+{
+	while (nr--)
+		KUNIT_ASSERT_TRUE(test, sim_use(region, index++, owner));
+}
+
+/* Nothing is free, and nothing can be moved. */
+static void occupy_all(struct kunit *test)
+{
+	unsigned int region;
+
+	for (region = 0; region < ALLOC_REGIONS; region++)
+		occupy(test, region, 0, SIM_REGION_PAGES, SIM_PINNED);
+}
+
+/* A world in which no 2 MiB is free. */
+static void fill_with_programs(struct kunit *test, const unsigned int *nr_free)
+{
+	unsigned int region;
+
+	for (region = 0; region < ALLOC_REGIONS; region++)
+		occupy(test, region, nr_free[region], SIM_REGION_PAGES - nr_free[region],
+		       SIM_PROGRAM);
+}
+
+static void drop(unsigned int region, unsigned int index, unsigned int nr)
+{
+	while (nr--)
+		sim_drop(region, index++);
+}
+
+/* What was allocated into xb->pages, and not taken. */
+static void free_again(unsigned int nr)
+{
+	while (nr--)
+		__free_page(sim.xb->pages[nr]);
+}
+
+static unsigned int region_nr(struct page *page)
+{
+	return (page_to_pfn(page) - sim.first_pfn) / SIM_REGION_PAGES;
+}
+
+static unsigned int region_offset(struct page *page)
+{
+	return page_to_pfn(page) % SIM_REGION_PAGES;
+}
+
+/* Pages in words, as "2:0+256 5:8+1": region, first page, and how many in a row. */
+static const char *in_words(struct kunit *test, struct page **pages, unsigned int n)
+{
+	char *words = kunit_kzalloc(test, 512, GFP_KERNEL);
+	unsigned int i, run, len = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, words);
+	for (i = 0; i < n; i += run) {
+		for (run = 1; i + run < n; run++)
+			if (pages[i + run] != pages[i] + run ||
+			    region_nr(pages[i + run]) != region_nr(pages[i]))
+				break;
+		len += scnprintf(words + len, 512 - len, "%s%u:%u+%u", i ? " " : "",
+				 region_nr(pages[i]), region_offset(pages[i]), run);
+	}
+
+	return words;
+}
+
+/* What is held, in words. */
+static const char *held_in_words(struct kunit *test)
+{
+	struct page **pages = kunit_kcalloc(test, 2048, sizeof(*pages), GFP_KERNEL), *page;
+	unsigned int n = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	list_for_each_entry(page, &sim.xb->alloc.held, lru)
+		pages[n++] = page;
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, n);
+
+	return in_words(test, pages, n);
+}
+
+/* xb->pages are in transit: offline, and with one reference for each. */
+static void expect_taken(struct kunit *test, unsigned int n, unsigned int order)
+{
+	struct balloon_figures figures = balloon_figures(&sim.xb->queue);
+	struct sim_region *region;
+	unsigned int i, j, index;
+
+	KUNIT_EXPECT_EQ(test, figures.transit, (unsigned long)n << order);
+	KUNIT_EXPECT_EQ(test, figures.guest + figures.base + figures.transit,
+			(unsigned long)ALLOC_GUEST);
+	KUNIT_EXPECT_EQ(test, sim.managed, (long)figures.guest);
+
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < 1U << order; j++) {
+			struct page *page = sim.xb->pages[i] + j;
+
+			KUNIT_ASSERT_TRUE(test, PageOffline(page));
+			KUNIT_ASSERT_EQ(test, page_count(page), !j);
+			region = sim_region_of(page_to_pfn(page), &index);
+			KUNIT_ASSERT_EQ(test, region->owner[index], SIM_DRIVER);
+		}
+	}
+}
+
+/* Looking at a region */
+
+static void search_goes_from_the_first_pfn_to_the_last_whole_region(struct kunit *test)
+{
+	static const struct sim_config config = { .regions = 3, .tail = 300 };
+	struct balloon_alloc *a = &sim.xb->alloc;
+
+	sim_build(test, &config);
+	memset(a, 0x5a, offsetof(struct balloon_alloc, held));
+	balloon_alloc_reset(a);
+
+	KUNIT_EXPECT_EQ(test, a->cursor, 0UL);
+	KUNIT_EXPECT_EQ(test, a->end, page_to_pfn(sim_page(3, 0)));
+	KUNIT_EXPECT_EQ(test, a->min_free, 384U);
+	KUNIT_EXPECT_EQ(test, a->wasted_ns, 0ULL);
+	KUNIT_EXPECT_FALSE(test, a->exhausted);
+}
+
+static void free_run_is_the_block_that_begins_here(struct kunit *test)
+{
+	struct page *page = sim_page(0, 0);
+
+	/* Of order 10, of which a region has a half. */
+	KUNIT_EXPECT_EQ(test, free_run(page), 512U);
+	KUNIT_EXPECT_EQ(test, free_run(page + 1), 0U);
+
+	occupy(test, 0, 0, 1, SIM_PROGRAM);
+	KUNIT_EXPECT_EQ(test, free_run(page), 0U);
+	KUNIT_EXPECT_EQ(test, free_run(page + 1), 1U);
+	KUNIT_EXPECT_EQ(test, free_run(page + 2), 2U);
+	KUNIT_EXPECT_EQ(test, free_run(page + 3), 0U);
+	KUNIT_EXPECT_EQ(test, free_run(page + 256), 256U);
+
+	/* Read without a lock, it may be anything. */
+	set_page_private(page + 256, ULONG_MAX);
+	KUNIT_EXPECT_EQ(test, free_run(page + 256), 512U);
+	set_page_private(page + 256, 8);
+}
+
+static void free_pages_of_a_region_are_counted(struct kunit *test)
+{
+	unsigned long pfn = page_to_pfn(sim_page(2, 0));
+
+	KUNIT_EXPECT_EQ(test, region_free_pages(pfn), 512U);
+	KUNIT_EXPECT_EQ(test, region_free_pages(pfn + 511), 512U);
+
+	occupy(test, 2, 100, 37, SIM_PROGRAM);
+	KUNIT_EXPECT_EQ(test, region_free_pages(pfn), 475U);
+	KUNIT_EXPECT_EQ(test, region_free_pages(pfn + 300), 475U);
+
+	occupy(test, 2, 0, 100, SIM_PINNED);
+	occupy(test, 2, 137, 375, SIM_PINNED);
+	KUNIT_EXPECT_EQ(test, region_free_pages(pfn), 0U);
+
+	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(sim_page(8, 0))), 0U);
+	KUNIT_EXPECT_EQ(test, region_free_pages(0), 0U);
+}
+
+static void no_region_has_more_free_pages_than_pages(struct kunit *test)
+{
+	struct page *last = sim_page(2, 511);
+
+	occupy(test, 2, 510, 1, SIM_PROGRAM);
+	set_page_private(last, 5);
+	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(last)), 512U);
+	set_page_private(last, 0);
+}
+
+static void settling_frees_all_that_is_held(struct kunit *test)
+{
+	struct balloon_alloc *a = &sim.xb->alloc;
+
+	occupy(test, 2, 0, 5, SIM_DRIVER);
+	occupy(test, 4, 9, 1, SIM_DRIVER);
+	hold(a, sim_page(2, 0), 5);
+	hold(a, sim_page(4, 9), 1);
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "2:0+5 4:9+1");
+
+	balloon_alloc_settle(a);
+	KUNIT_EXPECT_EQ(test, a->nr_held, 0U);
+	KUNIT_EXPECT_TRUE(test, list_empty(&a->held));
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
+
+	balloon_alloc_settle(a);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
+}
+
+/* Huge pages */
+
+static void huge_pages_come_from_what_is_free(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, take_huge(3), 3U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 3), "0:0+1 1:0+1 2:0+1");
+	expect_taken(test, 3, XENMEM_HUGE_ORDER);
+	KUNIT_EXPECT_NULL(test, sim.xb->pages[3]);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 3UL);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+	KUNIT_EXPECT_EQ(test, take_huge(0), 0U);
+}
+
+static void huge_pages_got_before_an_allocation_failed_are_taken(struct kunit *test)
+{
+	sim_fail(SIM_ALLOC, 3, 1, 0);
+
+	KUNIT_EXPECT_EQ(test, take_huge(5), 2U);
+	expect_taken(test, 2, XENMEM_HUGE_ORDER);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+}
+
+static void no_pages_are_moved_for_more_where_some_were_free(struct kunit *test)
+{
+	unsigned int region;
+
+	for (region = 2; region < ALLOC_REGIONS; region++)
+		occupy(test, region, 500, 1, SIM_PROGRAM);
+
+	KUNIT_EXPECT_EQ(test, take_huge(8), 2U);
+	expect_taken(test, 2, XENMEM_HUGE_ORDER);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 3UL);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+}
+
+/* Movable, but not to ZONE_MOVABLE; nothing insisted on. */
+static void huge_pages_are_asked_for_as_movable_ones(struct kunit *test)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC |
+		    __GFP_MOVABLE;
+
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)(gfp | __GFP_ZERO));
+	sim.scrub_pages = false;
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
+}
+
+#ifdef CONFIG_CONTIG_ALLOC
+static void only_what_programs_have_can_be_moved(struct kunit *test)
+{
+	unsigned long pfn = page_to_pfn(sim_page(2, 0));
+
+	KUNIT_EXPECT_TRUE(test, region_movable(pfn));
+	occupy(test, 2, 0, 7, SIM_PROGRAM);
+	occupy(test, 2, 300, 5, SIM_PROGRAM);
+	occupy(test, 2, 511, 1, SIM_PROGRAM);
+	KUNIT_EXPECT_TRUE(test, region_movable(pfn));
+
+	/* One on its way to the free list. */
+	set_page_count(sim_page(2, 3), 0);
+	ClearPageLRU(sim_page(2, 3));
+	KUNIT_EXPECT_TRUE(test, region_movable(pfn));
+	set_page_count(sim_page(2, 3), 1);
+
+	KUNIT_EXPECT_FALSE(test, region_movable(page_to_pfn(sim_page(8, 0))));
+}
+
+/* What it holds is nobody's. */
+static void inside_of_a_free_block_is_not_looked_at(struct kunit *test)
+{
+	static const unsigned int stale[] = { 256, 300, 511 };
+	unsigned int i;
+
+	occupy(test, 2, 0, 1, SIM_PROGRAM);
+	for (i = 0; i < ARRAY_SIZE(stale); i++)
+		SetPageReserved(sim_page(2, stale[i]));
+	KUNIT_EXPECT_TRUE(test, region_movable(page_to_pfn(sim_page(2, 0))));
+	for (i = 0; i < ARRAY_SIZE(stale); i++)
+		ClearPageReserved(sim_page(2, stale[i]));
+}
+
+struct flag_case {
+	const char *name;
+	unsigned int index;
+	void (*set)(struct page *page);
+	void (*clear)(struct page *page);
+};
+
+static void set_reserved(struct page *page)
+{
+	SetPageReserved(page);
+}
+
+static void clear_reserved(struct page *page)
+{
+	ClearPageReserved(page);
+}
+
+static void set_compound(struct page *page)
+{
+	__SetPageHead(page);
+}
+
+static void clear_compound(struct page *page)
+{
+	__ClearPageHead(page);
+}
+
+/* As a page inside a ballooned huge one, which has no reference. */
+static void set_ballooned(struct page *page)
+{
+	set_page_count(page, 0);
+	__SetPageOffline(page);
+}
+
+static void clear_ballooned(struct page *page)
+{
+	__ClearPageOffline(page);
+	set_page_count(page, 1);
+}
+
+static void set_kernel(struct page *page)
+{
+	ClearPageLRU(page);
+}
+
+static void clear_kernel(struct page *page)
+{
+	SetPageLRU(page);
+}
+
+static const struct flag_case flag_cases[] = {
+	{ "reserved", 200, set_reserved, clear_reserved },
+	{ "reserved first", 0, set_reserved, clear_reserved },
+	{ "reserved last", 511, set_reserved, clear_reserved },
+	{ "compound", 200, set_compound, clear_compound },
+	{ "ballooned", 200, set_ballooned, clear_ballooned },
+	{ "ballooned last", 511, set_ballooned, clear_ballooned },
+	{ "the kernel's", 200, set_kernel, clear_kernel },
+	{ "the kernel's, last", 511, set_kernel, clear_kernel },
+};
+
+static void flag_case_name(const struct flag_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(flag, flag_cases, flag_case_name);
+
+static void page_that_cannot_be_moved_bars_its_region(struct kunit *test)
+{
+	const struct flag_case *c = test->param_value;
+	struct page *page = sim_page(2, c->index);
+	unsigned long pfn = page_to_pfn(sim_page(2, 0));
+
+	occupy(test, 2, 0, 512, SIM_PROGRAM);
+	KUNIT_EXPECT_TRUE(test, region_movable(pfn));
+	c->set(page);
+	KUNIT_EXPECT_FALSE(test, region_movable(pfn));
+	c->clear(page);
+}
+
+static void emptied_region_looks_like_a_huge_page(struct kunit *test)
+{
+	struct page *first = sim_page(2, 0), *page;
+	unsigned int i;
+
+	occupy(test, 2, 100, 37, SIM_PROGRAM);
+	page = contig_region(page_to_pfn(first));
+
+	KUNIT_ASSERT_PTR_EQ(test, page, first);
+	for (i = 0; i < 512; i++)
+		KUNIT_ASSERT_EQ(test, page_count(page + i), !i);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, ALLOC_GUEST - 512UL - 37);
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)(GFP_KERNEL | __GFP_NOWARN));
+
+	sim_free_pages(page, XENMEM_HUGE_ORDER);
+}
+
+static void region_that_cannot_be_emptied_is_none(struct kunit *test)
+{
+	sim_fail(SIM_CONTIG, 1, 1, 0);
+	KUNIT_EXPECT_NULL(test, contig_region(page_to_pfn(sim_page(2, 0))));
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
+}
+
+static void emptied_region_with_another_reference_is_free_again(struct kunit *test)
+{
+	sim.walker = sim_page(2, 300);
+	KUNIT_EXPECT_NULL(test, contig_region(page_to_pfn(sim_page(2, 0))));
+	KUNIT_EXPECT_NULL(test, sim.walker);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
+	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(sim_page(2, 0))), 512U);
+}
+
+static void freest_region_is_emptied_first(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 0, 200, 0, 450, 0, 390, 0, 0 };
+
+	fill_with_programs(test, nr_free);
+
+	/* Whatever is asked for, moving gives one at a time. */
+	KUNIT_EXPECT_EQ(test, take_huge(8), 1U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "3:0+1");
+	expect_taken(test, 1, XENMEM_HUGE_ORDER);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 2UL);
+
+	KUNIT_EXPECT_EQ(test, take_huge(8), 1U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "5:0+1");
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_TRIES], 2UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_HUGE], 2UL);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, 1040UL - 2 * 512);
+
+	/* What is left is not enough. */
+	KUNIT_EXPECT_EQ(test, take_huge(8), 0U);
+	KUNIT_EXPECT_TRUE(test, sim.xb->alloc.exhausted);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_HUGE], 2UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_TRIES], sim.calls[SIM_CONTIG]);
+}
+
+/* One region is tried in each step; which, by pass? */
+static void each_pass_asks_for_fewer_free_pages(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 0, 60, 47, 96, 384, 383, 192, 191 };
+	struct balloon_alloc *a = &sim.xb->alloc;
+	unsigned int min_free = a->min_free, len = 0;
+	unsigned long tries = 0;
+	char tried[80] = "";
+
+	fill_with_programs(test, nr_free);
+	sim_fail(SIM_CONTIG, 1, ULONG_MAX, 0);
+	sim.contig_ns = 20 * NSEC_PER_MSEC;
+
+	while (!take_huge(1) && sim.calls[SIM_CONTIG] == tries + 1) {
+		tries++;
+		len += scnprintf(tried + len, sizeof(tried) - len, "%s%u",
+				 a->min_free == min_free ? "" : " ",
+				 region_nr(pfn_to_page(a->cursor)) - 1);
+		min_free = a->min_free;
+		a->wasted_ns = 0;
+	}
+
+	KUNIT_EXPECT_STREQ(test, tried, "4 456 34567 134567 01234567");
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], tries);
+	KUNIT_EXPECT_TRUE(test, a->exhausted);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_TRIES], tries);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_HUGE], 0UL);
+}
+
+static void pinned_regions_are_left_alone(struct kunit *test)
+{
+	unsigned int region;
+
+	for (region = 0; region < ALLOC_REGIONS; region++)
+		occupy(test, region, 77 * region % 512, 1, SIM_PINNED);
+
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_TRIES], 0UL);
+	KUNIT_EXPECT_TRUE(test, sim.xb->alloc.exhausted);
+}
+
+struct time_case {
+	unsigned long ns;
+	unsigned int tries;
+};
+
+static const struct time_case time_cases[] = {
+	{ 30000000, 1 }, { 20000000, 1 }, { 19999999, 2 }, { 10000000, 2 }, { 9999999, 3 },
+	{ 5000000, 4 }, { 4999999, 5 },
+};
+
+static void time_case_name(const struct time_case *c, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%lu ns for a try", c->ns);
+}
+
+KUNIT_ARRAY_PARAM(time, time_cases, time_case_name);
+
+static void step_searches_for_20_ms_at_most(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
+	const struct time_case *c = test->param_value;
+
+	fill_with_programs(test, nr_free);
+	sim_fail(SIM_CONTIG, 1, ULONG_MAX, 0);
+	sim.now = 10 * NSEC_PER_SEC;
+	sim.contig_ns = c->ns;
+
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], (unsigned long)c->tries);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.wasted_ns, (u64)c->tries * c->ns);
+	KUNIT_EXPECT_FALSE(test, sim.xb->alloc.exhausted);
+}
+
+static void search_that_found_nothing_for_250_ms_is_over_until_it_is_reset(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
+	struct balloon_alloc *a = &sim.xb->alloc;
+	unsigned int i;
+
+	fill_with_programs(test, nr_free);
+	sim_fail(SIM_CONTIG, 1, 11, 0);
+	sim.contig_ns = 25 * NSEC_PER_MSEC;
+
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, a->wasted_ns, 250ULL * NSEC_PER_MSEC);
+	KUNIT_EXPECT_FALSE(test, a->exhausted);
+
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_TRUE(test, a->exhausted);
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 11UL);
+
+	balloon_alloc_reset(a);
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 12UL);
+}
+
+static void success_gives_the_search_its_time_back(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
+	struct balloon_alloc *a = &sim.xb->alloc;
+
+	fill_with_programs(test, nr_free);
+	sim.contig_ns = 100 * NSEC_PER_MSEC;
+	a->wasted_ns = 240 * NSEC_PER_MSEC;
+
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+	KUNIT_EXPECT_EQ(test, a->wasted_ns, 0ULL);
+	KUNIT_EXPECT_FALSE(test, a->exhausted);
+}
+
+static void search_goes_on_where_it_was(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
+
+	fill_with_programs(test, nr_free);
+	sim_fail(SIM_CONTIG, 1, 2, 0);
+
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "2:0+1");
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, page_to_pfn(sim_page(3, 0)));
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "3:0+1");
+}
+#endif
+
+/* Scrubbing */
+
+struct scrub_case {
+	const char *name;
+	struct sim_config config;
+	enum sim_content content;
+	bool by_us;		/* where the allocator was not asked for zeroes */
+};
+
+#define SCRUB_WORLD	.regions = ALLOC_REGIONS, .host_pieces = 1
+static const struct scrub_case scrub_cases[] = {
+	{ "zeroed at allocation", { SCRUB_WORLD }, SIM_ZERO, false },
+	{ "zeroed when freed", { SCRUB_WORLD, .no_init = true, .init_on_free = true },
+	  SIM_ZERO, false },
+	{ "not zeroed", { SCRUB_WORLD, .no_init = true }, SIM_ZERO, true },
+	{ "not to be scrubbed", { SCRUB_WORLD, .no_init = true, .no_scrub = true },
+	  SIM_SECRET, false },
+	{ "not to be scrubbed, zeroed all the same", { SCRUB_WORLD, .no_scrub = true },
+	  SIM_ZERO, false },
+};
+
+static void scrub_case_name(const struct scrub_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(scrub, scrub_cases, scrub_case_name);
+
+/* This is what each page of a range holds. */
+static void expect_content(struct kunit *test, struct page *page, unsigned int nr,
+			   enum sim_content content)
+{
+	unsigned int i, index, found = 0;
+
+	for (i = 0; i < nr; i++)
+		found += sim_region_of(page_to_pfn(page + i), &index)->content[index] == content;
+	KUNIT_EXPECT_EQ(test, found, nr);
+}
+
+static void pages_are_scrubbed_once_and_only_when_needed(struct kunit *test)
+{
+	const struct scrub_case *c = test->param_value;
+
+	sim_build(test, &c->config);
+
+	/* The allocator zeroes huge pages itself. */
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+	KUNIT_EXPECT_EQ(test, sim.cleared, 0UL);
+	expect_content(test, sim.xb->pages[0], 512, c->content);
+
+	KUNIT_EXPECT_EQ(test, take_base(40), 40U);
+	KUNIT_EXPECT_EQ(test, sim.cleared, c->by_us ? 40UL : 0UL);
+	expect_content(test, sim.xb->pages[0], 40, c->content);
+}
+
+#ifdef CONFIG_CONTIG_ALLOC
+static void emptied_regions_are_scrubbed_once_and_only_when_needed(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
+	const struct scrub_case *c = test->param_value;
+
+	sim_build(test, &c->config);
+	fill_with_programs(test, nr_free);
+
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+	KUNIT_EXPECT_EQ(test, sim.cleared, c->by_us ? 512UL : 0UL);
+	expect_content(test, sim.xb->pages[0], 512, c->content);
+}
+#endif
+
+/* Base pages: of a huge page */
+
+static const unsigned int counts[] = { 1, 2, 100, 511 };
+
+static void count_name(const unsigned int *count, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%u pages", *count);
+}
+
+KUNIT_ARRAY_PARAM(count, counts, count_name);
+
+static void broken_huge_page_gives_its_front_and_no_more(struct kunit *test)
+{
+	unsigned int max = *(const unsigned int *)test->param_value;
+	char front[20];
+
+	KUNIT_EXPECT_EQ(test, take_base(max), max);
+	snprintf(front, sizeof(front), "0:0+%u", max);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, max), front);
+	expect_taken(test, max, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 1UL);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 1UL);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)(ALLOC_GUEST - max));
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
+}
+
+/* They stay where they are. */
+static void base_pages_are_asked_for_as_unmovable_ones(struct kunit *test)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC;
+	struct page **pages = sim.xb->pages;
+
+	KUNIT_ASSERT_EQ(test, break_huge(pages, 1), 1U);
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
+	__free_page(pages[0]);
+
+	sim_queue_base(0, 0, 1);
+	KUNIT_ASSERT_EQ(test, more_of_broken(sim.xb, pages, 1), 1U);
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
+	__free_page(pages[0]);
+
+	KUNIT_ASSERT_EQ(test, by_region(sim.xb, pages, 1), 1U);
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp,
+			(__force u32)(gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)));
+	__free_page(pages[0]);
+}
+
+/* Base pages: of regions that are broken already */
+
+static void base_pages_of_a_broken_region_go_first(struct kunit *test)
+{
+	sim_queue_base(3, 0, 10);
+
+	KUNIT_EXPECT_EQ(test, take_base(20), 20U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 20), "3:10+20");
+	expect_taken(test, 20, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 20UL);
+}
+
+/* Free single pages of a region that is not broken: @nr of them, found first. */
+static void strew(struct kunit *test, unsigned int region, unsigned int nr)
+{
+	unsigned int i;
+
+	occupy(test, region, 0, SIM_REGION_PAGES, SIM_PINNED);
+	for (i = 0; i < nr; i++)
+		sim_drop(region, 2 * i);
+}
+
+static void other_pages_met_on_the_way_are_free_again(struct kunit *test)
+{
+	sim_queue_base(3, 0, 10);
+	strew(test, 1, 30);
+
+	KUNIT_EXPECT_EQ(test, take_base(10), 10U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 10), "3:10+10");
+	expect_taken(test, 10, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 40UL);
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
+	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(sim_page(1, 0))), 30U);
+}
+
+static void search_in_broken_regions_ends_after_64_vain_tries(struct kunit *test)
+{
+	sim_queue_base(3, 0, 10);
+	strew(test, 1, 70);
+
+	KUNIT_EXPECT_EQ(test, take_base(10), 4U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 4), "3:10+4");
+	expect_taken(test, 4, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 74UL);
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
+}
+
+static void huge_page_is_broken_when_no_broken_region_has_a_page(struct kunit *test)
+{
+	sim_queue_base(3, 0, 10);
+	strew(test, 1, 74);
+
+	KUNIT_EXPECT_EQ(test, take_base(10), 10U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 10), "0:0+10");
+	expect_taken(test, 10, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 75UL);
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
+	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(sim_page(1, 0))), 74U);
+}
+
+static void what_was_found_before_an_allocation_failed_is_taken(struct kunit *test)
+{
+	sim_queue_base(3, 0, 10);
+	sim_fail(SIM_ALLOC, 3, 1, 0);
+
+	KUNIT_EXPECT_EQ(test, take_base(20), 2U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 2), "3:10+2");
+	expect_taken(test, 2, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 3UL);
+}
+
+/* Base pages: region by region */
+
+static void whole_region_of_base_pages_breaks_no_huge_page_in_vain(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, take_base(512), 512U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 512), "0:0+512");
+	expect_taken(test, 512, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 2UL);
+}
+
+static void region_with_the_largest_free_block_is_emptied_first(struct kunit *test)
+{
+	occupy_all(test);
+	drop(5, 0, 128);
+	drop(5, 200, 3);
+	drop(2, 0, 256);
+	drop(2, 300, 10);
+
+	KUNIT_EXPECT_EQ(test, take_base(512), 397U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 397),
+			   "2:0+256 2:304+4 2:300+4 2:308+2 5:0+128 5:200+3");
+	expect_taken(test, 397, 0);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, 0UL);
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
+}
+
+/* Step by step: each begins with what the one before held back. */
+static void other_regions_are_held_until_it_is_their_turn(struct kunit *test)
+{
+	occupy_all(test);
+	drop(5, 0, 128);
+	drop(2, 0, 256);
+	drop(2, 300, 4);
+
+	KUNIT_EXPECT_EQ(test, take_base(264), 264U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 264), "2:0+256 2:300+4 5:0+4");
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "5:4+11");
+	expect_taken(test, 264, 0);
+
+	KUNIT_EXPECT_EQ(test, take_base(8), 8U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 8), "5:4+8");
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "5:12+3");
+
+	KUNIT_EXPECT_EQ(test, take_base(200), 116U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 116),
+			   "5:12+3 5:64+64 5:32+32 5:16+16 5:15+1");
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
+	KUNIT_EXPECT_EQ(test, sim.nr_free, 0UL);
+}
+
+static void block_of_a_broken_region_is_not_held(struct kunit *test)
+{
+	sim_queue_base(5, 100, 1);
+	occupy(test, 5, 0, 100, SIM_PINNED);
+	occupy(test, 5, 101, 411, SIM_PINNED);
+	occupy(test, 2, 0, 512, SIM_PINNED);
+	drop(2, 0, 256);
+	drop(5, 8, 8);
+
+	KUNIT_EXPECT_EQ(test, by_region(sim.xb, sim.xb->pages, 264), 264U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 264), "2:0+256 5:8+8");
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
+	free_again(264);
+}
+
+static void region_held_longest_is_taken_first_and_alone(struct kunit *test)
+{
+	struct balloon_alloc *a = &sim.xb->alloc;
+	struct page *pages[8] = {};
+	unsigned long region = 99;
+
+	KUNIT_EXPECT_EQ(test, take_held(a, pages, 8, &region), 0U);
+	KUNIT_EXPECT_EQ(test, region, 99UL);
+
+	occupy(test, 4, 0, 8, SIM_DRIVER);
+	occupy(test, 1, 0, 8, SIM_DRIVER);
+	hold(a, sim_page(4, 0), 1);
+	hold(a, sim_page(1, 0), 3);
+	hold(a, sim_page(4, 1), 7);
+
+	KUNIT_EXPECT_EQ(test, take_held(a, pages, 5, &region), 5U);
+	KUNIT_EXPECT_EQ(test, region, region_index(sim_page(4, 0)));
+	KUNIT_EXPECT_STREQ(test, in_words(test, pages, 5), "4:0+5");
+	KUNIT_EXPECT_NULL(test, pages[5]);
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "1:0+3 4:5+3");
+
+	KUNIT_EXPECT_EQ(test, take_held(a, pages, 8, &region), 3U);
+	KUNIT_EXPECT_EQ(test, region, region_index(sim_page(1, 0)));
+	KUNIT_EXPECT_STREQ(test, in_words(test, pages, 3), "1:0+3");
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "4:5+3");
+	drop(4, 0, 5);
+	drop(1, 0, 8);
+	balloon_alloc_settle(a);
+}
+
+static const unsigned int helds[] = { 1024, 1025 };
+
+static void held_name(const unsigned int *held, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%u pages held", *held);
+}
+
+KUNIT_ARRAY_PARAM(held, helds, held_name);
+
+static void no_more_is_held_than_1024_pages(struct kunit *test)
+{
+	unsigned int held = *(const unsigned int *)test->param_value;
+	struct balloon_alloc *a = &sim.xb->alloc;
+
+	/* One page of region 4 is taken first; then it is for the others to go. */
+	occupy(test, 4, 0, 1, SIM_DRIVER);
+	occupy(test, 5, 0, 512, SIM_DRIVER);
+	occupy(test, 6, 0, 512, SIM_DRIVER);
+	occupy(test, 7, 0, held - 1024, SIM_DRIVER);
+	hold(a, sim_page(4, 0), 1);
+	hold(a, sim_page(5, 0), 512);
+	hold(a, sim_page(6, 0), 512);
+	hold(a, sim_page(7, 0), held - 1024);
+
+	KUNIT_EXPECT_EQ(test, by_region(sim.xb, sim.xb->pages, 65), 65U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 65),
+			   held > 1024 ? "4:0+1 5:0+64" : "4:0+1 4:64+64");
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], held > 1024 ? 0UL : 1UL);
+	free_again(65);
+	balloon_alloc_settle(a);
+}
+
+/* Base pages: nothing free, and no memory for the books */
+
+static void page_cache_is_reclaimed_as_the_last_resort(struct kunit *test)
+{
+	static const unsigned int nr_free[ALLOC_REGIONS];
+
+	fill_with_programs(test, nr_free);
+	sim.cache = 100;
+
+	KUNIT_EXPECT_EQ(test, take_base(512), 1U);
+	expect_taken(test, 1, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 10UL);
+	KUNIT_EXPECT_EQ(test, sim.cache, 99UL);
+}
+
+static void page_cache_is_left_alone_while_a_page_is_free(struct kunit *test)
+{
+	unsigned int nr_free[ALLOC_REGIONS] = { 0, 0, 0, 2 };
+
+	fill_with_programs(test, nr_free);
+	sim.cache = 100;
+
+	KUNIT_EXPECT_EQ(test, take_base(512), 2U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 2), "3:0+2");
+	expect_taken(test, 2, 0);
+	KUNIT_EXPECT_EQ(test, sim.cache, 100UL);
+}
+
+static void guest_without_a_page_to_spare_gives_none(struct kunit *test)
+{
+	static const unsigned int nr_free[ALLOC_REGIONS];
+
+	fill_with_programs(test, nr_free);
+
+	KUNIT_EXPECT_EQ(test, take_base(5), 0U);
+	expect_taken(test, 0, 0);
+	/* A huge page, orders 2 to 0, and a page with reclaim. */
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 5UL);
+}
+
+static void page_that_cannot_be_kept_account_of_is_free_again(struct kunit *test)
+{
+	sim_fail(SIM_KZALLOC, 1, 2, 0);
+
+	KUNIT_EXPECT_EQ(test, take_base(5), 3U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 3), "0:2+3");
+	expect_taken(test, 3, 0);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, ALLOC_GUEST - 3UL);
+	KUNIT_EXPECT_FALSE(test, PageOffline(sim_page(0, 0)));
+}
+
+static void no_page_is_taken_that_cannot_be_kept_account_of(struct kunit *test)
+{
+	sim_fail(SIM_KZALLOC, 1, ULONG_MAX, 0);
+
+	KUNIT_EXPECT_EQ(test, take_base(5), 0U);
+	expect_taken(test, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
+}
+
+static struct kunit_case alloc_cases[] = {
+	KUNIT_CASE(search_goes_from_the_first_pfn_to_the_last_whole_region),
+	KUNIT_CASE(free_run_is_the_block_that_begins_here),
+	KUNIT_CASE(free_pages_of_a_region_are_counted),
+	KUNIT_CASE(no_region_has_more_free_pages_than_pages),
+	KUNIT_CASE(settling_frees_all_that_is_held),
+	KUNIT_CASE(huge_pages_come_from_what_is_free),
+	KUNIT_CASE(huge_pages_got_before_an_allocation_failed_are_taken),
+	KUNIT_CASE(no_pages_are_moved_for_more_where_some_were_free),
+	KUNIT_CASE(huge_pages_are_asked_for_as_movable_ones),
+#ifdef CONFIG_CONTIG_ALLOC
+	KUNIT_CASE(only_what_programs_have_can_be_moved),
+	KUNIT_CASE(inside_of_a_free_block_is_not_looked_at),
+	KUNIT_CASE_PARAM(page_that_cannot_be_moved_bars_its_region, flag_gen_params),
+	KUNIT_CASE(emptied_region_looks_like_a_huge_page),
+	KUNIT_CASE(region_that_cannot_be_emptied_is_none),
+	KUNIT_CASE(emptied_region_with_another_reference_is_free_again),
+	KUNIT_CASE(freest_region_is_emptied_first),
+	KUNIT_CASE(each_pass_asks_for_fewer_free_pages),
+	KUNIT_CASE(pinned_regions_are_left_alone),
+	KUNIT_CASE_PARAM(step_searches_for_20_ms_at_most, time_gen_params),
+	KUNIT_CASE(search_that_found_nothing_for_250_ms_is_over_until_it_is_reset),
+	KUNIT_CASE(success_gives_the_search_its_time_back),
+	KUNIT_CASE(search_goes_on_where_it_was),
+	KUNIT_CASE_PARAM(emptied_regions_are_scrubbed_once_and_only_when_needed, scrub_gen_params),
+#endif
+	KUNIT_CASE_PARAM(pages_are_scrubbed_once_and_only_when_needed, scrub_gen_params),
+	KUNIT_CASE_PARAM(broken_huge_page_gives_its_front_and_no_more, count_gen_params),
+	KUNIT_CASE(base_pages_are_asked_for_as_unmovable_ones),
+	KUNIT_CASE(base_pages_of_a_broken_region_go_first),
+	KUNIT_CASE(other_pages_met_on_the_way_are_free_again),
+	KUNIT_CASE(search_in_broken_regions_ends_after_64_vain_tries),
+	KUNIT_CASE(huge_page_is_broken_when_no_broken_region_has_a_page),
+	KUNIT_CASE(what_was_found_before_an_allocation_failed_is_taken),
+	KUNIT_CASE(whole_region_of_base_pages_breaks_no_huge_page_in_vain),
+	KUNIT_CASE(region_with_the_largest_free_block_is_emptied_first),
+	KUNIT_CASE(other_regions_are_held_until_it_is_their_turn),
+	KUNIT_CASE(block_of_a_broken_region_is_not_held),
+	KUNIT_CASE(region_held_longest_is_taken_first_and_alone),
+	KUNIT_CASE_PARAM(no_more_is_held_than_1024_pages, held_gen_params),
+	KUNIT_CASE(page_cache_is_reclaimed_as_the_last_resort),
+	KUNIT_CASE(page_cache_is_left_alone_while_a_page_is_free),
+	KUNIT_CASE(guest_without_a_page_to_spare_gives_none),
+	KUNIT_CASE(page_that_cannot_be_kept_account_of_is_free_again),
+	KUNIT_CASE(no_page_is_taken_that_cannot_be_kept_account_of),
+	{}
+};
+
+static struct kunit_suite alloc_suite = {
+	.name = "alloc",
+	.init = alloc_init,
+	.exit = sim_exit_part,
+	.test_cases = alloc_cases,
+};
+
+kunit_test_suite(alloc_suite);

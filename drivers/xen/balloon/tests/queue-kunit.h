@@ -1,0 +1,986 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of queue.c: states, figures, and how each struct page looks. What a
+ * test balloons out has no memory behind it in the simulated p2m either, so the
+ * check at the end of each test finds what is lost.
+ */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+
+#include "assert.h"
+
+#define QUEUE_REGIONS	8U
+#define QUEUE_GUEST	(QUEUE_REGIONS * SIM_REGION_PAGES)
+#define QUEUE_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
+
+static const struct sim_config queue_config = {
+	.regions = QUEUE_REGIONS,
+	.host_pieces = 1,
+	.extra = 3,
+	.slack = 5,
+};
+
+static int queue_init(struct kunit *test)
+{
+	sim_build(test, &queue_config);
+
+	return 0;
+}
+
+static void expect_figures(struct kunit *test, struct balloon_figures expected)
+{
+	struct balloon_figures n = balloon_figures(&sim.xb->queue);
+
+	KUNIT_EXPECT_EQ(test, n.guest, expected.guest);
+	KUNIT_EXPECT_EQ(test, n.huge, expected.huge);
+	KUNIT_EXPECT_EQ(test, n.base, expected.base);
+	KUNIT_EXPECT_EQ(test, n.transit, expected.transit);
+	KUNIT_EXPECT_EQ(test, n.quarantined, expected.quarantined);
+}
+
+/* Each page of a range is PageOffline, or none. */
+static void expect_offline(struct kunit *test, struct page *page, unsigned int nr,
+			   bool expected)
+{
+	unsigned int i, found = 0;
+
+	for (i = 0; i < nr; i++)
+		found += PageOffline(page + i);
+	KUNIT_EXPECT_EQ(test, found, expected ? nr : 0);
+}
+
+/* Each page of a range has so many references. */
+static void expect_count(struct kunit *test, struct page *page, unsigned int nr,
+			 int expected)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		KUNIT_ASSERT_EQ_MSG(test, page_count(page + i), expected, "page %u", i);
+}
+
+static struct balloon_region *find_region(unsigned int region)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *found;
+
+	spin_lock(&q->lock);
+	found = region_of(q, sim_page(region, 0));
+	spin_unlock(&q->lock);
+
+	return found;
+}
+
+static bool filed_under(unsigned int region, unsigned int class)
+{
+	struct balloon_region *entry;
+
+	list_for_each_entry(entry, &sim.xb->queue.by_fill[class], list)
+		if (entry->start_pfn == page_to_pfn(sim_page(region, 0)))
+			return true;
+
+	return false;
+}
+
+/* A page that the allocator gave: populated, and the driver's. */
+static struct page *allocated(struct kunit *test, unsigned int order)
+{
+	struct page *page = sim_alloc_pages(QUEUE_GFP, order);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	return page;
+}
+
+static void give_huge_to_xen(struct kunit *test, struct page *page)
+{
+	mutex_lock(&sim.xb->step_lock);
+	KUNIT_EXPECT_EQ(test, sim.xb->ops->release(&page, 1, XENMEM_HUGE_ORDER), 1U);
+	mutex_unlock(&sim.xb->step_lock);
+}
+
+/* The first free region as an unpopulated huge page in the queue. */
+static struct page *queue_huge(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *page = allocated(test, XENMEM_HUGE_ORDER);
+
+	balloon_take(q, page, XENMEM_HUGE_ORDER);
+	give_huge_to_xen(test, page);
+	balloon_enqueue(q, page, XENMEM_HUGE_ORDER);
+
+	return page;
+}
+
+/* A queue of its own, with what it has before balloon_queue_init(). */
+static struct balloon_queue *raw_queue(struct kunit *test)
+{
+	struct balloon_queue *q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	memset(q, 0x5a, sizeof(*q));
+	memset(&q->n, 0, sizeof(q->n));
+
+	return q;
+}
+
+static void expect_unlocked(struct kunit *test, struct balloon_queue *q)
+{
+	if (spin_trylock(&q->lock))
+		spin_unlock(&q->lock);
+	else
+		KUNIT_FAIL(test, "queue.lock is held\n");
+}
+
+/* Init, destroy */
+
+static void new_queue_is_empty_and_has_a_spare_region(struct kunit *test)
+{
+	struct balloon_queue *q = raw_queue(test);
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, balloon_queue_init(q), 0);
+
+	expect_unlocked(test, q);
+	KUNIT_EXPECT_TRUE(test, list_empty(&q->huge));
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&q->regions));
+	for (i = 0; i < QUEUE_FILL_CLASSES; i++)
+		KUNIT_EXPECT_TRUE(test, list_empty(&q->by_fill[i]));
+	KUNIT_ASSERT_NOT_NULL(test, q->spare);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(q->spare->base, XENMEM_HUGE_PAGES));
+	KUNIT_EXPECT_EQ(test, q->spare->nr, 0U);
+
+	balloon_queue_destroy(q);
+}
+
+static void new_queue_without_memory_is_an_error(struct kunit *test)
+{
+	struct balloon_queue *q = raw_queue(test);
+
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, balloon_queue_init(q), -ENOMEM);
+	KUNIT_EXPECT_NULL(test, q->spare);
+}
+
+static void destroyed_queue_holds_no_memory(struct kunit *test)
+{
+	struct balloon_queue *q = raw_queue(test);
+	long before = sim.kmalloced;
+
+	KUNIT_ASSERT_EQ(test, balloon_queue_init(q), 0);
+	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(0, 0)), 0);
+	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(3, 0)), 0);
+	KUNIT_EXPECT_GT(test, sim.kmalloced, before);
+
+	balloon_queue_destroy(q);
+	KUNIT_EXPECT_EQ(test, sim.kmalloced, before);
+	KUNIT_EXPECT_NULL(test, q->spare);
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&q->regions));
+}
+
+/* Regions */
+
+static void region_is_found_by_each_of_its_pages_and_by_no_other(struct kunit *test)
+{
+	static const unsigned int order[] = { 3, 1, 5, 0, 6 };
+	struct balloon_queue *q = &sim.xb->queue;
+	unsigned int i, region;
+
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(order[i], 77)), 0);
+
+	for (region = 0; region < QUEUE_REGIONS; region++) {
+		bool expected = region != 2 && region != 4 && region != 7;
+		struct balloon_region *found = find_region(region);
+
+		KUNIT_EXPECT_EQ(test, region_exists(q, sim_page(region, 0)), expected);
+		KUNIT_EXPECT_EQ(test, region_exists(q, sim_page(region, 511)), expected);
+		if (expected) {
+			KUNIT_ASSERT_NOT_NULL(test, found);
+			KUNIT_EXPECT_EQ(test, found->start_pfn,
+					page_to_pfn(sim_page(region, 0)));
+		} else {
+			KUNIT_EXPECT_NULL(test, found);
+		}
+	}
+}
+
+static void prepared_region_is_empty_and_in_the_lowest_class(struct kunit *test)
+{
+	struct balloon_region *region;
+
+	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(&sim.xb->queue, sim_page(2, 511)), 0);
+
+	region = find_region(2);
+	KUNIT_ASSERT_NOT_NULL(test, region);
+	KUNIT_EXPECT_EQ(test, region->nr, 0U);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(region->base, XENMEM_HUGE_PAGES));
+	KUNIT_EXPECT_TRUE(test, filed_under(2, 0));
+}
+
+static void prepare_needs_memory_for_the_first_page_of_a_region_only(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+
+	KUNIT_EXPECT_EQ(test, balloon_queue_prepare(q, sim_page(2, 5)), 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 1UL);
+
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, balloon_queue_prepare(q, sim_page(2, 0)), 0);
+	KUNIT_EXPECT_EQ(test, balloon_queue_prepare(q, sim_page(2, 511)), 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 1UL);
+
+	KUNIT_EXPECT_EQ(test, balloon_queue_prepare(q, sim_page(3, 0)), -ENOMEM);
+	KUNIT_EXPECT_FALSE(test, region_exists(q, sim_page(3, 0)));
+	KUNIT_EXPECT_EQ(test, balloon_queue_prepare(q, sim_page(3, 0)), 0);
+}
+
+/* A balloon that grows must not have others killed for its books. */
+static void memory_for_regions_is_not_insisted_on(struct kunit *test)
+{
+	gfp_t humble = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
+	struct balloon_queue *q = &sim.xb->queue;
+
+	balloon_queue_prepare(q, sim_page(2, 0));
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)humble);
+
+	sim.gfp = 0;
+	kfree(q->spare);
+	q->spare = NULL;
+	balloon_queue_trim(q);
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)humble);
+}
+
+static void region_that_is_there_already_is_kept(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL), *former;
+
+	KUNIT_ASSERT_NOT_NULL(test, fresh);
+	sim_queue_base(2, 9, 1);
+	former = find_region(2);
+
+	KUNIT_EXPECT_PTR_EQ(test, region_add(q, sim_page(2, 300), fresh), fresh);
+	KUNIT_EXPECT_PTR_EQ(test, find_region(2), former);
+	KUNIT_EXPECT_EQ(test, former->nr, 1U);
+	kfree(fresh);
+}
+
+static void no_region_is_made_of_nothing(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+
+	KUNIT_EXPECT_NULL(test, region_add(q, sim_page(2, 0), NULL));
+	KUNIT_EXPECT_NULL(test, find_region(2));
+}
+
+static void trim_frees_the_regions_without_base_pages_only(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	long before = sim.kmalloced, size = ksize(q->spare);
+
+	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(0, 0)), 0);
+	sim_queue_base(1, 17, 1);
+	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(2, 0)), 0);
+	KUNIT_ASSERT_EQ(test, sim.kmalloced, before + 3 * size);
+
+	balloon_queue_trim(q);
+	KUNIT_EXPECT_NULL(test, find_region(0));
+	KUNIT_EXPECT_NOT_NULL(test, find_region(1));
+	KUNIT_EXPECT_NULL(test, find_region(2));
+	KUNIT_EXPECT_TRUE(test, list_empty(&q->by_fill[0]));
+	KUNIT_EXPECT_TRUE(test, filed_under(1, 1));
+	KUNIT_EXPECT_EQ(test, sim.kmalloced, before + size);
+}
+
+static void trim_sees_to_one_spare_region(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *spare = q->spare;
+
+	balloon_queue_trim(q);
+	KUNIT_EXPECT_PTR_EQ(test, q->spare, spare);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 0UL);
+
+	kfree(spare);
+	q->spare = NULL;
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	balloon_queue_trim(q);
+	KUNIT_EXPECT_NULL(test, q->spare);
+
+	balloon_queue_trim(q);
+	KUNIT_ASSERT_NOT_NULL(test, q->spare);
+	KUNIT_EXPECT_EQ(test, q->spare->nr, 0U);
+}
+
+/* Single transitions */
+
+static const unsigned int orders[] = { 0, XENMEM_HUGE_ORDER };
+
+static void order_name(const unsigned int *order, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "order %u", *order);
+}
+
+KUNIT_ARRAY_PARAM(order, orders, order_name);
+
+static void taken_page_goes_from_guest_to_transit(struct kunit *test)
+{
+	unsigned int order = *(const unsigned int *)test->param_value, nr = 1U << order;
+	struct page *page = allocated(test, order);
+
+	balloon_take(&sim.xb->queue, page, order);
+
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - nr, .transit = nr });
+	expect_offline(test, page, nr, true);
+	KUNIT_EXPECT_FALSE(test, PageOffline(page + nr));
+	KUNIT_EXPECT_EQ(test, sim.managed, (long)(QUEUE_GUEST - nr));
+	expect_count(test, page, 1, 1);
+	expect_count(test, page + 1, nr - 1, 0);
+}
+
+static void given_page_is_free_memory_of_the_guest(struct kunit *test)
+{
+	unsigned int order = *(const unsigned int *)test->param_value, nr = 1U << order;
+	struct page *page = allocated(test, order), *neighbour = sim_page(2, 0);
+
+	balloon_take(&sim.xb->queue, page, order);
+	sim_balloon_page(2, 0);
+	balloon_give(&sim.xb->queue, page, order);
+
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 1, .transit = 1 });
+	expect_offline(test, page, nr, false);
+	KUNIT_EXPECT_TRUE(test, PageOffline(neighbour));
+	KUNIT_EXPECT_EQ(test, sim.managed, QUEUE_GUEST - 1L);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, QUEUE_GUEST - 1UL);
+}
+
+static void quarantined_page_is_of_no_use_to_anybody(struct kunit *test)
+{
+	unsigned int order = *(const unsigned int *)test->param_value, nr = 1U << order;
+	struct page *page = allocated(test, order);
+
+	balloon_take(&sim.xb->queue, page, order);
+	balloon_quarantine(&sim.xb->queue, page, order);
+
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - nr, .quarantined = nr });
+	expect_offline(test, page, nr, true);
+	expect_count(test, page, 1, 1);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)(QUEUE_GUEST - nr));
+}
+
+/* Pages from the in-tree list, as balloon_adopt() meets them. */
+static void borrow(struct kunit *test, unsigned int nr, struct page **pages)
+{
+	KUNIT_ASSERT_EQ(test, sim_intree_take(nr), nr);
+	KUNIT_ASSERT_EQ(test, sim_alloc_ballooned(nr, pages), 0);
+	sim.xb->intree.adopted += nr;
+}
+
+static void adopted_page_looks_like_one_of_ours(struct kunit *test)
+{
+	struct page *page;
+
+	borrow(test, 1, &page);
+	/* As one that was never populated since boot. */
+	SetPageReserved(page);
+	set_page_count(page, 0);
+	balloon_adopt(&sim.xb->queue, page);
+
+	KUNIT_EXPECT_FALSE(test, PageReserved(page));
+	KUNIT_EXPECT_TRUE(test, PageOffline(page));
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST, .transit = 1 });
+	KUNIT_EXPECT_EQ(test, sim.managed, QUEUE_GUEST - 1L);
+}
+
+static void disowned_pages_leave_and_others_stay(struct kunit *test)
+{
+	struct page *pages[3];
+	unsigned int i;
+
+	borrow(test, 3, pages);
+	for (i = 0; i < 3; i++)
+		balloon_adopt(&sim.xb->queue, pages[i]);
+
+	balloon_disown(&sim.xb->queue, pages, 2);
+	KUNIT_EXPECT_FALSE(test, PageOffline(pages[0]));
+	KUNIT_EXPECT_FALSE(test, PageOffline(pages[1]));
+	KUNIT_EXPECT_TRUE(test, PageOffline(pages[2]));
+	expect_count(test, pages[0], 1, 1);
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST, .transit = 1 });
+
+	sim.xb->intree.adopted -= 2;
+	sim_free_ballooned(2, pages);
+}
+
+static void guest_is_corrected_both_ways(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+
+	balloon_correct_guest(q, 7);
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST + 7 });
+	balloon_correct_guest(q, -10);
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 3 });
+	balloon_correct_guest(q, 3);
+}
+
+/* Joining */
+
+static void base_page_that_makes_a_region_whole_makes_a_huge_page(struct kunit *test)
+{
+	unsigned int last = *(const unsigned int *)test->param_value;
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *region;
+
+	sim_queue_base(3, 0, 5);
+	sim_queue_base(2, 0, last);
+	sim_queue_base(2, last + 1, 511 - last);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 516, .base = 516 });
+	KUNIT_EXPECT_TRUE(test, filed_under(2, 9));
+
+	sim_queue_base(2, last, 1);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 517, .base = 5, .huge = 1 });
+	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&q->huge, struct page, lru), sim_page(2, 0));
+	expect_count(test, sim_page(2, 0), 1, 1);
+	expect_count(test, sim_page(2, 1), 511, 0);
+	expect_offline(test, sim_page(2, 0), 512, true);
+
+	region = find_region(2);
+	KUNIT_ASSERT_NOT_NULL(test, region);
+	KUNIT_EXPECT_EQ(test, region->nr, 0U);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(region->base, XENMEM_HUGE_PAGES));
+	KUNIT_EXPECT_TRUE(test, filed_under(2, 0));
+}
+
+static const unsigned int indexes[] = { 1, 2, 255, 256, 510, 511 };
+
+static void index_name(const unsigned int *index, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "page %u", *index);
+}
+
+KUNIT_ARRAY_PARAM(index, indexes, index_name);
+
+static void page_with_another_reference_keeps_a_region_from_being_joined(struct kunit *test)
+{
+	unsigned int index = *(const unsigned int *)test->param_value;
+	struct balloon_queue *q = &sim.xb->queue;
+	unsigned int last = index == 511 ? 100 : 511;
+	struct page *first = sim_page(2, 0), *page;
+
+	sim_queue_base(2, 0, last);
+	sim_queue_base(2, last + 1, 511 - last);
+	page_ref_inc(first + index);
+	page_ref_inc(first);
+	sim_queue_base(2, last, 1);
+
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 512, .base = 512 });
+	KUNIT_EXPECT_TRUE(test, filed_under(2, 10));
+	expect_count(test, first, 1, 2);
+	expect_count(test, first + 1, index - 1, 1);
+	expect_count(test, first + index, 1, 2);
+	expect_count(test, first + index + 1, 511 - index, 1);
+
+	/* When that is gone, the next page that comes back makes it whole. */
+	page_ref_dec(first + index);
+	page_ref_dec(first);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(q, &page, 1), 1U);
+	KUNIT_EXPECT_PTR_EQ(test, page, first);
+	balloon_enqueue(q, page, 0);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 512, .huge = 1 });
+}
+
+/* Huge pages */
+
+static void huge_page_ballooned_last_comes_out_first(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *pages[4] = {}, *queued[3];
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		queued[i] = queue_huge(test);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 3 * 512, .huge = 3 });
+
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 2), 2U);
+	KUNIT_EXPECT_PTR_EQ(test, pages[0], queued[2]);
+	KUNIT_EXPECT_PTR_EQ(test, pages[1], queued[1]);
+	KUNIT_EXPECT_NULL(test, pages[2]);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 3 * 512, .huge = 1, .transit = 1024 });
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&q->huge));
+}
+
+static void no_more_huge_pages_come_out_than_there_are(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *pages[4] = {}, *queued = queue_huge(test);
+
+	sim_queue_base(5, 0, 3);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 0), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 4), 1U);
+	KUNIT_EXPECT_PTR_EQ(test, pages[0], queued);
+	KUNIT_EXPECT_NULL(test, pages[1]);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 4), 0U);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 515, .base = 3, .transit = 512 });
+}
+
+/* Base pages */
+
+struct fill_case {
+	unsigned int nr;
+	unsigned int class;
+};
+
+static const struct fill_case fill_cases[] = {
+	{ 1, 1 }, { 2, 2 }, { 3, 2 }, { 4, 3 }, { 7, 3 }, { 8, 4 }, { 31, 5 }, { 32, 6 },
+	{ 127, 7 }, { 128, 8 }, { 255, 8 }, { 256, 9 }, { 511, 9 },
+};
+
+static void fill_case_name(const struct fill_case *c, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%u base pages", c->nr);
+}
+
+KUNIT_ARRAY_PARAM(fill, fill_cases, fill_case_name);
+
+static void region_is_filed_by_how_many_base_pages_it_has(struct kunit *test)
+{
+	const struct fill_case *c = test->param_value;
+	unsigned int class;
+
+	sim_queue_base(2, 0, c->nr);
+	for (class = 0; class < QUEUE_FILL_CLASSES; class++)
+		KUNIT_EXPECT_EQ(test, filed_under(2, class), class == c->class);
+	KUNIT_EXPECT_EQ(test, find_region(2)->nr, c->nr);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(find_region(2)->base, 512), (int)c->nr);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - c->nr, .base = c->nr });
+}
+
+static void base_pages_of_the_emptiest_region_go_first(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *pages[9] = {};
+	unsigned int i;
+
+	sim_queue_base(1, 500, 5);
+	sim_queue_base(4, 511, 1);
+	sim_queue_base(2, 10, 2);
+	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(0, 0)), 0);
+
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 5), 5U);
+	KUNIT_EXPECT_PTR_EQ(test, pages[0], sim_page(4, 511));
+	KUNIT_EXPECT_PTR_EQ(test, pages[1], sim_page(2, 10));
+	KUNIT_EXPECT_PTR_EQ(test, pages[2], sim_page(2, 11));
+	KUNIT_EXPECT_PTR_EQ(test, pages[3], sim_page(1, 500));
+	KUNIT_EXPECT_PTR_EQ(test, pages[4], sim_page(1, 501));
+	KUNIT_EXPECT_NULL(test, pages[5]);
+
+	for (i = 0; i < 5; i++)
+		KUNIT_EXPECT_TRUE(test, PageOffline(pages[i]));
+	KUNIT_EXPECT_TRUE(test, filed_under(4, 0));
+	KUNIT_EXPECT_TRUE(test, filed_under(2, 0));
+	KUNIT_EXPECT_TRUE(test, filed_under(1, 2));
+	KUNIT_EXPECT_EQ(test, find_region(1)->nr, 3U);
+	KUNIT_EXPECT_EQ(test, find_first_bit(find_region(1)->base, 512), 502UL);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 8, .base = 3, .transit = 5 });
+}
+
+static void of_equal_regions_the_one_changed_last_goes_first(struct kunit *test)
+{
+	struct page *page;
+
+	sim_queue_base(1, 0, 2);
+	sim_queue_base(2, 0, 3);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1), 1U);
+	KUNIT_EXPECT_PTR_EQ(test, page, sim_page(2, 0));
+}
+
+static void no_more_base_pages_come_out_than_there_are(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *pages[9] = {};
+
+	queue_huge(test);
+	sim_queue_base(2, 0, 3);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 0), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 9), 3U);
+	KUNIT_EXPECT_PTR_EQ(test, pages[2], sim_page(2, 2));
+	KUNIT_EXPECT_NULL(test, pages[3]);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 9), 0U);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 515, .huge = 1, .transit = 3 });
+}
+
+/* Splitting */
+
+static void nothing_is_split_when_there_is_no_huge_page(struct kunit *test)
+{
+	sim_queue_base(2, 0, 3);
+	KUNIT_EXPECT_NULL(test, balloon_dequeue_split(&sim.xb->queue));
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 3, .base = 3 });
+}
+
+static void split_page_has_a_place_for_its_base_pages(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *spare = q->spare;
+	struct page *queued = queue_huge(test), *page = balloon_dequeue_split(q);
+	unsigned int i;
+
+	KUNIT_ASSERT_PTR_EQ(test, page, queued);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 512, .transit = 512 });
+	KUNIT_EXPECT_PTR_EQ(test, q->spare, spare);
+
+	split_page(page, XENMEM_HUGE_ORDER);
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	for (i = 0; i < 511; i++)
+		balloon_enqueue(q, page + i, 0);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 512, .base = 511, .transit = 1 });
+	balloon_enqueue(q, page + 511, 0);
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 512, .huge = 1 });
+}
+
+static void split_without_memory_takes_the_spare_region(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *spare = q->spare;
+	struct page *queued = queue_huge(test);
+
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	KUNIT_EXPECT_PTR_EQ(test, balloon_dequeue_split(q), queued);
+	KUNIT_EXPECT_NULL(test, q->spare);
+	KUNIT_EXPECT_PTR_EQ(test, find_region(0), spare);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 512, .transit = 512 });
+}
+
+static void split_without_memory_and_spare_changes_nothing(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *queued = queue_huge(test), *page = NULL;
+
+	kfree(q->spare);
+	q->spare = NULL;
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	KUNIT_EXPECT_NULL(test, balloon_dequeue_split(q));
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 512, .huge = 1 });
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, &page, 1), 1U);
+	KUNIT_EXPECT_PTR_EQ(test, page, queued);
+}
+
+/* Recount */
+
+static void recount_goes_by_the_queues_and_not_by_the_figures(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_figures n, kept;
+	unsigned long bad = 99;
+
+	queue_huge(test);
+	queue_huge(test);
+	sim_queue_base(3, 100, 5);
+	sim_queue_base(6, 0, 2);
+	sim_balloon_page(4, 0);
+
+	kept = q->n;
+	q->n.huge = 1000;
+	q->n.base = 2000;
+	q->n.quarantined = 50;
+	n = balloon_recount(q, &bad);
+	q->n = kept;
+
+	KUNIT_EXPECT_EQ(test, n.guest, QUEUE_GUEST - 1024UL - 7 - 1);
+	KUNIT_EXPECT_EQ(test, n.huge, 2UL);
+	KUNIT_EXPECT_EQ(test, n.base, 7UL);
+	KUNIT_EXPECT_EQ(test, n.transit, 1UL);
+	KUNIT_EXPECT_EQ(test, n.quarantined, 50UL);
+	KUNIT_EXPECT_EQ(test, bad, 0UL);
+}
+
+static void recount_tells_pages_that_do_not_look_queued(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *huge[2] = { queue_huge(test), queue_huge(test) };
+	unsigned long bad;
+
+	sim_queue_base(3, 100, 5);
+
+	page_ref_inc(huge[0]);
+	balloon_recount(q, &bad);
+	KUNIT_EXPECT_EQ(test, bad, 1UL);
+
+	__ClearPageOffline(huge[1]);
+	balloon_recount(q, &bad);
+	KUNIT_EXPECT_EQ(test, bad, 2UL);
+
+	set_page_count(sim_page(3, 100), 0);
+	balloon_recount(q, &bad);
+	KUNIT_EXPECT_EQ(test, bad, 3UL);
+
+	__ClearPageOffline(sim_page(3, 104));
+	balloon_recount(q, &bad);
+	KUNIT_EXPECT_EQ(test, bad, 4UL);
+
+	page_ref_dec(huge[0]);
+	__SetPageOffline(huge[1]);
+	set_page_count(sim_page(3, 100), 1);
+	__SetPageOffline(sim_page(3, 104));
+	balloon_recount(q, &bad);
+	KUNIT_EXPECT_EQ(test, bad, 0UL);
+}
+
+static void region_with_a_base_page_in_the_queue_is_broken(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *page;
+
+	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 0)));
+
+	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(2, 0)), 0);
+	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 0)));
+
+	sim_queue_base(2, 17, 1);
+	KUNIT_EXPECT_TRUE(test, balloon_region_broken(q, sim_page(2, 0)));
+	KUNIT_EXPECT_TRUE(test, balloon_region_broken(q, sim_page(2, 511)));
+	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(1, 511)));
+	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(3, 0)));
+
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(q, &page, 1), 1U);
+	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 17)));
+}
+
+/* Locking */
+
+/* Calls on @page[0], in transit and with a region, and @page[1], the driver's. */
+struct lock_case {
+	const char *name;
+	void (*call)(struct balloon_queue *q, struct page *page);
+};
+
+static void call_prepare(struct balloon_queue *q, struct page *page)
+{
+	balloon_queue_prepare(q, page);
+}
+
+static void call_region_add(struct balloon_queue *q, struct page *page)
+{
+	region_add(q, page, NULL);
+}
+
+static void call_trim(struct balloon_queue *q, struct page *page)
+{
+	balloon_queue_trim(q);
+}
+
+static void call_take(struct balloon_queue *q, struct page *page)
+{
+	balloon_take(q, page + 1, 0);
+}
+
+static void call_adopt(struct balloon_queue *q, struct page *page)
+{
+	balloon_adopt(q, page + 1);
+}
+
+static void call_disown(struct balloon_queue *q, struct page *page)
+{
+	balloon_disown(q, &page, 1);
+}
+
+static void call_give(struct balloon_queue *q, struct page *page)
+{
+	balloon_give(q, page, 0);
+}
+
+static void call_enqueue(struct balloon_queue *q, struct page *page)
+{
+	balloon_enqueue(q, page, 0);
+}
+
+static void call_dequeue_huge(struct balloon_queue *q, struct page *page)
+{
+	balloon_dequeue_huge(q, &page, 1);
+}
+
+static void call_dequeue_base(struct balloon_queue *q, struct page *page)
+{
+	balloon_dequeue_base(q, &page, 1);
+}
+
+static void call_quarantine(struct balloon_queue *q, struct page *page)
+{
+	balloon_quarantine(q, page, 0);
+}
+
+static void call_correct_guest(struct balloon_queue *q, struct page *page)
+{
+	balloon_correct_guest(q, 1);
+}
+
+static void call_figures(struct balloon_queue *q, struct page *page)
+{
+	balloon_figures(q);
+}
+
+static void call_recount(struct balloon_queue *q, struct page *page)
+{
+	unsigned long bad;
+
+	balloon_recount(q, &bad);
+}
+
+static void call_region_broken(struct balloon_queue *q, struct page *page)
+{
+	balloon_region_broken(q, page);
+}
+
+static const struct lock_case lock_cases[] = {
+	{ "prepare", call_prepare },
+	{ "region_add", call_region_add },
+	{ "trim", call_trim },
+	{ "take", call_take },
+	{ "adopt", call_adopt },
+	{ "disown", call_disown },
+	{ "give", call_give },
+	{ "enqueue", call_enqueue },
+	{ "dequeue_huge", call_dequeue_huge },
+	{ "dequeue_base", call_dequeue_base },
+	{ "quarantine", call_quarantine },
+	{ "correct_guest", call_correct_guest },
+	{ "figures", call_figures },
+	{ "recount", call_recount },
+	{ "region_broken", call_region_broken },
+};
+
+static void lock_case_name(const struct lock_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(lock, lock_cases, lock_case_name);
+
+struct caller {
+	const struct lock_case *c;
+	struct balloon_queue *q;
+	struct page *page;
+	bool called;
+	struct completion returned;
+};
+
+static int caller_thread(void *data)
+{
+	struct caller *caller = data;
+
+	WRITE_ONCE(caller->called, true);
+	caller->c->call(caller->q, caller->page);
+	kthread_complete_and_exit(&caller->returned, 0);
+}
+
+/* Run a call on another CPU while the lock is held. Does it return? */
+static bool returns_under_lock(struct kunit *test, struct caller *caller)
+{
+	struct task_struct *thread = kthread_create(caller_thread, caller, "queue-kunit");
+	unsigned int tries = 100;
+	bool returned;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	migrate_disable();
+	kthread_bind(thread, cpumask_any_but(cpu_online_mask, smp_processor_id()));
+	spin_lock(&caller->q->lock);
+	wake_up_process(thread);
+	while (!READ_ONCE(caller->called) && tries--)
+		mdelay(1);
+	mdelay(2);
+	returned = completion_done(&caller->returned);
+	spin_unlock(&caller->q->lock);
+	migrate_enable();
+	wait_for_completion(&caller->returned);
+
+	return returned;
+}
+
+static void call_waits_for_the_lock(struct kunit *test)
+{
+	static const struct sim_config config = { .regions = 1, .lenient = true };
+	struct caller caller = { .c = test->param_value, .q = raw_queue(test) };
+	struct page *page;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+
+	sim_build(test, &config);
+	KUNIT_ASSERT_EQ(test, balloon_queue_init(caller.q), 0);
+	caller.page = sim_page(0, 0);
+	KUNIT_ASSERT_TRUE(test, sim_use(0, 0, SIM_DRIVER));
+	KUNIT_ASSERT_TRUE(test, sim_use(0, 1, SIM_DRIVER));
+	balloon_take(caller.q, caller.page, 0);
+	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(caller.q, caller.page), 0);
+	init_completion(&caller.returned);
+
+	KUNIT_EXPECT_FALSE(test, returns_under_lock(test, &caller));
+	expect_unlocked(test, caller.q);
+
+	balloon_dequeue_base(caller.q, &page, 1);
+	balloon_queue_destroy(caller.q);
+}
+
+static struct kunit_case queue_cases[] = {
+	KUNIT_CASE(new_queue_is_empty_and_has_a_spare_region),
+	KUNIT_CASE(new_queue_without_memory_is_an_error),
+	KUNIT_CASE(destroyed_queue_holds_no_memory),
+	KUNIT_CASE(region_is_found_by_each_of_its_pages_and_by_no_other),
+	KUNIT_CASE(prepared_region_is_empty_and_in_the_lowest_class),
+	KUNIT_CASE(prepare_needs_memory_for_the_first_page_of_a_region_only),
+	KUNIT_CASE(memory_for_regions_is_not_insisted_on),
+	KUNIT_CASE(region_that_is_there_already_is_kept),
+	KUNIT_CASE(no_region_is_made_of_nothing),
+	KUNIT_CASE(trim_frees_the_regions_without_base_pages_only),
+	KUNIT_CASE(trim_sees_to_one_spare_region),
+	KUNIT_CASE_PARAM(taken_page_goes_from_guest_to_transit, order_gen_params),
+	KUNIT_CASE_PARAM(given_page_is_free_memory_of_the_guest, order_gen_params),
+	KUNIT_CASE_PARAM(quarantined_page_is_of_no_use_to_anybody, order_gen_params),
+	KUNIT_CASE(adopted_page_looks_like_one_of_ours),
+	KUNIT_CASE(disowned_pages_leave_and_others_stay),
+	KUNIT_CASE(guest_is_corrected_both_ways),
+	KUNIT_CASE_PARAM(base_page_that_makes_a_region_whole_makes_a_huge_page, index_gen_params),
+	KUNIT_CASE_PARAM(page_with_another_reference_keeps_a_region_from_being_joined,
+			 index_gen_params),
+	KUNIT_CASE(huge_page_ballooned_last_comes_out_first),
+	KUNIT_CASE(no_more_huge_pages_come_out_than_there_are),
+	KUNIT_CASE_PARAM(region_is_filed_by_how_many_base_pages_it_has, fill_gen_params),
+	KUNIT_CASE(base_pages_of_the_emptiest_region_go_first),
+	KUNIT_CASE(of_equal_regions_the_one_changed_last_goes_first),
+	KUNIT_CASE(no_more_base_pages_come_out_than_there_are),
+	KUNIT_CASE(nothing_is_split_when_there_is_no_huge_page),
+	KUNIT_CASE(split_page_has_a_place_for_its_base_pages),
+	KUNIT_CASE(split_without_memory_takes_the_spare_region),
+	KUNIT_CASE(split_without_memory_and_spare_changes_nothing),
+	KUNIT_CASE(recount_goes_by_the_queues_and_not_by_the_figures),
+	KUNIT_CASE(recount_tells_pages_that_do_not_look_queued),
+	KUNIT_CASE(region_with_a_base_page_in_the_queue_is_broken),
+	KUNIT_CASE_PARAM(call_waits_for_the_lock, lock_gen_params),
+	{}
+};
+
+static struct kunit_suite queue_suite = {
+	.name = "queue",
+	.init = queue_init,
+	.exit = sim_exit_part,
+	.test_cases = queue_cases,
+};
+
+kunit_test_suite(queue_suite);

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of target.c. The figures of the queue and the totals are set by
+ * hand here, to sizes that no simulated guest has, so the world is a lenient
+ * one: nothing adds up in the end.
+ */
+#include "assert.h"
+
+/* 256 MiB: its floor is 104 MiB. */
+#define TOTAL		MB_TO_PAGES(256)
+#define FLOOR		MB_TO_PAGES(104)
+
+static int target_init(struct kunit *test)
+{
+	static const struct sim_config config = { .regions = 1, .lenient = true };
+
+	sim_build(test, &config);
+	sim.xb->total = TOTAL;
+	sim.xb->queue.n = (struct balloon_figures){ .guest = TOTAL };
+	sim.xb->target.wanted = TOTAL;
+
+	return 0;
+}
+
+static bool set_target(unsigned long wanted)
+{
+	bool ret;
+
+	mutex_lock(&sim.xb->step_lock);
+	ret = balloon_target_set(sim.xb, wanted);
+	mutex_unlock(&sim.xb->step_lock);
+
+	return ret;
+}
+
+static unsigned long get_target(void)
+{
+	unsigned long target;
+
+	mutex_lock(&sim.xb->step_lock);
+	target = balloon_target(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+
+	return target;
+}
+
+/* Was this part of the last message? */
+static bool said(const char *text)
+{
+	return strstr(sim.said, text);
+}
+
+struct floor_case {
+	const char *name;
+	unsigned long total;
+	unsigned long floor;
+};
+
+static const struct floor_case floor_cases[] = {
+	{ "no memory", 0, 0 },
+	{ "one page", 1, 1 },
+	{ "8 MiB", MB_TO_PAGES(8), MB_TO_PAGES(8) },
+	{ "a page below 16 MiB", MB_TO_PAGES(16) - 1, MB_TO_PAGES(16) - 1 },
+	{ "16 MiB", MB_TO_PAGES(16), MB_TO_PAGES(16) },
+	{ "a page above 16 MiB", MB_TO_PAGES(16) + 1, MB_TO_PAGES(16) },
+	{ "two pages above 16 MiB", MB_TO_PAGES(16) + 2, MB_TO_PAGES(16) + 1 },
+	{ "24 MiB", MB_TO_PAGES(24), MB_TO_PAGES(20) },
+	{ "32 MiB", MB_TO_PAGES(32), MB_TO_PAGES(24) },
+	{ "80 MiB", MB_TO_PAGES(80), MB_TO_PAGES(48) },
+	{ "128 MiB", MB_TO_PAGES(128), MB_TO_PAGES(72) },
+	{ "320 MiB", MB_TO_PAGES(320), MB_TO_PAGES(120) },
+	{ "512 MiB", MB_TO_PAGES(512), MB_TO_PAGES(168) },
+	{ "1280 MiB", MB_TO_PAGES(1280), MB_TO_PAGES(264) },
+	{ "2 GiB", MB_TO_PAGES(2048), MB_TO_PAGES(360) },
+	{ "5 GiB", MB_TO_PAGES(5120), MB_TO_PAGES(456) },
+	{ "8 GiB", MB_TO_PAGES(8192), MB_TO_PAGES(552) },
+	{ "20 GiB", MB_TO_PAGES(20480), MB_TO_PAGES(936) },
+	{ "32 GiB", MB_TO_PAGES(32768), MB_TO_PAGES(1320) },
+	{ "80 GiB", MB_TO_PAGES(81920), MB_TO_PAGES(2856) },
+	{ "128 GiB", MB_TO_PAGES(131072), MB_TO_PAGES(4392) },
+	{ "32 pages above 128 GiB", MB_TO_PAGES(131072) + 32, MB_TO_PAGES(4392) + 1 },
+	{ "256 GiB", MB_TO_PAGES(262144), MB_TO_PAGES(8488) },
+	{ "16 TiB", MB_TO_PAGES(16777216), MB_TO_PAGES(524584) },
+	{ "all that x86-64 can address", BIT(52 - PAGE_SHIFT), MB_TO_PAGES(134218024) },
+};
+
+static void floor_case_name(const struct floor_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(floor, floor_cases, floor_case_name);
+
+static void floor_is_what_the_table_says(struct kunit *test)
+{
+	const struct floor_case *c = test->param_value;
+
+	KUNIT_EXPECT_EQ(test, balloon_floor(c->total), c->floor);
+}
+
+static void set_target_is_remembered_as_it_is(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, set_target(1));
+	KUNIT_EXPECT_EQ(test, sim.xb->target.wanted, 1UL);
+	KUNIT_EXPECT_TRUE(test, set_target(ULONG_MAX));
+	KUNIT_EXPECT_EQ(test, sim.xb->target.wanted, ULONG_MAX);
+
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_TARGETS], 2UL);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 0U);
+}
+
+/* A search that is over, and a worker that waits long. */
+static void tire(struct xen_balloon *xb)
+{
+	xb->delay_ms = 2000;
+	xb->alloc.cursor = xb->alloc.end;
+	xb->alloc.min_free = 0;
+	xb->alloc.wasted_ns = NSEC_PER_SEC;
+	xb->alloc.exhausted = true;
+}
+
+static void new_target_ends_waiting_and_restarts_the_search(struct kunit *test)
+{
+	struct xen_balloon *xb = sim.xb;
+
+	tire(xb);
+	KUNIT_EXPECT_TRUE(test, set_target(TOTAL / 2));
+
+	KUNIT_EXPECT_EQ(test, xb->delay_ms, 0U);
+	KUNIT_EXPECT_EQ(test, xb->alloc.cursor, 0UL);
+	KUNIT_EXPECT_EQ(test, xb->alloc.min_free, 384U);
+	KUNIT_EXPECT_EQ(test, xb->alloc.wasted_ns, 0ULL);
+	KUNIT_EXPECT_FALSE(test, xb->alloc.exhausted);
+}
+
+static void target_of_0_changes_nothing_and_is_complained_of(struct kunit *test)
+{
+	struct xen_balloon *xb = sim.xb;
+
+	tire(xb);
+	KUNIT_EXPECT_FALSE(test, set_target(0));
+
+	KUNIT_EXPECT_EQ(test, xb->target.wanted, TOTAL);
+	KUNIT_EXPECT_EQ(test, xb->delay_ms, 2000U);
+	KUNIT_EXPECT_TRUE(test, xb->alloc.exhausted);
+	KUNIT_EXPECT_EQ(test, xb->counters[COUNT_TARGETS], 0UL);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
+	KUNIT_EXPECT_TRUE(test, said("target of 0 KiB ignored, staying with 262144 KiB"));
+}
+
+struct clamp_case {
+	const char *name;
+	unsigned long wanted;
+	unsigned long target;
+};
+
+static const struct clamp_case clamp_cases[] = {
+	{ "one page", 1, FLOOR },
+	{ "a page below the floor", FLOOR - 1, FLOOR },
+	{ "the floor", FLOOR, FLOOR },
+	{ "a page above the floor", FLOOR + 1, FLOOR + 1 },
+	{ "a page below the ceiling", TOTAL - 1, TOTAL - 1 },
+	{ "the ceiling", TOTAL, TOTAL },
+	{ "a page above the ceiling", TOTAL + 1, TOTAL },
+	{ "all there is, and more", ULONG_MAX, TOTAL },
+};
+
+static void clamp_case_name(const struct clamp_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(clamp, clamp_cases, clamp_case_name);
+
+static void target_is_kept_between_floor_and_ceiling(struct kunit *test)
+{
+	const struct clamp_case *c = test->param_value;
+	bool clamped = c->target != c->wanted;
+
+	sim.xb->target.wanted = c->wanted;
+
+	KUNIT_EXPECT_EQ(test, get_target(), c->target);
+	KUNIT_EXPECT_EQ(test, sim.xb->target.wanted, c->wanted);
+	KUNIT_EXPECT_EQ(test, sim.xb->target.said, clamped ? c->wanted : 0);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, clamped ? 1U : 0U);
+}
+
+static void target_out_of_range_is_told_once(struct kunit *test)
+{
+	sim.xb->target.wanted = TOTAL + 256;
+	get_target();
+	KUNIT_EXPECT_EQ(test, get_target(), TOTAL);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
+	KUNIT_EXPECT_TRUE(test, said("target of 263168 KiB is out of range"));
+	KUNIT_EXPECT_TRUE(test, said("going to 262144 KiB"));
+	KUNIT_EXPECT_TRUE(test, said("floor 106496 KiB, ceiling 262144 KiB"));
+}
+
+static void another_target_out_of_range_is_told_again(struct kunit *test)
+{
+	sim.xb->target.wanted = TOTAL + 1;
+	get_target();
+	sim.xb->target.wanted = 1;
+	get_target();
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 2U);
+	KUNIT_EXPECT_EQ(test, sim.xb->target.said, 1UL);
+}
+
+static void ceiling_is_all_that_can_be_had(struct kunit *test)
+{
+	sim.xb->queue.n = (struct balloon_figures){
+		.guest = 60000,
+		.huge = 3,
+		.base = 500,
+		.transit = 20,
+		.quarantined = 7,
+	};
+	sim_balloon_stats.balloon_low = 1000;
+	sim_balloon_stats.target_unpopulated = 4000;
+	sim.xb->target.wanted = ULONG_MAX;
+
+	KUNIT_EXPECT_EQ(test, get_target(), 60000UL + 3 * 512 + 500 + 20 + 1000);
+}
+
+static void floor_is_that_of_the_total_and_not_of_what_is_left(struct kunit *test)
+{
+	sim.xb->queue.n = (struct balloon_figures){ .guest = FLOOR + 1, .huge = 10 };
+	sim.xb->target.wanted = 1;
+
+	KUNIT_EXPECT_EQ(test, get_target(), FLOOR);
+}
+
+static void ceiling_below_the_floor_is_the_target(struct kunit *test)
+{
+	sim.xb->queue.n = (struct balloon_figures){ .guest = FLOOR - 1000, .base = 10 };
+	sim.xb->target.wanted = 1;
+	KUNIT_EXPECT_EQ(test, get_target(), FLOOR - 990);
+
+	sim.xb->target.wanted = TOTAL;
+	KUNIT_EXPECT_EQ(test, get_target(), FLOOR - 990);
+}
+
+static void guest_of_16_tib_has_its_target(struct kunit *test)
+{
+	unsigned long total = MB_TO_PAGES(16777216);
+
+	sim.xb->total = total;
+	sim.xb->queue.n = (struct balloon_figures){
+		.guest = total - 512 * BIT(20),
+		.huge = BIT(20),
+	};
+
+	sim.xb->target.wanted = 1;
+	KUNIT_EXPECT_EQ(test, get_target(), MB_TO_PAGES(524584));
+	sim.xb->target.wanted = ULONG_MAX;
+	KUNIT_EXPECT_EQ(test, get_target(), total);
+}
+
+static struct kunit_case target_cases[] = {
+	KUNIT_CASE_PARAM(floor_is_what_the_table_says, floor_gen_params),
+	KUNIT_CASE(set_target_is_remembered_as_it_is),
+	KUNIT_CASE(new_target_ends_waiting_and_restarts_the_search),
+	KUNIT_CASE(target_of_0_changes_nothing_and_is_complained_of),
+	KUNIT_CASE_PARAM(target_is_kept_between_floor_and_ceiling, clamp_gen_params),
+	KUNIT_CASE(target_out_of_range_is_told_once),
+	KUNIT_CASE(another_target_out_of_range_is_told_again),
+	KUNIT_CASE(ceiling_is_all_that_can_be_had),
+	KUNIT_CASE(floor_is_that_of_the_total_and_not_of_what_is_left),
+	KUNIT_CASE(ceiling_below_the_floor_is_the_target),
+	KUNIT_CASE(guest_of_16_tib_has_its_target),
+	{}
+};
+
+static struct kunit_suite target_suite = {
+	.name = "target",
+	.init = target_init,
+	.exit = sim_exit,
+	.test_cases = target_cases,
+};
+
+kunit_test_suite(target_suite);

@@ -1,0 +1,1118 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of worker.c: steps towards the target, waiting, and Xen's count.
+ * Most run in a guest of 64 MiB, which can give up 24 MiB, and look at what one
+ * step did: what it returned, how the pages are spread over the states, and what
+ * Xen was called for.
+ */
+#include "assert.h"
+
+#define REGIONS		32U
+#define FULL		((unsigned long)REGIONS * SIM_REGION_PAGES)
+#define EXTRA		300L
+#define H(huge)		((huge) * 512UL)
+
+static const struct sim_config worker_world = {
+	.regions = REGIONS,
+	.host_pieces = 16,
+	.extra = EXTRA,
+	.slack = 256,
+};
+
+static int worker_init(struct kunit *test)
+{
+	sim_build(test, &worker_world);
+	return 0;
+}
+
+/**
+ * sim_turn - one turn of the worker, with the check after it
+ *
+ * The clock goes on by what the worker waits then.
+ *
+ * Return: how long that is, in jiffies; 0 when it is still at work.
+ */
+long sim_turn(void)
+{
+	long timeout = iterate(sim.xb);
+
+	if (!sim.unchecked)
+		sim_check("after a turn of the worker");
+	sim.now += (u64)jiffies_to_usecs(timeout) * NSEC_PER_USEC;
+	return timeout;
+}
+
+/* A part of a step, with what goes around it in a step. */
+#define IN_STEP(call)							\
+({									\
+	typeof(call) _ret;						\
+									\
+	mutex_lock(&sim.xb->step_lock);					\
+	intree_follow(sim.xb);						\
+	_ret = (call);							\
+	intree_publish(sim.xb);						\
+	mutex_unlock(&sim.xb->step_lock);				\
+	_ret;								\
+})
+
+static void check_current(void)
+{
+	mutex_lock(&sim.xb->step_lock);
+	balloon_check_current(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+}
+
+/* The guest has given up so much, and nothing was counted yet. */
+static void balloon_out(struct kunit *test, unsigned long pages)
+{
+	sim_target(sim_balloon_stats.current_pages - pages);
+	sim_settle(50);
+	KUNIT_ASSERT_EQ(test, balloon_figures(&sim.xb->queue).guest, FULL - pages);
+	memset(sim.calls, 0, sizeof(sim.calls));
+	memset(sim.xb->counters, 0, sizeof(sim.xb->counters));
+}
+
+static void expect_figures(struct kunit *test, unsigned long guest, unsigned long huge,
+			   unsigned long base, unsigned long quarantined)
+{
+	struct balloon_figures n = balloon_figures(&sim.xb->queue);
+
+	KUNIT_EXPECT_EQ(test, n.guest, guest);
+	KUNIT_EXPECT_EQ(test, n.huge, huge);
+	KUNIT_EXPECT_EQ(test, n.base, base);
+	KUNIT_EXPECT_EQ(test, n.transit, 0UL);
+	KUNIT_EXPECT_EQ(test, n.quarantined, quarantined);
+}
+
+static void expect_released(struct kunit *test, unsigned long calls, unsigned long extents,
+			    unsigned long pages)
+{
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_RELEASE], calls);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_RELEASE_CALLS], calls);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_RELEASE_EXTENTS], extents);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_RELEASE_PAGES], pages);
+}
+
+static void expect_populated(struct kunit *test, unsigned long calls, unsigned long extents,
+			     unsigned long pages, unsigned long refused)
+{
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_POPULATE], calls);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_POPULATE_CALLS], calls);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_POPULATE_EXTENTS], extents);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_POPULATE_PAGES], pages);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_POPULATE_REFUSED], refused);
+}
+
+static bool said(const char *what)
+{
+	return strstr(sim.said, what);
+}
+
+#define WORKER_PARAMS(what)							\
+	static void name_##what(const struct what##_case *c, char *name)	\
+	{									\
+		strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);			\
+	}									\
+	KUNIT_ARRAY_PARAM(what, what##_cases, name_##what)
+
+/* How much may be given up, and come back */
+
+struct reserve_case {
+	const char *name;
+	unsigned long total;
+	unsigned long available;
+	unsigned long inflatable;
+};
+
+static const struct reserve_case reserve_cases[] = {
+	{ "nothing known", 0, 5000, 5000 - 1024 },
+	{ "below the least reserve", 65535, 5000, 5000 - 1024 },
+	{ "256 MiB: 4 MiB stay", 65536, 5000, 5000 - 1024 },
+	{ "a page more stays", 65536 + 64, 5000, 5000 - 1025 },
+	{ "1 GiB: 16 MiB stay", 262144, 5000, 5000 - 4096 },
+	{ "15 GiB: 240 MiB stay", 3932160, 100000, 100000 - 61440 },
+	{ "16 GiB: 256 MiB stay", 4194304, 100000, 100000 - 65536 },
+	{ "1 TiB: no more stays", 268435456, 100000, 100000 - 65536 },
+	{ "just what stays", 65536, 1024, 0 },
+	{ "a page above what stays", 65536, 1025, 1 },
+	{ "less than what stays", 65536, 10, 0 },
+};
+
+WORKER_PARAMS(reserve);
+
+static void a_sixty_fourth_of_total_stays_available_within_bounds(struct kunit *test)
+{
+	const struct reserve_case *c = test->param_value;
+	unsigned long total = sim.xb->total, room;
+
+	sim.xb->total = c->total;
+	sim.cache = c->available;
+	sim.low_water = sim.nr_free;
+	room = inflatable(sim.xb);
+	sim.xb->total = total;
+	sim.cache = 0;
+	sim.low_water = 0;
+
+	KUNIT_EXPECT_EQ(test, room, c->inflatable);
+}
+
+struct headroom_case {
+	const char *name;
+	enum sim_op fault;
+	long below_max;
+	unsigned long headroom;
+};
+
+static const struct headroom_case headroom_cases[] = {
+	{ "at the maximum", SIM_NR_OPS, 0, 0 },
+	{ "a page below", SIM_NR_OPS, 1, 1 },
+	{ "700 pages below", SIM_NR_OPS, 700, 700 },
+	{ "above the maximum", SIM_NR_OPS, -1, 0 },
+	{ "count unknown", SIM_CURRENT, 5, ULONG_MAX },
+	{ "maximum unknown", SIM_MAXIMUM, 5, ULONG_MAX },
+};
+
+WORKER_PARAMS(headroom);
+
+static void headroom_is_what_xens_limit_leaves(struct kunit *test)
+{
+	const struct headroom_case *c = test->param_value;
+
+	sim.max_pages = sim.tot_pages + c->below_max;
+	if (c->fault != SIM_NR_OPS)
+		sim_fail(c->fault, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, headroom(sim.xb), c->headroom);
+}
+
+static void headroom_is_there_when_xen_counts_nothing(struct kunit *test)
+{
+	unsigned long tot_pages = sim.tot_pages, max_pages = sim.max_pages;
+
+	sim.tot_pages = 0;
+	sim.max_pages = 0;
+	KUNIT_EXPECT_EQ(test, headroom(sim.xb), 0UL);
+	sim.max_pages = 9;
+	KUNIT_EXPECT_EQ(test, headroom(sim.xb), 9UL);
+	sim.tot_pages = tot_pages;
+	sim.max_pages = max_pages;
+}
+
+/* Giving pages to Xen */
+
+struct release_case {
+	const char *name;
+	unsigned int order;
+	unsigned int nr;
+	unsigned int done;
+	unsigned int partial;
+	bool deaf;			/* Xen does not tell its count after it */
+	unsigned int quarantined;	/* pages */
+	unsigned int left;		/* of which Xen goes on counting */
+};
+
+static const struct release_case release_cases[] = {
+	{ "all base pages", 0, 10, 10 },
+	{ "some base pages", 0, 10, 3 },
+	{ "no base page", 0, 10, 0 },
+	{ "all but one", 0, 10, 9 },
+	{ "a base page in doubt", 0, 10, 3, 1, false, 1, 0 },
+	{ "the first in doubt", 0, 10, 0, 1, false, 1, 0 },
+	{ "the last in doubt", 0, 10, 9, 1, false, 1, 0 },
+	{ "base pages, not to be told", 0, 10, 3, 0, true, 1, 1 },
+	{ "all huge pages", 9, 4, 4 },
+	{ "some huge pages", 9, 4, 2 },
+	{ "no huge page", 9, 4, 0 },
+	{ "a page of a huge page gone", 9, 4, 2, 1, false, 512, 511 },
+	{ "a part of a huge page gone", 9, 4, 0, 100, false, 512, 412 },
+	{ "a huge page gone", 9, 4, 3, 512, false, 512, 0 },
+	{ "huge pages, not to be told", 9, 4, 1, 0, true, 512, 512 },
+};
+
+WORKER_PARAMS(release);
+
+static unsigned long alloc_and_release(struct kunit *test, const struct release_case *c,
+				       struct page **pages)
+{
+	unsigned int nr = c->order ? balloon_alloc_huge(sim.xb, c->nr) :
+				     balloon_alloc_base(sim.xb, c->nr);
+
+	KUNIT_ASSERT_EQ(test, nr, c->nr);
+	memcpy(pages, sim.xb->pages, nr * sizeof(*pages));
+	return release(sim.xb, nr, c->order);
+}
+
+static void what_xen_does_not_take_is_the_guests_but_for_one_in_doubt(struct kunit *test)
+{
+	const struct release_case *c = test->param_value;
+	unsigned long given = c->done << c->order;
+	struct page *pages[10];
+	unsigned int i;
+	char pfn[40];
+
+	sim_fail(SIM_RELEASE, 1, 1, c->done);
+	sim.fault[SIM_RELEASE].partial = c->partial;
+	if (c->deaf)
+		sim_fail(SIM_CURRENT, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, IN_STEP(alloc_and_release(test, c, pages)), given);
+
+	expect_released(test, 1, c->done, given);
+	expect_figures(test, FULL - given - c->quarantined, c->order ? c->done : 0,
+		       c->order ? 0 : c->done, c->quarantined);
+	for (i = 0; i < c->nr; i++)
+		KUNIT_EXPECT_EQ(test, !!PageOffline(pages[i]),
+				i < c->done || (i == c->done && c->quarantined));
+
+	/* What Xen goes on counting is none of the guest's. */
+	KUNIT_EXPECT_TRUE(test, sim.xb->offset_known);
+	KUNIT_EXPECT_EQ(test, sim.xb->offset, EXTRA + c->left);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, !!c->quarantined);
+	if (c->quarantined) {
+		snprintf(pfn, sizeof(pfn), "pfn 0x%lx of order %u", page_to_pfn(pages[c->done]),
+			 c->order);
+		KUNIT_EXPECT_TRUE(test, said(pfn));
+		KUNIT_EXPECT_TRUE(test, said(c->order ? " 2048 KiB" : " 4 KiB"));
+	}
+	sim_check("after the release");
+}
+
+static void a_page_is_in_doubt_while_the_offset_is_unknown(struct kunit *test)
+{
+	const struct release_case c = { .nr = 4, .done = 2 };
+	struct page *pages[4];
+
+	sim.xb->offset_known = false;
+	sim_fail(SIM_RELEASE, 1, 1, c.done);
+	KUNIT_EXPECT_EQ(test, IN_STEP(alloc_and_release(test, &c, pages)), 2UL);
+	expect_figures(test, FULL - 3, 0, 2, 1);
+}
+
+static void a_page_in_doubt_does_not_pass_for_drift(struct kunit *test)
+{
+	const struct release_case c = { .order = 9, .nr = 2, .done = 1 };
+	struct page *pages[2];
+	unsigned int i;
+
+	sim_fail(SIM_RELEASE, 1, 1, c.done);
+	sim.fault[SIM_RELEASE].partial = 100;
+	sim_fail(SIM_CURRENT, 1, 2, 0);
+	IN_STEP(alloc_and_release(test, &c, pages));
+	KUNIT_EXPECT_FALSE(test, sim.xb->offset_known);
+
+	sim_target(FULL - H(2));
+	for (i = 0; i < 5; i++)
+		sim_turn();
+	KUNIT_EXPECT_EQ(test, sim.xb->offset, EXTRA + 412);
+	expect_figures(test, FULL - H(2), 1, 0, 512);
+}
+
+/* Getting pages from Xen */
+
+struct populate_case {
+	const char *name;
+	unsigned int order;
+	unsigned int nr;
+	unsigned int done;
+};
+
+static const struct populate_case populate_cases[] = {
+	{ "all base pages", 0, 10, 10 },
+	{ "some base pages", 0, 10, 4 },
+	{ "no base page", 0, 10, 0 },
+	{ "all huge pages", 9, 3, 3 },
+	{ "some huge pages", 9, 3, 1 },
+	{ "no huge page", 9, 3, 0 },
+};
+
+WORKER_PARAMS(populate);
+
+static unsigned long dequeue_and_populate(struct kunit *test, const struct populate_case *c)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	unsigned int nr = c->order ? balloon_dequeue_huge(q, sim.xb->pages, c->nr) :
+				     balloon_dequeue_base(q, sim.xb->pages, c->nr);
+
+	KUNIT_ASSERT_EQ(test, nr, c->nr);
+	return populate(sim.xb, nr, c->order);
+}
+
+static void what_xen_does_not_populate_is_queued_again(struct kunit *test)
+{
+	const struct populate_case *c = test->param_value;
+	unsigned long got = c->done << c->order;
+
+	balloon_out(test, H(3) + 20);
+	sim_fail(SIM_POPULATE, 1, 1, c->done);
+	KUNIT_EXPECT_EQ(test, IN_STEP(dequeue_and_populate(test, c)), got);
+
+	expect_populated(test, 1, c->done, got, !c->done);
+	expect_figures(test, FULL - H(3) - 20 + got, c->order ? 3 - c->done : 3,
+		       c->order ? 20 : 20 - c->done, 0);
+	sim_check("after populating");
+}
+
+struct part_case {
+	const char *name;
+	unsigned int want;
+	unsigned int done;
+};
+
+static const struct part_case part_cases[] = {
+	{ "all that is wanted", 77, 77 },
+	{ "one page", 1, 1 },
+	{ "some of it", 77, 30 },
+	{ "all but one", 511, 511 },
+	{ "all of the huge page", 512, 512 },
+};
+
+WORKER_PARAMS(part);
+
+static void a_part_of_a_huge_page_comes_back(struct kunit *test)
+{
+	const struct part_case *c = test->param_value;
+
+	balloon_out(test, H(2));
+	sim_fail(SIM_POPULATE, 1, 1, c->done);
+	KUNIT_EXPECT_EQ(test, IN_STEP(populate_part(sim.xb, c->want)), (unsigned long)c->done);
+
+	expect_populated(test, 1, c->done, c->done, 0);
+	expect_figures(test, FULL - H(2) + c->done, 1, 512 - c->done, 0);
+	sim_check("after populating a part");
+}
+
+static void the_last_huge_page_stays_whole_when_xen_gives_nothing(struct kunit *test)
+{
+	struct page *page;
+
+	balloon_out(test, H(1));
+	sim_fail(SIM_POPULATE, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, IN_STEP(populate_part(sim.xb, 77)), 0UL);
+
+	expect_populated(test, 1, 0, 0, 1);
+	expect_figures(test, FULL - H(1), 1, 0, 0);
+	page = list_first_entry(&sim.xb->queue.huge, struct page, lru);
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	KUNIT_EXPECT_EQ(test, page_count(page + 1), 0);
+	KUNIT_EXPECT_EQ(test, page_count(page + 511), 0);
+}
+
+static void a_huge_page_that_cannot_be_broken_up_stays(struct kunit *test)
+{
+	balloon_out(test, H(1));
+	kfree(sim.xb->queue.spare);
+	sim.xb->queue.spare = NULL;
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, IN_STEP(populate_part(sim.xb, 77)), 0UL);
+
+	expect_populated(test, 0, 0, 0, 0);
+	expect_figures(test, FULL - H(1), 1, 0, 0);
+}
+
+/* A step towards a smaller guest */
+
+#define PLENTY	ULONG_MAX
+
+struct inflate_case {
+	const char *name;
+	unsigned long want;
+	unsigned long room;
+	unsigned long huge;
+	unsigned long base;
+};
+
+static const struct inflate_case inflate_cases[] = {
+	{ "one page", 1, PLENTY, 0, 1 },
+	{ "base pages", 77, PLENTY, 0, 77 },
+	{ "a page less than 2 MiB", 511, PLENTY, 0, 511 },
+	{ "2 MiB", 512, PLENTY, 1, 0 },
+	{ "huge pages first", 513, PLENTY, 1, 0 },
+	{ "3 huge pages and some", H(3) + 511, PLENTY, 3, 0 },
+	{ "8 huge pages at once", H(8), PLENTY, 8, 0 },
+	{ "no more than 8 at once", H(9), PLENTY, 8, 0 },
+	{ "just enough room", 77, 77, 0, 77 },
+	{ "a page short: nothing", 77, 76, 0, 0 },
+	{ "no room", 77, 0, 0, 0 },
+	{ "less than 2 MiB of room", 600, 511, 0, 0 },
+	{ "2 MiB of room", 600, 512, 1, 0 },
+	{ "whole huge pages of room", H(3), H(2) + 511, 2, 0 },
+	{ "just enough room for huge ones", H(2) + 5, H(2) + 5, 2, 0 },
+};
+
+WORKER_PARAMS(inflate);
+
+static void inflating_gives_huge_pages_first_and_does_not_nibble(struct kunit *test)
+{
+	const struct inflate_case *c = test->param_value;
+	unsigned long given = H(c->huge) + c->base;
+
+	if (c->room != PLENTY)
+		sim.low_water = sim.nr_free - 1024 - c->room;
+	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, c->want)), given);
+
+	expect_figures(test, FULL - given, c->huge, c->base, 0);
+	expect_released(test, !!given, c->huge + c->base, given);
+	if (!given)
+		KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 0UL);
+}
+
+static void base_pages_go_when_there_is_no_huge_page(struct kunit *test)
+{
+	sim_fail(SIM_ALLOC, 1, 1, 0);
+	sim_fail(SIM_CONTIG, 1, 1000, 0);
+	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, 700)), 512UL);
+	expect_released(test, 1, 512, 512);
+}
+
+static void base_pages_go_when_xen_takes_no_huge_page(struct kunit *test)
+{
+	sim_fail(SIM_RELEASE, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, H(2))), 512UL);
+	expect_released(test, 2, 512, 512);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, FULL - 512);
+}
+
+static void no_base_page_goes_when_xen_takes_some_huge_page(struct kunit *test)
+{
+	sim_fail(SIM_RELEASE, 1, 1, 1);
+	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, H(3))), 512UL);
+	expect_released(test, 1, 1, 512);
+	expect_figures(test, FULL - 512, 1, 0, 0);
+}
+
+static void nothing_is_released_when_there_is_no_page(struct kunit *test)
+{
+	sim_fail(SIM_ALLOC, 1, 1000, 0);
+	sim_fail(SIM_CONTIG, 1, 1000, 0);
+	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, H(2))), 0UL);
+	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, 5)), 0UL);
+	expect_released(test, 0, 0, 0);
+}
+
+static void inflating_lands_on_the_page(struct kunit *test)
+{
+	sim_target(FULL - H(11) - 77);
+	KUNIT_EXPECT_EQ(test, sim_settle(20), 4U);
+	KUNIT_EXPECT_EQ(test, sim_populated(), FULL - H(11) - 77);
+	expect_figures(test, FULL - H(11) - 77, 11, 77, 0);
+	expect_released(test, 3, 11 + 77, H(11) + 77);
+}
+
+/* A step towards a larger guest */
+
+struct deflate_case {
+	const char *name;
+	unsigned long out;
+	unsigned long want;
+	unsigned long limit;		/* by Xen's maximum */
+	unsigned long got;
+	unsigned long huge;
+	unsigned long base;
+	unsigned int calls;
+};
+
+static const struct deflate_case deflate_cases[] = {
+	{ "huge pages first", H(3) + 77, 600, PLENTY, 512, 2, 77, 1 },
+	{ "2 MiB", H(3) + 77, 512, PLENTY, 512, 2, 77, 1 },
+	{ "base pages for less", H(3) + 77, 511, PLENTY, 77, 3, 0, 1 },
+	{ "some base pages", H(3) + 77, 50, PLENTY, 50, 3, 27, 1 },
+	{ "base pages after huge ones", 77, H(2), PLENTY, 77, 0, 0, 1 },
+	{ "8 huge pages at once", H(10), H(10), PLENTY, H(8), 2, 0, 1 },
+	{ "several", H(10), H(3) + 5, PLENTY, H(3), 7, 0, 1 },
+	{ "part of a huge page", H(2), 100, PLENTY, 100, 1, 412, 1 },
+	{ "no headroom", H(3) + 77, 600, 0, 0, 3, 77, 0 },
+	{ "headroom for base pages", H(3) + 77, 600, 60, 60, 3, 17, 1 },
+	{ "headroom for a huge page", H(3) + 77, H(3), 1000, 512, 2, 77, 1 },
+	{ "headroom as wanted", H(3) + 77, H(3), H(3), H(3), 0, 77, 1 },
+	{ "nothing there", 0, 100, PLENTY, 0, 0, 0, 0 },
+};
+
+WORKER_PARAMS(deflate);
+
+static void deflating_takes_huge_then_base_then_a_part_within_headroom(struct kunit *test)
+{
+	const struct deflate_case *c = test->param_value;
+
+	balloon_out(test, c->out);
+	if (c->limit != PLENTY)
+		sim.max_pages = sim.tot_pages + c->limit;
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, c->want)), c->got);
+
+	expect_figures(test, FULL - c->out + c->got, c->huge, c->base, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_POPULATE], (unsigned long)c->calls);
+	sim_check("after deflating");
+}
+
+struct scarce_case {
+	const char *name;
+	unsigned long out;
+	unsigned long got;
+	unsigned long huge;
+	unsigned long base;
+};
+
+static const struct scarce_case scarce_cases[] = {
+	{ "base pages that are queued", H(2) + 77, 77, 2, 0 },
+	{ "no more than 512", H(2) + 511, 511, 2, 0 },
+	{ "a huge page in parts", H(2), 512, 1, 0 },
+};
+
+WORKER_PARAMS(scarce);
+
+static void base_pages_come_when_the_host_has_no_2_mib(struct kunit *test)
+{
+	const struct scarce_case *c = test->param_value;
+
+	balloon_out(test, c->out);
+	/* No piece that is left passes for whole. */
+	sim_rivals_take(sim.nr_pieces, 0);
+	sim_rivals_give(2, 0);
+	while (!list_empty(&sim.whole))
+		list_move(sim.whole.next, &sim.broken);
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, H(2))), c->got);
+
+	expect_populated(test, 2, c->got, c->got, 1);
+	expect_figures(test, FULL - c->out + c->got, c->huge, c->base, 0);
+}
+
+static void what_came_of_huge_pages_is_enough_for_a_step(struct kunit *test)
+{
+	balloon_out(test, H(3) + 77);
+	sim_fail(SIM_POPULATE, 1, 1, 1);
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, H(3))), 512UL);
+	expect_populated(test, 1, 1, 512, 0);
+}
+
+static void all_is_tried_while_the_limit_is_unknown(struct kunit *test)
+{
+	balloon_out(test, H(2));
+	sim.max_pages = sim.tot_pages;
+	sim_fail(SIM_MAXIMUM, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, H(1))), 0UL);
+	expect_populated(test, 2, 0, 0, 2);
+	expect_figures(test, FULL - H(2), 2, 0, 0);
+}
+
+static void spare_pages_are_reclaimed_when_the_queue_is_empty(struct kunit *test)
+{
+	balloon_out(test, 30);
+	sim_intree_take(40);
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 100)), 30UL);
+	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 40UL);
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 25)), 25UL);
+	expect_figures(test, FULL - 40, 0, 25, 0);
+	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 15UL);
+}
+
+static void spare_pages_become_the_guests(struct kunit *test)
+{
+	sim_intree_take(700);
+	sim_target(FULL);
+	sim_settle(20);
+	KUNIT_EXPECT_EQ(test, sim_populated(), FULL);
+	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
+}
+
+static void deflating_lands_on_the_page(struct kunit *test)
+{
+	balloon_out(test, H(5));
+	sim_target(FULL - H(3) - 77);
+	KUNIT_EXPECT_EQ(test, sim_settle(20), 3U);
+	KUNIT_EXPECT_EQ(test, sim_populated(), FULL - H(3) - 77);
+	expect_figures(test, FULL - H(3) - 77, 3, 77, 0);
+}
+
+/* The sum, and Xen's count */
+
+static void the_sum_has_all_states_and_all_foreign_pages(struct kunit *test)
+{
+	unsigned long sum = balloon_sum(sim.xb);
+	struct balloon_figures *n = &sim.xb->queue.n;
+
+	KUNIT_EXPECT_EQ(test, sum, FULL);
+	sim_build(test, &(struct sim_config){ .regions = 1, .lenient = true });
+	*n = (struct balloon_figures){ 1, 1, 10, 100, 1000 };
+	sim_balloon_stats.balloon_low = 10000;
+	sim_balloon_stats.target_unpopulated = 100007;
+	sim.xb->intree.adopted = 7;
+	KUNIT_EXPECT_EQ(test, balloon_sum(sim.xb), 111111UL + 512);
+}
+
+struct offset_case {
+	const char *name;
+	bool resumed;
+	bool known;
+	long change;
+	long offset;
+	bool known_then;
+	const char *said;
+};
+
+static const struct offset_case offset_cases[] = {
+	{ "resumed, the same", true, true, 0, EXTRA, true },
+	{ "resumed, more", true, true, 5, EXTRA + 5, true, "20 KiB more" },
+	{ "resumed, less", true, true, -5, EXTRA - 5, true, "20 KiB less" },
+	{ "resumed, was unknown", true, false, 5, EXTRA + 5, true },
+	{ "became known", false, false, -7, EXTRA - 7, true },
+	{ "just known", false, false, -256 - EXTRA, -256, true },
+	{ "still unknown", false, false, -257 - EXTRA, -257, false },
+	{ "known, drift of one look", false, true, 5, EXTRA, true },
+};
+
+WORKER_PARAMS(offset);
+
+static void the_offset_is_taken_after_resume_and_while_unknown(struct kunit *test)
+{
+	const struct offset_case *c = test->param_value;
+
+	sim.xb->resumed = c->resumed;
+	sim.xb->offset_known = c->known;
+	sim.xb->drift = 3;
+	sim.tot_pages += c->change;
+	check_current();
+	sim.tot_pages -= c->change;
+
+	KUNIT_EXPECT_EQ(test, sim.xb->offset, c->offset);
+	KUNIT_EXPECT_EQ(test, sim.xb->offset_known, c->known_then);
+	KUNIT_EXPECT_FALSE(test, sim.xb->resumed);
+	KUNIT_EXPECT_EQ(test, sim.xb->drift, c->resumed || !c->known ? 0 : c->change);
+	expect_figures(test, FULL, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, !!c->said);
+	if (c->said)
+		KUNIT_EXPECT_TRUE(test, said(c->said));
+}
+
+static void nothing_is_taken_from_a_count_that_xen_does_not_tell(struct kunit *test)
+{
+	sim.xb->resumed = true;
+	sim.xb->drift = 3;
+	sim_fail(SIM_CURRENT, 1, 1, 0);
+	check_current();
+	KUNIT_EXPECT_TRUE(test, sim.xb->resumed);
+	KUNIT_EXPECT_EQ(test, sim.xb->offset, EXTRA);
+	KUNIT_EXPECT_EQ(test, sim.xb->drift, 3L);
+	sim.xb->resumed = false;
+	sim.xb->drift = 0;
+}
+
+static void a_count_of_zero_is_a_count(struct kunit *test)
+{
+	unsigned long tot_pages = sim.tot_pages;
+
+	sim.tot_pages = 0;
+	check_current();
+	sim.tot_pages = tot_pages;
+	KUNIT_EXPECT_EQ(test, sim.xb->drift, -(long)FULL - EXTRA);
+}
+
+/* An update of the in-tree driver's was lost: we are wrong by so much. */
+static void lose(long pages)
+{
+	balloon_correct_guest(&sim.xb->queue, -pages);
+	sim.xb->total -= pages;
+}
+
+struct drift_case {
+	const char *name;
+	long lost;
+	const char *said;
+};
+
+static const struct drift_case drift_cases[] = {
+	{ "Xen counts more", 7, "28 KiB more" },
+	{ "Xen counts less", -7, "28 KiB less" },
+};
+
+WORKER_PARAMS(drift);
+
+static void drift_counts_after_it_lasted_a_second(struct kunit *test)
+{
+	const struct drift_case *c = test->param_value;
+
+	sim.now = 5 * NSEC_PER_SEC;
+	lose(c->lost);
+	check_current();
+	KUNIT_EXPECT_EQ(test, sim.xb->drift, c->lost);
+	KUNIT_EXPECT_EQ(test, sim.xb->drift_since, 5 * NSEC_PER_SEC);
+
+	sim.now += NSEC_PER_SEC;
+	check_current();
+	expect_figures(test, FULL - c->lost, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 0U);
+
+	sim.now += 1;
+	check_current();
+	expect_figures(test, FULL, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
+	KUNIT_EXPECT_EQ(test, sim.xb->drift, 0L);
+	KUNIT_EXPECT_EQ(test, sim.xb->offset, EXTRA);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
+	KUNIT_EXPECT_TRUE(test, said(c->said));
+}
+
+static void drift_that_changes_has_its_second_anew(struct kunit *test)
+{
+	lose(7);
+	check_current();
+	sim.now += NSEC_PER_SEC;
+	lose(1);
+	check_current();
+	sim.now += NSEC_PER_SEC;
+	check_current();
+	expect_figures(test, FULL - 8, 0, 0, 0);
+	sim.now += 1;
+	check_current();
+	expect_figures(test, FULL, 0, 0, 0);
+}
+
+static void drift_that_passes_is_none(struct kunit *test)
+{
+	lose(7);
+	check_current();
+	sim.now += NSEC_PER_SEC / 2;
+	lose(-7);
+	check_current();
+	KUNIT_EXPECT_EQ(test, sim.xb->drift, 0L);
+	sim.now += 10 * NSEC_PER_SEC;
+	check_current();
+	expect_figures(test, FULL, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 0U);
+}
+
+/* One step */
+
+static enum balloon_step step_to(unsigned long target)
+{
+	enum balloon_step result;
+
+	mutex_lock(&sim.xb->step_lock);
+	sim.xb->target.wanted = target;
+	result = step(sim.xb);
+	intree_publish(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+
+	return result;
+}
+
+/* What a search leaves behind: a page held back, and where it stands. */
+static void leave_search(void)
+{
+	struct balloon_alloc *a = &sim.xb->alloc;
+	struct page *page = sim_get_page(SIM_DRIVER);
+
+	list_add(&page->lru, &a->held);
+	a->nr_held = 1;
+	a->cursor = 1;
+}
+
+static void at_the_target_all_is_put_away(struct kunit *test)
+{
+	balloon_out(test, 77);
+	sim_target(FULL);
+	sim_turn();
+	KUNIT_EXPECT_FALSE(test, list_empty(&sim.xb->queue.by_fill[0]));
+	leave_search();
+	sim.xb->resumed = true;
+
+	KUNIT_EXPECT_EQ(test, step_to(FULL), BALLOON_AT_TARGET);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, 0UL);
+	KUNIT_EXPECT_TRUE(test, list_empty(&sim.xb->queue.by_fill[0]));
+	KUNIT_EXPECT_FALSE(test, sim.xb->resumed);
+}
+
+static void the_search_goes_on_while_inflating_makes_progress(struct kunit *test)
+{
+	leave_search();
+	KUNIT_EXPECT_EQ(test, step_to(FULL - 600), BALLOON_PROGRESS);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 1U);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, 1UL);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CURRENT], 0UL);
+	expect_figures(test, FULL - 512, 1, 0, 0);
+	step_to(FULL - 512);
+}
+
+static void what_is_held_back_is_free_after_inflating_in_vain(struct kunit *test)
+{
+	sim.low_water = sim.nr_free;
+	leave_search();
+	KUNIT_EXPECT_EQ(test, step_to(FULL - 600), BALLOON_STALLED);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, 1UL);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CURRENT], 1UL);
+}
+
+static void what_is_held_back_is_free_after_deflating(struct kunit *test)
+{
+	balloon_out(test, 77);
+	leave_search();
+	KUNIT_EXPECT_EQ(test, step_to(FULL - 76), BALLOON_PROGRESS);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
+	/* For the headroom only. */
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CURRENT], 1UL);
+}
+
+static void xens_count_is_looked_at_after_deflating_in_vain(struct kunit *test)
+{
+	balloon_out(test, 77);
+	sim_fail(SIM_POPULATE, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, step_to(FULL - 1), BALLOON_STALLED);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CURRENT], 2UL);
+	KUNIT_EXPECT_EQ(test, step_to(FULL - 1), BALLOON_PROGRESS);
+	expect_figures(test, FULL - 1, 0, 1, 0);
+}
+
+/* Waiting */
+
+struct delay_case {
+	const char *name;
+	unsigned long max_delay;
+	unsigned int last;
+};
+
+static const struct delay_case delay_cases[] = {
+	{ "as the in-tree driver has it", 32, 2000 },
+	{ "two seconds", 2, 2000 },
+	{ "one second", 1, 1000 },
+};
+
+WORKER_PARAMS(delay);
+
+static void the_wait_doubles_up_to_its_limit(struct kunit *test)
+{
+	const struct delay_case *c = test->param_value;
+	unsigned int i;
+
+	sim_balloon_stats.max_schedule_delay = c->max_delay;
+	for (i = 0; i < 9; i++) {
+		back_off(sim.xb, BALLOON_STALLED);
+		KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, min(16U << i, c->last));
+		KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_STALLS], i + 1UL);
+	}
+}
+
+static void the_wait_is_over_after_any_other_step(struct kunit *test)
+{
+	sim.xb->delay_ms = 64;
+	back_off(sim.xb, BALLOON_PROGRESS);
+	KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, 0U);
+	sim.xb->delay_ms = 64;
+	back_off(sim.xb, BALLOON_AT_TARGET);
+	KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, 0U);
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_STALLS], 0UL);
+}
+
+struct wait_case {
+	const char *name;
+	enum balloon_step result;
+	bool hears;
+	bool unsettled;
+	unsigned int delay_ms;
+	long wait;
+};
+
+static const struct wait_case wait_cases[] = {
+	{ "progress", BALLOON_PROGRESS, false, true, 16, 0 },
+	{ "at target", BALLOON_AT_TARGET, true, false, 0, 5 * HZ },
+	{ "at target, deaf", BALLOON_AT_TARGET, false, false, 0, HZ },
+	{ "at target, unsettled", BALLOON_AT_TARGET, true, true, 0, HZ },
+	{ "stalled", BALLOON_STALLED, true, false, 1000, HZ },
+	{ "stalled for long", BALLOON_STALLED, true, false, 2000, 2 * HZ },
+	{ "stalled for very long", BALLOON_STALLED, true, false, 9000, 5 * HZ },
+	{ "stalled for long, deaf", BALLOON_STALLED, false, false, 2000, HZ },
+	{ "stalled for long, unsettled", BALLOON_STALLED, true, true, 2000, HZ },
+};
+
+WORKER_PARAMS(wait);
+
+static void the_wait_is_that_of_the_step(struct kunit *test)
+{
+	const struct wait_case *c = test->param_value;
+
+	sim.xb->intree.hears = c->hears;
+	sim.xb->intree.unsettled = c->unsettled;
+	sim.xb->delay_ms = c->delay_ms;
+	KUNIT_EXPECT_EQ(test, wait_for(sim.xb, c->result), c->wait);
+}
+
+static void a_stall_waits_longer_each_time_until_there_is_a_new_target(struct kunit *test)
+{
+	balloon_out(test, H(2));
+	sim.max_pages = sim.tot_pages;
+	sim_target(FULL);
+	KUNIT_EXPECT_EQ(test, sim_turn(), (long)msecs_to_jiffies(16));
+	KUNIT_EXPECT_EQ(test, sim_turn(), (long)msecs_to_jiffies(32));
+	KUNIT_EXPECT_EQ(test, sim_turn(), (long)msecs_to_jiffies(64));
+	sim_target(FULL - 1);
+	KUNIT_EXPECT_EQ(test, sim_turn(), (long)msecs_to_jiffies(16));
+	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_STALLS], 4UL);
+	sim.max_pages += H(2);
+	KUNIT_EXPECT_EQ(test, sim_turn(), 0L);
+	KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, 0U);
+}
+
+/* One turn, and the thread */
+
+static void a_turn_goes_to_a_target_set_before_it_and_shows_what_it_did(struct kunit *test)
+{
+	sim_target(FULL - 77);
+	KUNIT_EXPECT_TRUE(test, sim.xb->kicked);
+	KUNIT_EXPECT_EQ(test, iterate(sim.xb), 0L);
+	KUNIT_EXPECT_FALSE(test, sim.xb->kicked);
+	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&sim.xb->step_lock));
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FULL - 77);
+	KUNIT_EXPECT_EQ(test, iterate(sim.xb), 5L * HZ);
+}
+
+static void a_turn_shows_how_long_it_waits(struct kunit *test)
+{
+	sim_target(FULL - 77);
+	sim_fail(SIM_ALLOC, 1, 1000, 0);
+	sim.xb->delay_ms = 1999;
+	sim.xb->target.wanted = FULL - 77;
+	KUNIT_EXPECT_EQ(test, sim_turn(), (long)msecs_to_jiffies(2000));
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.schedule_delay, 2UL);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.retry_count, 2UL);
+}
+
+struct traced {
+	struct balloon_figures n;
+	enum balloon_step result;
+	unsigned int steps;
+};
+
+static void see_step(void *data, const struct xen_balloon *xb,
+		     const struct balloon_figures *n, enum balloon_step result)
+{
+	struct traced *traced = data;
+
+	traced->n = *n;
+	traced->result = result;
+	traced->steps++;
+}
+
+static void the_trace_tells_what_each_step_came_to(struct kunit *test)
+{
+	struct traced traced = {};
+
+	KUNIT_ASSERT_EQ(test, register_trace_xen_balloon_step(see_step, &traced), 0);
+	sim_target(FULL - H(2) - 77);
+	sim_turn();
+	KUNIT_EXPECT_EQ(test, traced.result, BALLOON_PROGRESS);
+	KUNIT_EXPECT_EQ(test, traced.n.guest, FULL - H(2));
+	KUNIT_EXPECT_EQ(test, traced.n.huge, 2UL);
+	sim_turn();
+	sim_turn();
+	unregister_trace_xen_balloon_step(see_step, &traced);
+	tracepoint_synchronize_unregister();
+
+	KUNIT_EXPECT_EQ(test, traced.steps, 3U);
+	KUNIT_EXPECT_EQ(test, traced.result, BALLOON_AT_TARGET);
+	KUNIT_EXPECT_EQ(test, traced.n.base, 77UL);
+}
+
+/* Until the guest is as large: by the thread, so in real time. */
+static bool is_current_within(unsigned long pages, unsigned long timeout)
+{
+	unsigned long end = jiffies + timeout;
+
+	while (READ_ONCE(sim_balloon_stats.current_pages) != pages) {
+		if (time_after(jiffies, end))
+			return false;
+		schedule_timeout_idle(1);
+	}
+
+	return true;
+}
+
+static void the_thread_lands_and_is_woken_by_a_kick_and_stops(struct kunit *test)
+{
+	unsigned long target = FULL - H(3) - 77, start;
+
+	sim.unchecked = true;
+	sim_target(target);
+	KUNIT_ASSERT_EQ(test, balloon_worker_start(sim.xb), 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sim.xb->worker);
+	KUNIT_EXPECT_STREQ(test, sim.xb->worker->comm, "xen-balloon");
+	KUNIT_EXPECT_TRUE(test, is_current_within(target, 60 * HZ));
+	KUNIT_EXPECT_FALSE(test, sim.xb->worker->flags & PF_NOFREEZE);
+
+	/* It waits for five seconds, or until it is told of something. */
+	schedule_timeout_idle(HZ / 20);
+	sim_target(target + 1);
+	KUNIT_EXPECT_TRUE(test, is_current_within(target + 1, 4 * HZ));
+
+	schedule_timeout_idle(HZ / 20);
+	start = jiffies;
+	balloon_worker_stop(sim.xb);
+	KUNIT_EXPECT_LT(test, jiffies - start, 4UL * HZ);
+	KUNIT_EXPECT_PTR_EQ(test, sim.xb->worker, (struct task_struct *)NULL);
+	expect_figures(test, target + 1, 3, 76, 0);
+}
+
+static void no_thread_is_told_of_when_none_can_be_started(struct kunit *test)
+{
+	sim_fail(SIM_THREAD, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, balloon_worker_start(sim.xb), -ENOMEM);
+	KUNIT_EXPECT_PTR_EQ(test, sim.xb->worker, (struct task_struct *)NULL);
+}
+
+static struct kunit_case worker_cases[] = {
+	KUNIT_CASE_PARAM(a_sixty_fourth_of_total_stays_available_within_bounds,
+			 reserve_gen_params),
+	KUNIT_CASE_PARAM(headroom_is_what_xens_limit_leaves, headroom_gen_params),
+	KUNIT_CASE(headroom_is_there_when_xen_counts_nothing),
+	KUNIT_CASE_PARAM(what_xen_does_not_take_is_the_guests_but_for_one_in_doubt,
+			 release_gen_params),
+	KUNIT_CASE(a_page_is_in_doubt_while_the_offset_is_unknown),
+	KUNIT_CASE(a_page_in_doubt_does_not_pass_for_drift),
+	KUNIT_CASE_PARAM(what_xen_does_not_populate_is_queued_again, populate_gen_params),
+	KUNIT_CASE_PARAM(a_part_of_a_huge_page_comes_back, part_gen_params),
+	KUNIT_CASE(the_last_huge_page_stays_whole_when_xen_gives_nothing),
+	KUNIT_CASE(a_huge_page_that_cannot_be_broken_up_stays),
+	KUNIT_CASE_PARAM(inflating_gives_huge_pages_first_and_does_not_nibble,
+			 inflate_gen_params),
+	KUNIT_CASE(base_pages_go_when_there_is_no_huge_page),
+	KUNIT_CASE(base_pages_go_when_xen_takes_no_huge_page),
+	KUNIT_CASE(no_base_page_goes_when_xen_takes_some_huge_page),
+	KUNIT_CASE(nothing_is_released_when_there_is_no_page),
+	KUNIT_CASE(inflating_lands_on_the_page),
+	KUNIT_CASE_PARAM(deflating_takes_huge_then_base_then_a_part_within_headroom,
+			 deflate_gen_params),
+	KUNIT_CASE_PARAM(base_pages_come_when_the_host_has_no_2_mib, scarce_gen_params),
+	KUNIT_CASE(what_came_of_huge_pages_is_enough_for_a_step),
+	KUNIT_CASE(all_is_tried_while_the_limit_is_unknown),
+	KUNIT_CASE(spare_pages_are_reclaimed_when_the_queue_is_empty),
+	KUNIT_CASE(spare_pages_become_the_guests),
+	KUNIT_CASE(deflating_lands_on_the_page),
+	KUNIT_CASE(the_sum_has_all_states_and_all_foreign_pages),
+	KUNIT_CASE_PARAM(the_offset_is_taken_after_resume_and_while_unknown,
+			 offset_gen_params),
+	KUNIT_CASE(nothing_is_taken_from_a_count_that_xen_does_not_tell),
+	KUNIT_CASE(a_count_of_zero_is_a_count),
+	KUNIT_CASE_PARAM(drift_counts_after_it_lasted_a_second, drift_gen_params),
+	KUNIT_CASE(drift_that_changes_has_its_second_anew),
+	KUNIT_CASE(drift_that_passes_is_none),
+	KUNIT_CASE(at_the_target_all_is_put_away),
+	KUNIT_CASE(the_search_goes_on_while_inflating_makes_progress),
+	KUNIT_CASE(what_is_held_back_is_free_after_inflating_in_vain),
+	KUNIT_CASE(what_is_held_back_is_free_after_deflating),
+	KUNIT_CASE(xens_count_is_looked_at_after_deflating_in_vain),
+	KUNIT_CASE_PARAM(the_wait_doubles_up_to_its_limit, delay_gen_params),
+	KUNIT_CASE(the_wait_is_over_after_any_other_step),
+	KUNIT_CASE_PARAM(the_wait_is_that_of_the_step, wait_gen_params),
+	KUNIT_CASE(a_stall_waits_longer_each_time_until_there_is_a_new_target),
+	KUNIT_CASE(a_turn_goes_to_a_target_set_before_it_and_shows_what_it_did),
+	KUNIT_CASE(a_turn_shows_how_long_it_waits),
+	KUNIT_CASE(the_trace_tells_what_each_step_came_to),
+	KUNIT_CASE(the_thread_lands_and_is_woken_by_a_kick_and_stops),
+	KUNIT_CASE(no_thread_is_told_of_when_none_can_be_started),
+	{}
+};
+
+static struct kunit_suite worker_suite = {
+	.name = "worker",
+	.init = worker_init,
+	.exit = sim_exit,
+	.test_cases = worker_cases,
+};
+
+kunit_test_suite(worker_suite);

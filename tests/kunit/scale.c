@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest of 1 TiB: what the driver does and has for each GiB does not grow with
+ * the guest, nor with what is ballooned out already. Of the guest 4 windows of
+ * 1 GiB are simulated; all else is programs'.
+ */
+#include <linux/sizes.h>
+
+#include "balloon.h"
+#include "sim.h"
+
+#define GIB_PAGES	(SZ_1G >> PAGE_SHIFT)
+#define NR_GIB		3U
+/* The most that a step moves is 8 huge pages. */
+#define TURNS_PER_GIB	(GIB_PAGES / SIM_REGION_PAGES / XENMEM_MAX_HUGE)
+
+static const struct sim_config tebibyte = {
+	.regions = 4 * 512,
+	.window = 512,
+	.stride = 256 * 512,
+	.slack = 256,
+};
+
+static int have_windows(struct kunit_suite *suite)
+{
+	return sim_arena_init(tebibyte.regions / tebibyte.window);
+}
+
+static int build_tebibyte(struct kunit *test)
+{
+	sim_build(test, &tebibyte);
+	sim.unchecked = true;
+
+	return 0;
+}
+
+/* Go to a target and return in how many steps. */
+static unsigned int turns_to(struct kunit *test, unsigned long target)
+{
+	unsigned int turns;
+
+	sim_target(target);
+	turns = sim_settle(100000) - 1;
+	KUNIT_ASSERT_EQ(test, sim_balloon_stats.current_pages, target);
+	sim_check("at the target");
+
+	return turns;
+}
+
+static void each_gib_takes_the_same_steps_and_memory(struct kunit *test)
+{
+	unsigned long kmalloced = sim.kmalloced;
+	unsigned int gib;
+
+	KUNIT_ASSERT_EQ(test, sim_total(), SZ_1T >> PAGE_SHIFT);
+
+	for (gib = 1; gib <= NR_GIB; gib++) {
+		KUNIT_EXPECT_EQ(test, turns_to(test, sim_total() - gib * GIB_PAGES),
+				TURNS_PER_GIB);
+		KUNIT_EXPECT_EQ(test, sim.kmalloced, kmalloced);
+	}
+	for (gib = NR_GIB; gib-- > 0;)
+		KUNIT_EXPECT_EQ(test, turns_to(test, sim_total() - gib * GIB_PAGES),
+				TURNS_PER_GIB);
+	KUNIT_EXPECT_EQ(test, sim_superpages(), tebibyte.regions);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_RELEASE], NR_GIB * TURNS_PER_GIB);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_POPULATE], NR_GIB * TURNS_PER_GIB);
+}
+
+/* How many regions the base pages come from. */
+static unsigned int balloon_regions(void)
+{
+	struct rb_node *node;
+	unsigned int nr = 0;
+
+	for (node = rb_first(&sim.xb->queue.regions); node; node = rb_next(node))
+		nr++;
+
+	return nr;
+}
+
+/* Every 2 MiB has a page in it that stays: the balloon gets 4 KiB pages. */
+static void each_gib_of_base_pages_takes_the_same_memory(struct kunit *test)
+{
+	unsigned int regions_per_gib = GIB_PAGES / SIM_REGION_PAGES;
+	unsigned long before, grown, first = 0;
+	unsigned int region, gib, turns;
+
+	for (region = 0; region < sim.config.regions; region++)
+		sim_use(region, sim_random(SIM_REGION_PAGES), SIM_PINNED);
+
+	for (gib = 1; gib <= NR_GIB; gib++) {
+		before = sim.kmalloced;
+		turns = turns_to(test, sim_total() - gib * (GIB_PAGES - 512));
+		grown = sim.kmalloced - before;
+		if (gib == 1)
+			first = grown;
+		KUNIT_EXPECT_LE(test, grown, first + first / 10);
+		/* No more regions than it must break, and 0.05 % for them. */
+		KUNIT_EXPECT_LE(test, balloon_regions(), gib * (regions_per_gib + 1));
+		KUNIT_EXPECT_LE(test, grown, (GIB_PAGES << PAGE_SHIFT) / 2000);
+		KUNIT_EXPECT_LE(test, turns, GIB_PAGES / XENMEM_MAX_BASE * 11 / 10);
+		kunit_info(test, "GiB %u in base pages: %u steps, %lu bytes\n", gib, turns,
+			   grown);
+	}
+}
+
+static struct kunit_case scale_cases[] = {
+	KUNIT_CASE(each_gib_takes_the_same_steps_and_memory),
+	KUNIT_CASE(each_gib_of_base_pages_takes_the_same_memory),
+	{}
+};
+
+static struct kunit_suite scale_suite = {
+	.name = "scale",
+	.suite_init = have_windows,
+	.init = build_tebibyte,
+	.exit = sim_exit,
+	.test_cases = scale_cases,
+};
+
+kunit_test_suite(scale_suite);

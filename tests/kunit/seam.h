@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The seam between the engine and its world: included before anything else in
+ * each file of the engine when that is built for the unit tests. What the
+ * engine asks of the kernel's memory manager, of its clock and of the in-tree
+ * driver goes to the simulated ones of sim.h. Xen needs no seam: it stands
+ * behind struct xenmem_ops.
+ */
+#ifndef _KUNIT_SEAM_H
+#define _KUNIT_SEAM_H
+
+/* As in the files of the engine, which come too late to say so. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/memory_hotplug.h>
+#include <linux/memremap.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/slab.h>
+#include <xen/balloon.h>
+#include <xen/page.h>
+#include <xen/xen.h>
+
+#include "sim.h"
+
+/* The memory manager */
+#undef alloc_pages
+#undef alloc_page
+#undef __free_page
+#undef alloc_contig_range
+#define alloc_pages(gfp, order)		sim_alloc_pages(gfp, order)
+#define alloc_page(gfp)			sim_alloc_pages(gfp, 0)
+#define __free_pages(page, order)	sim_free_pages(page, order)
+#define __free_page(page)		sim_free_pages(page, 0)
+#define alloc_contig_range(start, end, migratetype, gfp) \
+	sim_alloc_contig_range(start, end, migratetype, gfp)
+#define free_contig_range(pfn, nr)	sim_free_contig_range(pfn, nr)
+#define clear_highpage(page)		sim_clear_page(page)
+#define want_init_on_alloc(gfp)		sim_init_on_alloc(gfp)
+#define want_init_on_free()		sim_init_on_free()
+#define adjust_managed_page_count(page, count) sim_adjust_managed(page, count)
+#define si_mem_available()		sim_available_pages()
+#define get_num_physpages()		sim_num_physpages()
+#define pfn_to_online_page(pfn)		sim_online_page(pfn)
+#define pgdat_end_pfn(pgdat)		sim_end_pfn(pgdat)
+#define is_zone_device_page(page)	sim_is_zone_device(page)
+
+#undef kzalloc
+#define kzalloc(size, gfp)		sim_kzalloc(size, gfp)
+#define kfree(p)			sim_kfree(p)
+
+/* The log */
+#undef pr_err
+#undef pr_warn
+#undef pr_info
+#undef pr_err_ratelimited
+#define pr_err(fmt, ...)		sim_say(fmt, ##__VA_ARGS__)
+#define pr_warn(fmt, ...)		sim_say(fmt, ##__VA_ARGS__)
+#define pr_info(fmt, ...)		sim_say(fmt, ##__VA_ARGS__)
+#define pr_err_ratelimited(fmt, ...)	sim_say(fmt, ##__VA_ARGS__)
+
+/* The clock */
+#define ktime_get_ns()			sim_now()
+
+/* Threads */
+#undef kthread_run
+#define kthread_run(fn, data, name)	sim_kthread_run(fn, data, name)
+
+/* The in-tree driver, and what goes with it */
+#undef cmpxchg
+#define cmpxchg(ptr, old, new)		({ sim_meanwhile(); arch_cmpxchg(ptr, old, new); })
+#define balloon_stats			sim_balloon_stats
+#define xen_alloc_ballooned_pages(nr, pages)	sim_alloc_ballooned(nr, pages)
+#define xen_free_ballooned_pages(nr, pages)	sim_free_ballooned(nr, pages)
+#undef xen_alloc_unpopulated_pages
+#undef xen_free_unpopulated_pages
+#define xen_alloc_unpopulated_pages(nr, pages)	sim_alloc_unpopulated(nr, pages)
+#define xen_free_unpopulated_pages(nr, pages)	sim_free_unpopulated(nr, pages)
+#define pfn_to_mfn(pfn)			sim_pfn_to_mfn(pfn)
+#undef xen_pv_domain
+#define xen_pv_domain()			sim_is_pv()
+
+#endif

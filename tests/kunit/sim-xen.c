@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The simulated Xen: the host's memory, other guests, our guest's p2m, and the
+ * operations on it. The answers are those of Xen 4.17, misuse included: see
+ * decrease_reservation() and populate_physmap() in its common/memory.c, and
+ * tests/kunit/script.c, which is run on the real one too.
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "balloon.h"
+#include "sim.h"
+
+/* The host's memory */
+
+static struct sim_piece *piece_of(u32 frame)
+{
+	return &sim.piece[frame / SIM_REGION_PAGES];
+}
+
+/**
+ * sim_host_build - a host with nothing in use
+ * @pieces: its memory, in pieces of 2 MiB
+ */
+void sim_host_build(unsigned int pieces)
+{
+	unsigned int i;
+
+	INIT_LIST_HEAD(&sim.whole);
+	INIT_LIST_HEAD(&sim.broken);
+	INIT_LIST_HEAD(&sim.rivals);
+	sim.nr_pieces = pieces;
+	sim.host_free = pieces * SIM_REGION_PAGES;
+
+	for (i = 0; i < pieces; i++) {
+		bitmap_fill(sim.piece[i].free, SIM_REGION_PAGES);
+		sim.piece[i].nr_free = SIM_REGION_PAGES;
+		list_add_tail(&sim.piece[i].list, &sim.whole);
+	}
+}
+
+/**
+ * sim_host_take_piece - allocate 2 MiB
+ * @frame: set to its first frame
+ *
+ * Return: false when no 2 MiB piece is free.
+ */
+bool sim_host_take_piece(u32 *frame)
+{
+	struct sim_piece *piece =
+		list_first_entry_or_null(&sim.whole, struct sim_piece, list);
+
+	if (!piece)
+		return false;
+
+	list_del_init(&piece->list);
+	bitmap_zero(piece->free, SIM_REGION_PAGES);
+	piece->nr_free = 0;
+	sim.host_free -= SIM_REGION_PAGES;
+	*frame = (piece - sim.piece) * SIM_REGION_PAGES;
+	return true;
+}
+
+/**
+ * sim_host_take_frame - allocate 4 KiB, of a broken piece where there is one
+ * @frame: set to the frame
+ *
+ * Return: false when nothing is free.
+ */
+bool sim_host_take_frame(u32 *frame)
+{
+	struct sim_piece *piece =
+		list_first_entry_or_null(&sim.broken, struct sim_piece, list);
+	unsigned int bit;
+
+	if (!piece)
+		piece = list_first_entry_or_null(&sim.whole, struct sim_piece, list);
+	if (!piece)
+		return false;
+
+	bit = find_first_bit(piece->free, SIM_REGION_PAGES);
+	__clear_bit(bit, piece->free);
+	piece->nr_free--;
+	sim.host_free--;
+	if (piece->nr_free)
+		list_move(&piece->list, &sim.broken);
+	else
+		list_del_init(&piece->list);
+
+	*frame = (piece - sim.piece) * SIM_REGION_PAGES + bit;
+	return true;
+}
+
+/**
+ * sim_host_give - free 4 KiB
+ * @frame: the frame
+ */
+void sim_host_give(u32 frame)
+{
+	struct sim_piece *piece = piece_of(frame);
+
+	if (__test_and_set_bit(frame % SIM_REGION_PAGES, piece->free)) {
+		sim_violation("frame 0x%x freed twice", frame);
+		return;
+	}
+	piece->nr_free++;
+	sim.host_free++;
+	list_move_tail(&piece->list, piece->nr_free == SIM_REGION_PAGES ?
+				     &sim.whole : &sim.broken);
+}
+
+/* The other guests */
+
+/**
+ * sim_rivals_take - other guests get memory
+ * @pieces: whole 2 MiB pieces
+ * @frames: single frames
+ *
+ * Return: how many frames they got in all.
+ */
+unsigned int sim_rivals_take(unsigned int pieces, unsigned int frames)
+{
+	unsigned int got = 0;
+	u32 frame;
+
+	while (pieces-- && sim_host_take_piece(&frame)) {
+		list_add(&piece_of(frame)->list, &sim.rivals);
+		got += SIM_REGION_PAGES;
+	}
+	while (frames-- && sim_host_take_frame(&frame)) {
+		sim.rival_frames[sim.nr_rival_frames++] = frame;
+		got++;
+	}
+
+	return got;
+}
+
+/**
+ * sim_rivals_give - other guests give memory back
+ * @pieces: whole 2 MiB pieces
+ * @frames: single frames
+ */
+void sim_rivals_give(unsigned int pieces, unsigned int frames)
+{
+	struct sim_piece *piece;
+	unsigned int i, at;
+
+	while (pieces-- && !list_empty(&sim.rivals)) {
+		piece = list_first_entry(&sim.rivals, struct sim_piece, list);
+		for (i = 0; i < SIM_REGION_PAGES; i++)
+			sim_host_give((piece - sim.piece) * SIM_REGION_PAGES + i);
+	}
+	while (frames-- && sim.nr_rival_frames) {
+		at = sim_random(sim.nr_rival_frames);
+		sim_host_give(sim.rival_frames[at]);
+		sim.rival_frames[at] = sim.rival_frames[--sim.nr_rival_frames];
+	}
+}
+
+/* The guest's p2m */
+
+static bool is_contiguous(const struct sim_region *region)
+{
+	unsigned int i;
+
+	if (region->frame[0] % SIM_REGION_PAGES)
+		return false;
+	for (i = 1; i < SIM_REGION_PAGES; i++)
+		if (region->frame[i] != region->frame[0] + i)
+			return false;
+
+	return true;
+}
+
+/**
+ * sim_superpages - regions that the processor can map as one: superpages in the
+ *	nested page table, or contiguous and aligned machine frames in PV
+ */
+unsigned int sim_superpages(void)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < sim.config.regions; i++)
+		nr += sim.config.pv ? is_contiguous(&sim.region[i]) :
+				      sim.region[i].superpage;
+
+	return nr;
+}
+
+/**
+ * sim_populated - pages of the guest with memory of its own behind them
+ */
+unsigned long sim_populated(void)
+{
+	unsigned long nr = 0;
+	unsigned int i, j;
+
+	for (i = 0; i < sim.config.regions; i++)
+		for (j = 0; j < SIM_REGION_PAGES; j++)
+			nr += sim.region[i].frame[j] < SIM_FOREIGN;
+
+	return nr;
+}
+
+/* The host's piece behind a whole region, all of it free from now on. */
+static bool remove_superpage(unsigned long pfn)
+{
+	unsigned int index;
+	struct sim_region *region = sim_region_of(pfn, &index);
+	struct sim_piece *piece;
+
+	if (!region || index || region->frame[0] >= SIM_FOREIGN || !is_contiguous(region))
+		return false;
+
+	piece = piece_of(region->frame[0]);
+	if (piece->nr_free)
+		return false;
+
+	bitmap_fill(piece->free, SIM_REGION_PAGES);
+	piece->nr_free = SIM_REGION_PAGES;
+	list_move_tail(&piece->list, &sim.whole);
+	sim.host_free += SIM_REGION_PAGES;
+	memset32(region->frame, SIM_HOLE, SIM_REGION_PAGES);
+	region->superpage = false;
+	region->changed = true;
+	sim.tot_pages -= SIM_REGION_PAGES;
+	return true;
+}
+
+/* Take the frame behind one page. False: there is none, and Xen stops. */
+static bool remove_page(unsigned long pfn)
+{
+	unsigned int index;
+	struct sim_region *region = sim_region_of(pfn, &index);
+
+	if (!region || region->frame[index] >= SIM_FOREIGN)
+		return false;
+
+	sim_host_give(region->frame[index]);
+	region->frame[index] = SIM_HOLE;
+	region->superpage = false;
+	region->changed = true;
+	sim.tot_pages--;
+	return true;
+}
+
+/* Put a frame behind a page, whatever is there. */
+static void insert_page(unsigned long pfn, u32 frame)
+{
+	unsigned int index;
+	struct sim_region *region = sim_region_of(pfn, &index);
+
+	if (!region) {
+		sim.leaked++;
+		return;
+	}
+	if (region->frame[index] == SIM_FOREIGN)
+		sim.crashed = true;
+	else if (region->frame[index] != SIM_HOLE)
+		sim.leaked++;
+
+	region->frame[index] = frame;
+	region->content[index] = SIM_UNKNOWN;
+	region->superpage = false;
+	region->changed = true;
+}
+
+static bool populate_extent(unsigned long pfn, unsigned int order)
+{
+	unsigned int i, index;
+	u32 frame;
+
+	if (sim.tot_pages + (1UL << order) > sim.max_pages)
+		return false;
+	if (order ? !sim_host_take_piece(&frame) : !sim_host_take_frame(&frame))
+		return false;
+
+	sim.tot_pages += 1UL << order;
+	for (i = 0; i < 1U << order; i++)
+		insert_page(pfn + i, frame + i);
+	if (order && IS_ALIGNED(pfn, SIM_REGION_PAGES) && sim_region_of(pfn, &index))
+		sim_region_of(pfn, &index)->superpage = true;
+
+	return true;
+}
+
+/* What the driver must never do */
+
+static void check_call(struct page **pages, unsigned int nr, unsigned int order)
+{
+	unsigned int i, most = order ? XENMEM_MAX_HUGE : XENMEM_MAX_BASE;
+
+	if (order && order != SIM_HUGE_ORDER)
+		sim_violation("call with order %u, expected 0 or %u", order, SIM_HUGE_ORDER);
+	if (!nr || nr > most)
+		sim_violation("call with %u extents of order %u, expected 1 to %u",
+			      nr, order, most);
+	if (!mutex_is_locked(&sim.xb->step_lock))
+		sim_violation("call without step_lock");
+	sim_may_sleep("call");
+	for (i = 0; i < nr; i++)
+		if (!IS_ALIGNED(page_to_pfn(pages[i]), 1UL << order))
+			sim_violation("extent %u of order %u is not aligned", i, order);
+}
+
+static void check_release(struct page *page, unsigned int order)
+{
+	unsigned int i, index;
+
+	for (i = 0; i < 1U << order; i++) {
+		struct sim_region *region = sim_region_of(page_to_pfn(page + i), &index);
+
+		if (!region || region->owner[index] != SIM_DRIVER) {
+			sim_violation("released a page that is not the driver's");
+			return;
+		}
+		if (region->frame[index] >= SIM_FOREIGN) {
+			sim_violation("released a hole: Xen frees what is before it");
+			return;
+		}
+		if (sim.scrub_pages && region->content[index] != SIM_ZERO) {
+			sim_violation("released a page that was not zeroed");
+			return;
+		}
+		if (!PageOffline(page + i) || page_count(page + i) != !i) {
+			sim_violation("released page %u of order %u: offline %d, references %d",
+				      i, order, PageOffline(page + i),
+				      page_count(page + i));
+			return;
+		}
+	}
+}
+
+static void check_populate(struct page *page, unsigned int order)
+{
+	unsigned int i, index;
+
+	for (i = 0; i < 1U << order; i++) {
+		struct sim_region *region = sim_region_of(page_to_pfn(page + i), &index);
+
+		if (!region || region->owner[index] != SIM_DRIVER) {
+			sim_violation("populated a page that is not the driver's");
+			return;
+		}
+		if (region->frame[index] == SIM_FOREIGN) {
+			sim_violation("populated a page on loan: Xen destroys the guest");
+			return;
+		}
+		if (region->frame[index] != SIM_HOLE) {
+			sim_violation("populated a populated page: its frame leaks");
+			return;
+		}
+		if (!PageOffline(page + i)) {
+			sim_violation("populated a page that is not PageOffline");
+			return;
+		}
+	}
+}
+
+/* The operations table */
+
+static int sim_ops_init(void)
+{
+	return 0;
+}
+
+static void sim_ops_exit(void)
+{
+}
+
+/* Xen takes @nr base pages of an extent. False: it stopped before the end. */
+static bool release_extent(struct page *page, unsigned int nr)
+{
+	unsigned int i;
+
+	/* No more than a faster way to the same. */
+	if (nr == SIM_REGION_PAGES && remove_superpage(page_to_pfn(page)))
+		return true;
+
+	for (i = 0; i < nr; i++)
+		if (!remove_page(page_to_pfn(page) + i))
+			return false;
+
+	return true;
+}
+
+static unsigned int sim_release(struct page **pages, unsigned int nr, unsigned int order)
+{
+	unsigned int done, limit = nr, partial = 0;
+
+	check_call(pages, nr, order);
+	sim_fails(SIM_RELEASE, &limit, &partial);
+	limit = min(limit, nr);
+	sim.flushes++;
+	if (order > SIM_HUGE_ORDER)
+		return 0;
+
+	for (done = 0; done < limit; done++) {
+		check_release(pages[done], order);
+		if (!release_extent(pages[done], 1U << order))
+			return done;
+		sim.extents++;
+	}
+	if (done < nr)
+		release_extent(pages[done], min(partial, 1U << order));
+
+	return done;
+}
+
+static unsigned int sim_populate(struct page **pages, unsigned int nr, unsigned int order)
+{
+	unsigned int done, limit = nr;
+
+	check_call(pages, nr, order);
+	sim_fails(SIM_POPULATE, &limit, NULL);
+	limit = min(limit, nr);
+	sim.flushes++;
+	if (order > SIM_HUGE_ORDER)
+		return 0;
+
+	for (done = 0; done < limit; done++) {
+		check_populate(pages[done], order);
+		if (!populate_extent(page_to_pfn(pages[done]), order))
+			break;
+		sim.extents++;
+	}
+
+	return done;
+}
+
+static long sim_current_pages(void)
+{
+	return sim_fails(SIM_CURRENT, NULL, NULL) ? -EPERM : sim.tot_pages;
+}
+
+static long sim_maximum_pages(void)
+{
+	return sim_fails(SIM_MAXIMUM, NULL, NULL) ? -EPERM : sim.max_pages;
+}
+
+const struct xenmem_ops sim_ops = {
+	.name = "simulated",
+	.init = sim_ops_init,
+	.exit = sim_ops_exit,
+	.release = sim_release,
+	.populate = sim_populate,
+	.current_pages = sim_current_pages,
+	.maximum_pages = sim_maximum_pages,
+};
+
+unsigned long sim_pfn_to_mfn(unsigned long pfn)
+{
+	unsigned int index;
+	struct sim_region *region = sim_region_of(pfn, &index);
+
+	return region && region->frame[index] < SIM_FOREIGN ? region->frame[index] : ~0UL;
+}

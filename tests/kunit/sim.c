@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The simulated world put together: building it for a test, faults on demand,
+ * and the check that nothing was lost or doubled.
+ */
+#include <linux/bitmap.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "balloon.h"
+#include "sim.h"
+
+/* What is simulated of the largest guest of a test, and the host for it. */
+#define MAX_REGIONS	2048
+#define MAX_PIECES	(MAX_REGIONS + 64)
+
+struct sim sim;
+
+/* A guest of 256 MiB on a host with 64 MiB to spare. */
+const struct sim_config sim_default = {
+	.regions = 128,
+	.host_pieces = 32,
+	.extra = 300,
+	.slack = 256,
+};
+
+/* Loading */
+
+static void unload(void)
+{
+	kvfree(sim.xb);
+	kvfree(sim.region);
+	kvfree(sim.piece);
+	kvfree(sim.rival_frames);
+	sim.xb = NULL;
+	sim.region = NULL;
+	sim.piece = NULL;
+	sim.rival_frames = NULL;
+	sim_arena_exit();
+}
+
+/* KUnit of Linux 6.1 runs the suites of a module before its init function. */
+static int load(void)
+{
+	int ret;
+
+	if (sim.xb)
+		return 0;
+
+	ret = sim_arena_init(1);
+	if (ret)
+		return ret;
+
+	sim.xb = kvzalloc(sizeof(*sim.xb), GFP_KERNEL);
+	sim.region = kvcalloc(MAX_REGIONS, sizeof(*sim.region), GFP_KERNEL);
+	sim.piece = kvcalloc(MAX_PIECES, sizeof(*sim.piece), GFP_KERNEL);
+	sim.rival_frames = kvcalloc(MAX_PIECES * SIM_REGION_PAGES, sizeof(u32), GFP_KERNEL);
+	if (sim.xb && sim.region && sim.piece && sim.rival_frames)
+		return 0;
+
+	unload();
+	return -ENOMEM;
+}
+
+/* Building */
+
+static void build_p2m(void)
+{
+	unsigned int i, j, populated = sim.config.regions - sim.config.unpopulated;
+	u32 frame;
+
+	for (i = 0; i < sim.config.regions; i++) {
+		struct sim_region *region = &sim.region[i];
+
+		if (i < populated)
+			sim_host_take_piece(&frame);
+		for (j = 0; j < SIM_REGION_PAGES; j++)
+			region->frame[j] = i < populated ? frame + j : SIM_HOLE;
+		region->superpage = i < populated;
+		region->changed = true;
+	}
+	sim.max_pages = sim_total() + sim.config.extra + sim.config.slack;
+	sim.tot_pages = sim_total() + sim.config.extra -
+			sim.config.unpopulated * SIM_REGION_PAGES;
+}
+
+/**
+ * sim_load_driver - bring the driver up, as balloon_load() does
+ * @test: the test that it is for
+ */
+void sim_load_driver(struct kunit *test)
+{
+	struct xen_balloon *xb = sim.xb;
+
+	memset(xb, 0, sizeof(*xb));
+	xb->ops = &sim_ops;
+	xb->scrub_pages = &sim.scrub_pages;
+	mutex_init(&xb->step_lock);
+	init_waitqueue_head(&xb->wait);
+	INIT_LIST_HEAD(&xb->alloc.held);
+	balloon_alloc_reset(&xb->alloc);
+	atomic_long_set(&xb->intree.heard, -1);
+	xb->intree.hears = true;
+	KUNIT_ASSERT_EQ(test, balloon_queue_init(&xb->queue), 0);
+
+	mutex_lock(&xb->step_lock);
+	intree_begin(xb);
+	mutex_unlock(&xb->step_lock);
+}
+
+/* Give up what the driver has, without asking it. */
+static void tear_down(void)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *region, *next;
+
+	if (!q->by_fill[0].next)
+		return;
+
+	rbtree_postorder_for_each_entry_safe(region, next, &q->regions, node)
+		kfree(region);
+	kfree(q->spare);
+	memset(sim.xb, 0, sizeof(*sim.xb));
+}
+
+/**
+ * sim_build - build a world, with the driver in it
+ * @test: the test that it is for
+ * @config: what it shall be like
+ *
+ * A test whose suite has sim_init() gets the default one; it may build another.
+ */
+void sim_build(struct kunit *test, const struct sim_config *config)
+{
+	KUNIT_ASSERT_EQ(test, load(), 0);
+	tear_down();
+	KUNIT_ASSERT_LE(test, config->regions, MAX_REGIONS);
+	KUNIT_ASSERT_LE(test, config->regions + config->host_pieces, MAX_PIECES);
+
+	sim.test = test;
+	sim.config = *config;
+	sim.scrub_pages = !config->no_scrub;
+	sim.cache = 0;
+	sim.low_water = 0;
+	sim.leaked = 0;
+	sim.crashed = false;
+	sim.nr_rival_frames = 0;
+	sim.now = 0;
+	sim.contig_ns = NSEC_PER_MSEC;
+	sim.violations = 0;
+	sim.provoked = false;
+	sim.unchecked = false;
+	sim.cleared = 0;
+	sim.walker = NULL;
+	sim.said[0] = '\0';
+	sim.nr_said = 0;
+	prandom_seed_state(&sim.rnd, 1);
+	sim.kmalloced = 0;
+	memset(sim.region, 0, config->regions * sizeof(*sim.region));
+	memset(sim.sum, 0, sizeof(sim.sum));
+	sim_mend();
+
+	sim_host_build(config->regions + config->host_pieces);
+	build_p2m();
+	sim_guest_build();
+	sim_intree_build();
+	sim_load_driver(test);
+
+	memset(sim.calls, 0, sizeof(sim.calls));
+	sim.extents = 0;
+	sim.flushes = 0;
+}
+
+/**
+ * sim_init - .init of a suite: the default world
+ * @test: the test
+ *
+ * Return: 0.
+ */
+int sim_init(struct kunit *test)
+{
+	sim_build(test, &sim_default);
+
+	return 0;
+}
+
+/**
+ * sim_exit - .exit of a suite: nothing was lost in the test
+ * @test: the test
+ */
+void sim_exit(struct kunit *test)
+{
+	if (!sim.config.lenient && !sim.provoked)
+		sim_check("at the end");
+	tear_down();
+}
+
+/**
+ * sim_exit_part - .exit of a suite that tests a part of the engine without the
+ *	worker: what was left in transit is out of use
+ * @test: the test
+ */
+void sim_exit_part(struct kunit *test)
+{
+	struct balloon_figures *n = &sim.xb->queue.n;
+
+	n->quarantined += n->transit;
+	n->transit = 0;
+	mutex_lock(&sim.xb->step_lock);
+	intree_publish(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+	sim_exit(test);
+}
+
+/* Chance, and faults */
+
+/**
+ * sim_random - a number from the test's seed
+ * @below: is above it
+ */
+u32 sim_random(u32 below)
+{
+	return below ? prandom_u32_state(&sim.rnd) % below : 0;
+}
+
+/**
+ * sim_fail - let calls fail
+ * @op: which
+ * @from: the first, 1 being the next
+ * @count: how many in a row
+ * @done: extents that each does all the same
+ */
+void sim_fail(enum sim_op op, unsigned long from, unsigned long count,
+	      unsigned int done)
+{
+	sim.fault[op] = (struct sim_fault){
+		.from = from,
+		.count = count,
+		.done = done,
+	};
+}
+
+/**
+ * sim_mend - nothing fails any more
+ */
+void sim_mend(void)
+{
+	memset(sim.fault, 0, sizeof(sim.fault));
+}
+
+/**
+ * sim_fails - count a call: is it one that fails?
+ * @op: which
+ * @done: set to how many extents it does all the same, if it fails; or NULL
+ * @partial: set to how many base pages of the next extent it does; or NULL
+ */
+bool sim_fails(enum sim_op op, unsigned int *done, unsigned int *partial)
+{
+	struct sim_fault *fault = &sim.fault[op];
+
+	sim.calls[op]++;
+	if (!fault->from || --fault->from)
+		return false;
+
+	/* The next one is the first of what is left. */
+	fault->from = --fault->count ? 1 : 0;
+	if (done)
+		*done = fault->done;
+	if (partial)
+		*partial = fault->partial;
+	return true;
+}
+
+/**
+ * sim_may_sleep - the driver does something that is not done under a spinlock
+ * @what: what it does
+ */
+void sim_may_sleep(const char *what)
+{
+	if (!spin_trylock(&sim.xb->queue.lock))
+		sim_violation("%s under queue.lock", what);
+	else
+		spin_unlock(&sim.xb->queue.lock);
+}
+
+/**
+ * sim_violation - the driver did what it must never do
+ * @fmt: what, as for printk()
+ *
+ * The test fails, with a stack. Only the first is told: more follow from it.
+ */
+void sim_violation(const char *fmt, ...)
+{
+	va_list args;
+
+	if (sim.config.lenient || sim.violations++)
+		return;
+
+	va_start(args, fmt);
+	vscnprintf(sim.said, sizeof(sim.said), fmt, args);
+	va_end(args);
+	if (!sim.provoked) {
+		KUNIT_FAIL(sim.test, "%s\n", sim.said);
+		dump_stack();
+	}
+}
+
+/* The check */
+
+static void expect(const char *when, const char *what, long found, long expected)
+{
+	if (found != expected)
+		sim_violation("%s: %s: found %ld, expected %ld", when, what, found,
+			      expected);
+}
+
+static void recount(struct sim_region *region)
+{
+	unsigned int i, owner, has;
+
+	for (owner = 0; owner < SIM_NR_OWNERS; owner++)
+		for (has = 0; has < 2; has++)
+			sim.sum[owner][has] -= region->nr[owner][has];
+
+	memset(region->nr, 0, sizeof(region->nr));
+	for (i = 0; i < SIM_REGION_PAGES; i++)
+		region->nr[region->owner[i]][region->frame[i] < SIM_FOREIGN]++;
+
+	for (owner = 0; owner < SIM_NR_OWNERS; owner++)
+		for (has = 0; has < 2; has++)
+			sim.sum[owner][has] += region->nr[owner][has];
+}
+
+/* Each huge page is a whole region without memory, and is queued once. */
+static unsigned int count_huge(const char *when)
+{
+	struct page *page;
+	unsigned int nr = 0, index;
+
+	list_for_each_entry(page, &sim.xb->queue.huge, lru) {
+		struct sim_region *region = sim_region_of(page_to_pfn(page), &index);
+
+		if (!region || index || region->queued++ ||
+		    region->nr[SIM_DRIVER][0] != SIM_REGION_PAGES) {
+			sim_violation("%s: a huge page in the queue is none", when);
+			break;
+		}
+		nr++;
+	}
+
+	return nr;
+}
+
+/* Each base page is one without memory, and not in a huge page too. */
+static unsigned int count_base(const char *when)
+{
+	struct rb_node *node;
+	unsigned int nr = 0, bit, index, here;
+
+	for (node = rb_first(&sim.xb->queue.regions); node; node = rb_next(node)) {
+		struct balloon_region *base = rb_entry(node, struct balloon_region, node);
+		struct sim_region *region = sim_region_of(base->start_pfn, &index);
+
+		here = bitmap_weight(base->base, SIM_REGION_PAGES);
+		expect(when, "base pages of a region", base->nr, here);
+		if (here && (!region || region->queued || here > region->nr[SIM_DRIVER][0])) {
+			sim_violation("%s: base pages of a region that are none", when);
+			break;
+		}
+		for_each_set_bit(bit, base->base, SIM_REGION_PAGES) {
+			if (!region->changed)
+				break;
+			if (region->owner[bit] != SIM_DRIVER || region->frame[bit] < SIM_FOREIGN) {
+				sim_violation("%s: a base page in the queue is none", when);
+				break;
+			}
+		}
+		nr += here;
+	}
+
+	return nr;
+}
+
+/**
+ * sim_check - nothing is lost or doubled
+ * @when: for the message
+ *
+ * Counts in the p2m and in the queues, page by page, between two turns of the
+ * worker. Of the driver's own figures it uses none but that of the quarantine.
+ */
+void sim_check(const char *when)
+{
+	struct balloon_figures n = balloon_figures(&sim.xb->queue);
+	unsigned long beyond = sim_total() - sim.config.regions * SIM_REGION_PAGES;
+	unsigned long populated = 0, owned, huge, base, rivals;
+	struct list_head *entry;
+	unsigned int i;
+
+	for (i = 0; i < sim.config.regions; i++) {
+		if (sim.region[i].changed)
+			recount(&sim.region[i]);
+		sim.region[i].queued = 0;
+	}
+	for (i = 0; i < SIM_NR_OWNERS; i++)
+		populated += sim.sum[i][1];
+	rivals = sim.nr_rival_frames;
+	list_for_each(entry, &sim.rivals)
+		rivals += SIM_REGION_PAGES;
+	owned = sim.sum[SIM_FREE][1] + sim.sum[SIM_PROGRAM][1] + sim.sum[SIM_PINNED][1] +
+		sim.xb->alloc.nr_held + beyond;
+	huge = count_huge(when);
+	base = count_base(when);
+	for (i = 0; i < sim.config.regions; i++)
+		sim.region[i].changed = false;
+
+	expect(when, "destroyed by Xen", sim.crashed, 0);
+	expect(when, "frames leaked", sim.leaked, 0);
+	expect(when, "frames of the host",
+	       sim.host_free + populated + rivals, sim.nr_pieces * SIM_REGION_PAGES);
+	expect(when, "pages by Xen's count", sim.tot_pages,
+	       populated + beyond + sim.config.extra);
+	expect(when, "pages without memory that the kernel has",
+	       sim.sum[SIM_FREE][0] + sim.sum[SIM_PROGRAM][0] + sim.sum[SIM_PINNED][0], 0);
+	expect(when, "pages that the driver has",
+	       sim.sum[SIM_DRIVER][0] + sim.sum[SIM_DRIVER][1],
+	       huge * SIM_REGION_PAGES + base + sim.xb->alloc.nr_held + n.quarantined);
+	expect(when, "MemTotal", sim.managed, owned);
+
+	expect(when, "figure of the guest", n.guest, owned);
+	expect(when, "figure of huge pages", n.huge, huge);
+	expect(when, "figure of base pages", n.base, base);
+	expect(when, "pages in transit", n.transit, 0);
+	expect(when, "pages in all states", balloon_sum(sim.xb), sim.xb->total);
+	expect(when, "total", sim.xb->total + sim.sum[SIM_UNLISTED][0], sim_total());
+	expect(when, "current_kb in pages", sim_balloon_stats.current_pages, owned);
+}
+
+/* Parts of the driver at work */
+
+/**
+ * sim_balloon_page - balloon out a certain page that is free
+ * @region: its region
+ * @index: its place there
+ *
+ * Return: the page, unpopulated and in transit.
+ */
+struct page *sim_balloon_page(unsigned int region, unsigned int index)
+{
+	struct page *page = sim_page(region, index);
+	unsigned int done;
+
+	KUNIT_ASSERT_TRUE(sim.test, sim_use(region, index, SIM_DRIVER));
+	sim.region[region].content[index] = SIM_ZERO;
+	balloon_take(&sim.xb->queue, page, 0);
+
+	mutex_lock(&sim.xb->step_lock);
+	done = sim.xb->ops->release(&page, 1, 0);
+	mutex_unlock(&sim.xb->step_lock);
+	KUNIT_ASSERT_EQ(sim.test, done, 1U);
+
+	return page;
+}
+
+/**
+ * sim_queue_base - balloon out certain pages that are free, into the base queue
+ * @region: their region
+ * @index: the place of the first
+ * @nr: how many
+ */
+void sim_queue_base(unsigned int region, unsigned int index, unsigned int nr)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *page;
+
+	for (; nr--; index++) {
+		page = sim_balloon_page(region, index);
+		KUNIT_ASSERT_EQ(sim.test, balloon_queue_prepare(q, page), 0);
+		balloon_enqueue(q, page, 0);
+	}
+}
+
+/* The driver at work */
+
+struct task_struct *sim_kthread_run(int (*fn)(void *data), void *data, const char *name)
+{
+	if (sim_fails(SIM_THREAD, NULL, NULL))
+		return ERR_PTR(-ENOMEM);
+
+	return kthread_run(fn, data, "%s", name);
+}
+
+/**
+ * sim_target - the administrator sets a target
+ * @pages: the target
+ */
+void sim_target(unsigned long pages)
+{
+	sim_balloon_stats.target_pages = pages;
+	balloon_worker_kick(sim.xb);
+}
+
+/**
+ * sim_settle - let the worker go on until it waits
+ * @turns: at most so often
+ *
+ * Return: how many turns it took; @turns when it is still at work.
+ */
+unsigned int sim_settle(unsigned int turns)
+{
+	unsigned int n;
+
+	for (n = 1; n < turns && !sim_turn(); n++)
+		;
+
+	return n;
+}
+
+/**
+ * sim_say - what the driver has to say, instead of to the kernel's log
+ * @fmt: as for printk()
+ */
+void sim_say(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vscnprintf(sim.said, sizeof(sim.said), fmt, args);
+	va_end(args);
+	sim.nr_said++;
+}
+
+static int __init sim_begin(void)
+{
+	return load();
+}
+module_init(sim_begin);
+
+static void __exit sim_end(void)
+{
+	unload();
+}
+module_exit(sim_end);
+
+MODULE_DESCRIPTION("Unit tests of xen-balloon on a simulated Xen");
+MODULE_LICENSE("GPL");

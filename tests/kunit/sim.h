@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The simulated world that the engine lives in under the unit tests:
+ *
+ * - sim-xen.c: a host with finite memory in frames, other guests that compete
+ *   for it, our guest's p2m, and the operations table to change it. It answers
+ *   as Xen does, and where the driver does what it must never do, the test
+ *   fails there and then, with a stack (see struct sim_config.lenient).
+ * - sim-guest.c: the kernel's memory manager: free blocks, programs, what each
+ *   page holds. Its pages have a struct page, but no memory and no mapping: who
+ *   reads or writes one faults.
+ * - sim-intree.c: the in-tree driver's list of pages and balloon_stats.
+ * - sim.c: putting it together, faults on demand, and the check that nothing is
+ *   lost, which counts in the p2m and not in the driver.
+ *
+ * There is one world at a time, used by one test.
+ */
+#ifndef _KUNIT_SIM_H
+#define _KUNIT_SIM_H
+
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/prandom.h>
+#include <xen/balloon.h>
+
+#include "assert.h"
+
+#define SIM_REGION_PAGES	512U
+#define SIM_HUGE_ORDER		9U
+/* The largest block that the kernel's allocator knows. */
+#define SIM_TOP_ORDER		10U
+
+struct xen_balloon;
+struct xenmem_ops;
+
+/* What may be made to fail: see sim_fail(). */
+enum sim_op {
+	SIM_RELEASE,		/* xenmem_ops.release */
+	SIM_POPULATE,		/* xenmem_ops.populate */
+	SIM_CURRENT,		/* xenmem_ops.current_pages */
+	SIM_MAXIMUM,		/* xenmem_ops.maximum_pages */
+	SIM_ALLOC,		/* alloc_pages() */
+	SIM_CONTIG,		/* alloc_contig_range() */
+	SIM_KZALLOC,		/* kzalloc() */
+	SIM_INTREE,		/* xen_alloc_ballooned_pages() */
+	SIM_UNPOPULATED,	/* xen_alloc_unpopulated_pages() */
+	SIM_THREAD,		/* kthread_run() */
+	SIM_NR_OPS
+};
+
+/* Who has a page of the guest. */
+enum sim_owner {
+	SIM_FREE,		/* the kernel's allocator */
+	SIM_PROGRAM,		/* a program: can be moved */
+	SIM_PINNED,		/* the kernel: cannot be moved */
+	SIM_DRIVER,		/* the balloon driver */
+	SIM_LISTED,		/* the in-tree driver, on its list */
+	SIM_LENT,		/* another driver, which maps foreign frames there */
+	SIM_UNLISTED,		/* the allocator of unpopulated pages */
+	SIM_NR_OWNERS
+};
+
+/* What a page holds. */
+enum sim_content {
+	SIM_ZERO,
+	SIM_SECRET,		/* what a program left there */
+	SIM_UNKNOWN,		/* what Xen left there */
+};
+
+/* In the p2m: no frame, or a frame of another guest's. */
+#define SIM_HOLE		U32_MAX
+#define SIM_FOREIGN		(U32_MAX - 1)
+
+/**
+ * struct sim_config - a world to build
+ * @regions: the guest's memory, in regions of 2 MiB, as far as it is simulated
+ * @window: how many of them lie side by side; 0 for all
+ * @stride: from the first of these to the first of the next ones: what is in
+ *	between is programs' for good
+ * @unpopulated: how many of them, the last ones, have no memory yet
+ * @unlisted: how many of those, the last ones, only the allocator of unpopulated
+ *	pages has, and the in-tree driver does not know (PV since Linux 6.9)
+ * @absent: pages that get_num_physpages() does not count
+ * @host_pieces: free memory of the host, in pieces of 2 MiB
+ * @extra: pages that Xen counts for the guest beyond those of @regions
+ * @slack: how far max_pages is above what the guest may have at most
+ * @pv: a PV guest; else an auto-translated one
+ * @no_scrub: scrub_pages is off
+ * @no_init: the kernel does not zero what it allocates
+ * @init_on_free: it zeroes what it frees
+ * @tail: pages of the machine after the last region, which are no region
+ * @lenient: misuse gets Xen's answer and does not fail the test
+ */
+struct sim_config {
+	unsigned int regions;
+	unsigned int window;
+	unsigned int stride;
+	unsigned int unpopulated;
+	unsigned int unlisted;
+	int absent;
+	unsigned int host_pieces;
+	unsigned int extra;
+	unsigned int slack;
+	bool pv;
+	bool no_scrub;
+	bool no_init;
+	bool init_on_free;
+	unsigned int tail;
+	bool lenient;
+};
+
+/**
+ * struct sim_region - one aligned 2 MiB of the guest
+ * @frame: the p2m
+ * @owner: enum sim_owner of each page
+ * @content: enum sim_content of each page
+ * @superpage: mapped as one (auto-translated only)
+ * @changed: since @nr was counted
+ * @nr: pages by owner, without and with memory behind them
+ * @queued: in how many queues the check found it as a whole
+ */
+struct sim_region {
+	u32 frame[SIM_REGION_PAGES];
+	u8 owner[SIM_REGION_PAGES];
+	u8 content[SIM_REGION_PAGES];
+	bool superpage;
+	bool changed;
+	u16 nr[SIM_NR_OWNERS][2];
+	u8 queued;
+};
+
+/**
+ * struct sim_piece - one aligned 2 MiB of the host
+ * @list: in sim.whole or sim.broken, or in sim.rivals when another guest has it
+ * @free: which frames are
+ * @nr_free: how many
+ */
+struct sim_piece {
+	struct list_head list;
+	DECLARE_BITMAP(free, SIM_REGION_PAGES);
+	unsigned int nr_free;
+};
+
+/**
+ * struct sim_fault - which calls of one operation fail
+ * @from: the first, counted from now as 1; 0 for none
+ * @count: how many in a row
+ * @done: how much of each is done all the same
+ * @partial: base pages of the first extent not done that Xen takes or gives
+ */
+struct sim_fault {
+	unsigned long from;
+	unsigned long count;
+	unsigned int done;
+	unsigned int partial;
+};
+
+/**
+ * struct sim - the world
+ * @test: the test that it belongs to
+ * @config: as it was asked for
+ * @xb: the driver in it
+ * @first_pfn: the guest's first page
+ * @region: the guest's memory
+ * @blocks: free blocks of the guest, by order
+ * @nr_free: pages in them
+ * @cache: how many pages of programs are page cache, which can be reclaimed
+ * @low_water: pages that the kernel does not hand out
+ * @managed: MemTotal, in pages
+ * @rnd: for all that happens by chance
+ * @piece: the host's memory
+ * @nr_pieces: how much
+ * @whole: pieces that are free
+ * @broken: pieces of which a part is free
+ * @rivals: pieces that other guests have
+ * @rival_frames: single frames that other guests have
+ * @nr_rival_frames: how many
+ * @host_free: frames in @whole and @broken
+ * @tot_pages: what Xen counts for the guest
+ * @max_pages: what it may have
+ * @leaked: frames that nobody can reach any more
+ * @crashed: Xen destroyed the guest
+ * @listed: the in-tree list, in the order of being lent
+ * @unlisted: what the allocator of unpopulated pages has, in the same order
+ * @nr_unlisted: how many pages that are
+ * @nr_device: how many pages of device memory it has made so far
+ * @woken: how often the in-tree thread was woken
+ * @meanwhile: called once, in the midst of what the driver does next with the
+ *	in-tree driver
+ * @fault: what fails
+ * @calls: how often each operation was called
+ * @extents: extents that Xen released and populated
+ * @flushes: TLB flushes
+ * @now: the clock, in ns
+ * @contig_ns: how long alloc_contig_range() takes
+ * @unchecked: no check after each turn, for it takes too long
+ * @provoked: the next violation is wanted: it does not fail the test
+ * @violations: how often the driver did what it must not do
+ * @kmalloced: bytes that the driver has from kzalloc()
+ * @sum: pages by owner, without and with memory, as the check counted them
+ * @scrub_pages: the attribute
+ * @gfp: what the driver asked an allocator with the last time
+ * @cleared: pages that the driver zeroed
+ * @walker: a page on which somebody who walks over all pages has a reference
+ *	from when alloc_contig_range() got it until the driver frees it
+ * @said: the driver's last message, or what a provoked violation was
+ * @nr_said: how many there were
+ */
+struct sim {
+	struct kunit *test;
+	struct sim_config config;
+	struct xen_balloon *xb;
+
+	unsigned long first_pfn;
+	struct sim_region *region;
+	struct list_head blocks[SIM_TOP_ORDER + 1];
+	unsigned long nr_free;
+	unsigned long cache;
+	unsigned long low_water;
+	long managed;
+	struct rnd_state rnd;
+
+	struct sim_piece *piece;
+	unsigned int nr_pieces;
+	struct list_head whole;
+	struct list_head broken;
+	struct list_head rivals;
+	u32 *rival_frames;
+	unsigned int nr_rival_frames;
+	unsigned long host_free;
+	unsigned long tot_pages;
+	unsigned long max_pages;
+	unsigned long leaked;
+	bool crashed;
+
+	struct list_head listed;
+	struct list_head unlisted;
+	unsigned int nr_unlisted;
+	unsigned int nr_device;
+	unsigned int woken;
+	void (*meanwhile)(void);
+
+	struct sim_fault fault[SIM_NR_OPS];
+	unsigned long calls[SIM_NR_OPS];
+	unsigned long extents;
+	unsigned long flushes;
+	u64 now;
+	u64 contig_ns;
+	bool unchecked;
+	bool provoked;
+	unsigned int violations;
+	unsigned long kmalloced;
+	unsigned long sum[SIM_NR_OWNERS][2];
+	bool scrub_pages;
+	gfp_t gfp;
+	unsigned long cleared;
+	struct page *walker;
+	char said[256];
+	unsigned int nr_said;
+};
+
+extern struct sim sim;
+
+/* sim.c: building, faults, the check */
+extern const struct sim_config sim_default;
+int sim_init(struct kunit *test);
+void sim_exit(struct kunit *test);
+void sim_exit_part(struct kunit *test);
+void sim_build(struct kunit *test, const struct sim_config *config);
+void sim_load_driver(struct kunit *test);
+void sim_fail(enum sim_op op, unsigned long from, unsigned long count,
+	      unsigned int done);
+void sim_mend(void);
+bool sim_fails(enum sim_op op, unsigned int *done, unsigned int *partial);
+void sim_check(const char *when);
+struct page *sim_balloon_page(unsigned int region, unsigned int index);
+void sim_queue_base(unsigned int region, unsigned int index, unsigned int nr);
+void sim_may_sleep(const char *what);
+__printf(1, 2) void sim_violation(const char *fmt, ...);
+u32 sim_random(u32 below);
+void sim_target(unsigned long pages);
+long sim_turn(void);
+unsigned int sim_settle(unsigned int turns);
+__printf(1, 2) void sim_say(const char *fmt, ...);
+
+/* sim-xen.c */
+extern const struct xenmem_ops sim_ops;
+void sim_host_build(unsigned int pieces);
+bool sim_host_take_piece(u32 *frame);
+bool sim_host_take_frame(u32 *frame);
+void sim_host_give(u32 frame);
+unsigned int sim_rivals_take(unsigned int pieces, unsigned int frames);
+void sim_rivals_give(unsigned int pieces, unsigned int frames);
+unsigned int sim_superpages(void);
+unsigned long sim_populated(void);
+
+/* sim-guest.c */
+int sim_arena_init(unsigned int windows);
+void sim_arena_exit(void);
+unsigned long sim_total(void);
+void sim_guest_build(void);
+struct page *sim_page(unsigned int region, unsigned int index);
+struct page *sim_device_page(unsigned int index);
+struct sim_region *sim_region_of(unsigned long pfn, unsigned int *index);
+bool sim_use(unsigned int region, unsigned int index, enum sim_owner owner);
+void sim_drop(unsigned int region, unsigned int index);
+unsigned int sim_programs_take(unsigned int pages);
+unsigned int sim_programs_drop(unsigned int pages);
+struct page *sim_get_page(enum sim_owner owner);
+
+/* What seam.h puts in place of the kernel's own */
+struct page *sim_alloc_pages(gfp_t gfp, unsigned int order);
+void sim_free_pages(struct page *page, unsigned int order);
+int sim_alloc_contig_range(unsigned long start, unsigned long end,
+			   unsigned int migratetype, gfp_t gfp);
+void sim_free_contig_range(unsigned long pfn, unsigned long nr);
+void sim_clear_page(struct page *page);
+bool sim_init_on_alloc(gfp_t gfp);
+bool sim_init_on_free(void);
+void sim_adjust_managed(struct page *page, long count);
+long sim_available_pages(void);
+unsigned long sim_num_physpages(void);
+struct page *sim_online_page(unsigned long pfn);
+unsigned long sim_end_pfn(const struct pglist_data *node);
+bool sim_is_zone_device(struct page *page);
+void *sim_kzalloc(size_t size, gfp_t gfp);
+void sim_kfree(const void *p);
+u64 sim_now(void);
+struct task_struct *sim_kthread_run(int (*fn)(void *data), void *data,
+				    const char *name);
+bool sim_is_pv(void);
+unsigned long sim_pfn_to_mfn(unsigned long pfn);
+
+/* sim-intree.c */
+extern struct balloon_stats sim_balloon_stats;
+void sim_intree_build(void);
+unsigned int sim_intree_take(unsigned int pages);
+unsigned int sim_borrow(unsigned int nr);
+unsigned int sim_return(unsigned int nr);
+void sim_meanwhile(void);
+int sim_alloc_ballooned(unsigned int nr, struct page **pages);
+void sim_free_ballooned(unsigned int nr, struct page **pages);
+int sim_alloc_unpopulated(unsigned int nr, struct page **pages);
+void sim_free_unpopulated(unsigned int nr, struct page **pages);
+
+#endif

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * That the simulated world is strict: each thing that the driver must never do
+ * is done here on purpose, and is found, as is each way to lose a page.
+ */
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+
+#include "balloon.h"
+#include "sim.h"
+
+#define GFP_GOOD	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
+
+/* A page in the driver's hands, about to be released. */
+static struct page *taken(unsigned int order)
+{
+	struct page *page = sim_alloc_pages(GFP_GOOD, order);
+
+	balloon_take(&sim.xb->queue, page, order);
+	return page;
+}
+
+/* One that has no memory behind it any more. */
+static struct page *released(unsigned int order)
+{
+	struct page *page = taken(order);
+
+	sim_ops.release(&page, 1, order);
+	return page;
+}
+
+static void populate(struct page *page)
+{
+	sim_ops.populate(&page, 1, 0);
+}
+
+/* Misuse of Xen */
+
+static void populate_populated(void)
+{
+	populate(taken(0));
+}
+
+static void populate_lent(void)
+{
+	struct page *page = released(0);
+	unsigned int index;
+
+	sim_region_of(page_to_pfn(page), &index)->frame[index] = SIM_FOREIGN;
+	populate(page);
+}
+
+static void populate_anothers(void)
+{
+	populate(sim_page(7, 7));
+}
+
+static void populate_in_sight(void)
+{
+	struct page *page = released(0);
+
+	__ClearPageOffline(page);
+	populate(page);
+}
+
+static void release_hole(void)
+{
+	struct page *page = released(0);
+
+	sim_ops.release(&page, 1, 0);
+}
+
+static void release_anothers(void)
+{
+	struct page *page = sim_page(7, 7);
+
+	sim_ops.release(&page, 1, 0);
+}
+
+static void release_secret(void)
+{
+	struct page *page = taken(0);
+	unsigned int index;
+
+	sim_region_of(page_to_pfn(page), &index)->content[index] = SIM_SECRET;
+	sim_ops.release(&page, 1, 0);
+}
+
+static void release_referenced(void)
+{
+	struct page *page = taken(0);
+
+	get_page(page);
+	sim_ops.release(&page, 1, 0);
+}
+
+static void release_misaligned(void)
+{
+	struct page *page = taken(9) + 1;
+
+	sim_ops.release(&page, 1, 9);
+}
+
+static void order_10(void)
+{
+	struct page *page = taken(10);
+
+	sim_ops.release(&page, 1, 10);
+}
+
+static void too_many(void)
+{
+	struct page *pages[XENMEM_MAX_HUGE + 1];
+
+	memset_p((void **)pages, taken(9), ARRAY_SIZE(pages));
+	sim_ops.release(pages, ARRAY_SIZE(pages), 9);
+}
+
+static void without_step_lock(void)
+{
+	struct page *page = taken(0);
+
+	mutex_unlock(&sim.xb->step_lock);
+	sim_ops.release(&page, 1, 0);
+	mutex_lock(&sim.xb->step_lock);
+}
+
+static void under_queue_lock(void)
+{
+	struct page *page = taken(0);
+
+	spin_lock(&sim.xb->queue.lock);
+	sim_ops.release(&page, 1, 0);
+	spin_unlock(&sim.xb->queue.lock);
+}
+
+/* Misuse of the memory manager */
+
+static void free_hole(void)
+{
+	struct page *page = released(0);
+
+	__ClearPageOffline(page);
+	sim_free_pages(page, 0);
+}
+
+static void free_offline(void)
+{
+	sim_free_pages(taken(0), 0);
+}
+
+static void free_reserved(void)
+{
+	struct page *page = sim_alloc_pages(GFP_GOOD, 0);
+
+	SetPageReserved(page);
+	sim_free_pages(page, 0);
+}
+
+static void free_twice(void)
+{
+	struct page *page = sim_alloc_pages(GFP_GOOD, 0);
+
+	sim_free_pages(page, 0);
+	sim_free_pages(page, 0);
+}
+
+static void free_referenced(void)
+{
+	struct page *page = sim_alloc_pages(GFP_GOOD, 0);
+
+	get_page(page);
+	sim_free_pages(page, 0);
+}
+
+static void wake_oom_killer(void)
+{
+	sim_alloc_pages(GFP_GOOD & ~__GFP_NORETRY, 0);
+}
+
+static void take_reserves(void)
+{
+	sim_alloc_pages(GFP_GOOD & ~__GFP_NOMEMALLOC, 0);
+}
+
+static void insist(void)
+{
+	sim_alloc_pages(GFP_GOOD | __GFP_NOFAIL, 0);
+}
+
+static void allocate_under_lock(void)
+{
+	spin_lock(&sim.xb->queue.lock);
+	sim_alloc_pages(GFP_GOOD & ~__GFP_RECLAIM, 0);
+	spin_unlock(&sim.xb->queue.lock);
+}
+
+static void zero_anothers(void)
+{
+	sim_clear_page(sim_page(7, 7));
+}
+
+static void give_back_populated(void)
+{
+	struct page *page = sim_alloc_pages(GFP_GOOD, 0);
+
+	sim_free_ballooned(1, &page);
+}
+
+/* Ways to lose a page, or to have it twice: found by the check */
+
+static void queue_base(void)
+{
+	struct page *page = released(0);
+
+	balloon_queue_prepare(&sim.xb->queue, page);
+	balloon_enqueue(&sim.xb->queue, page, 0);
+	sim_balloon_stats.current_pages--;
+}
+
+static void queue_huge(void)
+{
+	balloon_enqueue(&sim.xb->queue, released(9), 9);
+	sim_balloon_stats.current_pages -= SIM_REGION_PAGES;
+}
+
+static void lose_page(void)
+{
+	queue_base();
+	released(0);
+	sim.xb->queue.n.transit--;
+	sim_check("now");
+}
+
+static void lose_huge_page(void)
+{
+	struct page *page;
+
+	queue_huge();
+	balloon_dequeue_huge(&sim.xb->queue, &page, 1);
+	sim.xb->queue.n.transit = 0;
+	sim_check("now");
+}
+
+static void queue_populated(void)
+{
+	struct page *page = taken(0);
+
+	balloon_queue_prepare(&sim.xb->queue, page);
+	balloon_enqueue(&sim.xb->queue, page, 0);
+	sim_check("now");
+}
+
+static void queue_populated_huge(void)
+{
+	balloon_enqueue(&sim.xb->queue, taken(9), 9);
+	sim_check("now");
+}
+
+static void leak_frame(void)
+{
+	u32 frame;
+
+	sim_host_take_frame(&frame);
+	sim_check("now");
+}
+
+static void miscount_guest(void)
+{
+	balloon_correct_guest(&sim.xb->queue, 1);
+	sim_check("now");
+}
+
+static void miscount_huge(void)
+{
+	queue_huge();
+	sim.xb->queue.n.huge++;
+	sim_check("now");
+}
+
+static void miscount_base(void)
+{
+	queue_base();
+	sim.xb->queue.n.base--;
+	sim_check("now");
+}
+
+static void forget_transit(void)
+{
+	sim.xb->queue.n.transit++;
+	sim_check("now");
+}
+
+static void miscount_managed(void)
+{
+	sim.managed--;
+	sim_check("now");
+}
+
+static void miscount_total(void)
+{
+	sim.xb->total++;
+	sim_check("now");
+}
+
+static void publish_wrong(void)
+{
+	sim_balloon_stats.current_pages++;
+	sim_check("now");
+}
+
+static const struct deed {
+	void (*do_it)(void);
+	const char *found;
+} deeds[] = {
+	{ populate_populated, "populated a populated page" },
+	{ populate_lent, "populated a page on loan" },
+	{ populate_anothers, "populated a page that is not the driver's" },
+	{ populate_in_sight, "populated a page that is not PageOffline" },
+	{ release_hole, "released a hole" },
+	{ release_anothers, "released a page that is not the driver's" },
+	{ release_secret, "released a page that was not zeroed" },
+	{ release_referenced, "released page 0 of order 0: offline 1, references 2" },
+	{ release_misaligned, "is not aligned" },
+	{ order_10, "call with order 10" },
+	{ too_many, "call with 9 extents of order 9" },
+	{ without_step_lock, "call without step_lock" },
+	{ under_queue_lock, "call under queue.lock" },
+	{ free_hole, "without memory behind it" },
+	{ free_offline, "PageOffline" },
+	{ free_reserved, "PageReserved" },
+	{ free_twice, "not the driver's" },
+	{ free_referenced, "with a wrong number of references" },
+	{ wake_oom_killer, "may wake the OOM killer" },
+	{ take_reserves, "takes reserves" },
+	{ insist, "allocation that insists" },
+	{ allocate_under_lock, "allocation under queue.lock" },
+	{ zero_anothers, "zeroed a page that is not the driver's" },
+	{ give_back_populated, "gave the in-tree driver a populated page" },
+	{ lose_page, "pages that the driver has" },
+	{ lose_huge_page, "pages that the driver has" },
+	{ queue_populated, "base page" },
+	{ queue_populated_huge, "a huge page in the queue is none" },
+	{ leak_frame, "frames of the host" },
+	{ miscount_guest, "figure of the guest" },
+	{ miscount_huge, "figure of huge pages" },
+	{ miscount_base, "figure of base pages" },
+	{ forget_transit, "pages in transit" },
+	{ miscount_managed, "MemTotal" },
+	{ miscount_total, "pages in all states" },
+	{ publish_wrong, "current_kb in pages" },
+};
+
+static void name_deed(const struct deed *deed, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%ps", deed->do_it);
+}
+
+KUNIT_ARRAY_PARAM(deed, deeds, name_deed);
+
+static void what_must_not_be_done_is_found(struct kunit *test)
+{
+	const struct deed *deed = test->param_value;
+
+	sim_check("before");
+	KUNIT_ASSERT_EQ(test, sim.violations, 0U);
+
+	sim.provoked = true;
+	mutex_lock(&sim.xb->step_lock);
+	deed->do_it();
+	mutex_unlock(&sim.xb->step_lock);
+
+	KUNIT_EXPECT_GE(test, sim.violations, 1U);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(sim.said, deed->found), "found: %s", sim.said);
+}
+
+static struct kunit_case strict_cases[] = {
+	KUNIT_CASE_PARAM(what_must_not_be_done_is_found, deed_gen_params),
+	{}
+};
+
+static struct kunit_suite strict_suite = {
+	.name = "strict",
+	.init = sim_init,
+	.exit = sim_exit,
+	.test_cases = strict_cases,
+};
+
+kunit_test_suite(strict_suite);

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Seeded random walks: targets, programs, other guests, limits and failures in
+ * any order, with a turn of the worker and the check after each. Whatever
+ * happened, in the end the guest gets to any target that can be reached.
+ *
+ * The same seed makes the same walk: module parameters seed= and steps=.
+ */
+#include <linux/moduleparam.h>
+
+#include "balloon.h"
+#include "sim.h"
+
+static unsigned int seed = 1;
+module_param(seed, uint, 0444);
+MODULE_PARM_DESC(seed, "of the random walks");
+
+static unsigned int steps = 3000;
+module_param(steps, uint, 0444);
+MODULE_PARM_DESC(steps, "of all random walks together");
+
+struct walk {
+	const char *name;
+	struct sim_config config;
+	bool doubt;			/* Xen may take a part of a page */
+};
+
+static const struct walk walks[] = {
+	{ "auto-translated", { .regions = 64, .host_pieces = 16, .extra = 300, .slack = 256 } },
+	{ "PV", { .regions = 64, .host_pieces = 16, .slack = 256, .pv = true } },
+	{ "grown from half", { .regions = 64, .unpopulated = 32, .host_pieces = 40,
+			       .slack = 256 } },
+	{ "not scrubbed, tight limit", { .regions = 64, .host_pieces = 1, .no_scrub = true,
+					 .no_init = true } },
+	{ "scrubbed by the driver", { .regions = 64, .host_pieces = 16, .slack = 256,
+				      .no_init = true } },
+	{ "taken in part", { .regions = 64, .host_pieces = 16, .slack = 256 }, .doubt = true },
+};
+
+static void name_walk(const struct walk *walk, char *name)
+{
+	strscpy(name, walk->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(walk, walks, name_walk);
+
+static unsigned long full_size(void)
+{
+	return sim.config.regions * SIM_REGION_PAGES;
+}
+
+static void new_target(void)
+{
+	unsigned long target;
+
+	switch (sim_random(8)) {
+	case 0:
+		target = 0;
+		break;
+	case 1:
+		target = full_size() + sim_random(1000);
+		break;
+	case 2:
+		target = sim_balloon_stats.current_pages + sim_random(3) - 1;
+		break;
+	case 3:
+		target = sim_random(full_size());
+		break;
+	case 4:
+		target = round_down(sim_random(full_size()), SIM_REGION_PAGES);
+		break;
+	default:
+		target = full_size() / 2 + sim_random(full_size() / 2);
+	}
+
+	sim_target(target);
+	if (sim_random(2))
+		atomic_long_set(&sim.xb->intree.heard, target);
+}
+
+static void new_fault(bool doubt)
+{
+	enum sim_op op = sim_random(SIM_NR_OPS);
+
+	sim_fail(op, 1 + sim_random(4), 1 + sim_random(3), sim_random(8));
+	if (doubt && op == SIM_RELEASE && !sim_random(50))
+		sim.fault[op].partial = sim_random(SIM_REGION_PAGES);
+}
+
+/* Something happens to the guest or around it. */
+static void happen(const struct walk *walk)
+{
+	switch (sim_random(16)) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		new_target();
+		break;
+	case 4:
+		sim_programs_take(sim_random(1000));
+		break;
+	case 5:
+		sim_programs_drop(sim_random(1500));
+		break;
+	case 6:
+		sim_rivals_take(sim_random(8), sim_random(600));
+		break;
+	case 7:
+		sim_rivals_give(sim_random(10), sim_random(800));
+		break;
+	case 8:
+		new_fault(walk->doubt);
+		break;
+	case 9:
+		sim.max_pages = full_size() + sim.config.extra - sim_random(full_size() / 4);
+		break;
+	case 10:
+		sim.max_pages = full_size() + sim.config.extra + sim.config.slack;
+		break;
+	case 11:
+		sim.low_water = sim_random(500);
+		break;
+	case 12:
+		sim_mend();
+		break;
+	}
+}
+
+/* All troubles are over: the guest can be as large as it ever was. */
+static void calm_down(void)
+{
+	sim_mend();
+	sim.low_water = 0;
+	sim.max_pages = full_size() + sim.config.extra + sim.config.slack;
+	sim_rivals_give(sim.nr_pieces, sim.nr_rival_frames);
+	sim_programs_drop(full_size());
+}
+
+static void nothing_is_lost_whatever_happens(struct kunit *test)
+{
+	const struct walk *walk = test->param_value;
+	unsigned long step, quarantined;
+
+	sim_build(test, &walk->config);
+	prandom_seed_state(&sim.rnd, seed);
+
+	for (step = 0; step < steps / ARRAY_SIZE(walks) && !sim.violations; step++) {
+		happen(walk);
+		sim_turn();
+	}
+	if (sim.violations) {
+		kunit_err(test, "at step %lu of seed %u: repeat it by make kunit SUITE=walk SEED=%u STEPS=%u\n",
+			  step, seed, seed, steps);
+		return;
+	}
+
+	calm_down();
+	quarantined = balloon_figures(&sim.xb->queue).quarantined;
+	sim_target(full_size());
+	sim_settle(2000);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, full_size() - quarantined);
+	sim_target(full_size() * 3 / 4 + 1);
+	sim_settle(2000);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, full_size() * 3 / 4 + 1);
+	kunit_info(test, "%s: %lu steps of seed %u, %lu calls of Xen, %lu pages quarantined\n",
+		   walk->name, step, seed,
+		   sim.calls[SIM_RELEASE] + sim.calls[SIM_POPULATE], quarantined);
+}
+
+static struct kunit_case walk_cases[] = {
+	KUNIT_CASE_PARAM(nothing_is_lost_whatever_happens, walk_gen_params),
+	{}
+};
+
+static struct kunit_suite walk_suite = {
+	.name = "walk",
+	.init = sim_init,
+	.exit = sim_exit,
+	.test_cases = walk_cases,
+};
+
+kunit_test_suite(walk_suite);
