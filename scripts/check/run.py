@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""`make check`: run every check, count their results, and end with `N passed, N failed`.
+"""`make check`: run every check, name what failed, and end with `N passed, N failed`.
 
 A check is a command. Each KTAP result line that it prints counts as one result; one
 that prints none counts as one by its exit status, and stays silent when all is well.
@@ -58,20 +58,24 @@ PLAN = re.compile(r"1\.\.(\d+)")
 
 
 class Tally:
-    """What passed, failed and was skipped; each is printed as it comes."""
+    """What passed, failed and was skipped; each is printed as it comes, the failures again at the end."""
 
     def __init__(self):
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
+        self.failures = []
 
     def add(self, verdict, what, results=1):
         self.counts[verdict] += results
+        if verdict == "failed":
+            self.failures.append(what)
         print(f"{verdict:7} {what}", flush=True)
 
     def __str__(self):
         counts = dict(self.counts)
         if not counts["skipped"]:
             del counts["skipped"]
-        return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+        failures = "".join(f"failed: {what}\n" for what in self.failures)
+        return failures + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
 
 
 def show(said):
