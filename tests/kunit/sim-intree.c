@@ -187,6 +187,8 @@ void sim_free_ballooned(unsigned int nr, struct page **pages)
 			sim_violation("gave the in-tree driver a populated page");
 		else if (PageOffline(pages[i]) || page_count(pages[i]) != 1)
 			sim_violation("gave the in-tree driver a page with marks of ours");
+		if (!region)
+			continue;
 		region->frame[index] = SIM_HOLE;
 		append(pages[i]);
 	}

@@ -200,11 +200,95 @@ static void zero_anothers(void)
 	sim_clear_page(sim_page(7, 7));
 }
 
+static void zero_twice(void)
+{
+	struct page *page = sim_alloc_pages(GFP_GOOD, 0);
+
+	sim_clear_page(page);
+	sim_clear_page(page);
+}
+
+static void warn_of_failure(void)
+{
+	sim_alloc_pages(GFP_GOOD & ~__GFP_NOWARN, 0);
+}
+
+static void contig_part(void)
+{
+	unsigned long pfn = page_to_pfn(sim_page(0, 0));
+
+	sim_alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE, GFP_GOOD);
+}
+
+static void contig_unmovable(void)
+{
+	unsigned long pfn = page_to_pfn(sim_page(0, 0));
+
+	sim_alloc_contig_range(pfn, pfn + SIM_REGION_PAGES, MIGRATE_UNMOVABLE, GFP_GOOD);
+}
+
+static void contig_aloud(void)
+{
+	unsigned long pfn = page_to_pfn(sim_page(0, 0));
+
+	sim_alloc_contig_range(pfn, pfn + SIM_REGION_PAGES, MIGRATE_MOVABLE, GFP_KERNEL);
+}
+
+static void count_too_early(void)
+{
+	sim_adjust_managed(taken(0), 1);
+}
+
+static void count_too_late(void)
+{
+	struct page *page = sim_alloc_pages(GFP_GOOD, 0);
+
+	sim_free_pages(page, 0);
+	sim_adjust_managed(page, -1);
+}
+
+/* Misuse of the in-tree driver */
+
 static void give_back_populated(void)
 {
 	struct page *page = sim_alloc_pages(GFP_GOOD, 0);
 
 	sim_free_ballooned(1, &page);
+}
+
+static void give_back_marked(void)
+{
+	struct page *page = released(0);
+
+	sim_free_ballooned(1, &page);
+}
+
+static void give_back_anothers(void)
+{
+	struct page *page = sim_page(7, 7);
+
+	sim_free_ballooned(1, &page);
+}
+
+static void return_populated(void)
+{
+	struct page *page = sim_alloc_pages(GFP_GOOD, 0);
+
+	sim_free_unpopulated(1, &page);
+}
+
+static void return_marked(void)
+{
+	struct page *page = released(0);
+
+	sim_free_unpopulated(1, &page);
+}
+
+static void return_anothers(void)
+{
+	struct page *page = sim_page(7, 7);
+
+	sim_free_unpopulated(1, &page);
 }
 
 /* Ways to lose a page, or to have it twice: found by the check */
@@ -336,7 +420,19 @@ static const struct deed {
 	{ insist, "allocation that insists" },
 	{ allocate_under_lock, "allocation under queue.lock" },
 	{ zero_anothers, "zeroed a page that is not the driver's" },
+	{ zero_twice, "zeroed a page that is zero already" },
+	{ warn_of_failure, "allocation that warns" },
+	{ contig_part, "of a range that is no region" },
+	{ contig_unmovable, "that retypes the pageblock" },
+	{ contig_aloud, "alloc_contig_range() that warns" },
+	{ count_too_early, "MemTotal counts a page before it is there" },
+	{ count_too_late, "or after it has gone" },
 	{ give_back_populated, "gave the in-tree driver a populated page" },
+	{ give_back_marked, "gave the in-tree driver a page with marks of ours" },
+	{ give_back_anothers, "gave the in-tree driver a page that was not lent" },
+	{ return_populated, "gave back an unpopulated page that is populated" },
+	{ return_marked, "gave back an unpopulated page not as it was lent" },
+	{ return_anothers, "gave back an unpopulated page that was not lent" },
 	{ lose_page, "pages that the driver has" },
 	{ lose_huge_page, "pages that the driver has" },
 	{ queue_populated, "base page" },

@@ -93,25 +93,20 @@ int link_open(int argc, char **argv, int fds[2])
 	return write_all(line, "R 0\n", 4);
 }
 
-/* write_all() for a line that does not block: wait where it is full. */
-static int send_line(const char *data, size_t length)
+/* write_all() for what does not block: wait where it is full. */
+static int send_all(int fd, const char *data, size_t length)
 {
 	int ret;
 
-	fcntl(line, F_SETFL, 0);
-	ret = write_all(line, data, length);
-	fcntl(line, F_SETFL, O_NONBLOCK);
+	fcntl(fd, F_SETFL, 0);
+	ret = write_all(fd, data, length);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
 	return ret;
 }
 
-static int send_store(const char *data, size_t length)
+static int send_line(const char *data, size_t length)
 {
-	int ret;
-
-	fcntl(store, F_SETFL, 0);
-	ret = write_all(store, data, length);
-	fcntl(store, F_SETFL, O_NONBLOCK);
-	return ret;
+	return send_all(line, data, length);
 }
 
 /* Take one frame from the front of what was read; returns its length, 0 if it is not all there. */
@@ -133,7 +128,7 @@ static size_t take_frame(void)
 	if (input[0] == 'J')
 		job_start(id, input + header, length);
 	else
-		send_store(input + header, length);
+		send_all(store, input + header, length);
 	return whole;
 }
 

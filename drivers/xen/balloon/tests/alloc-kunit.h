@@ -726,16 +726,23 @@ static void strew(struct kunit *test, unsigned int region, unsigned int nr)
 		sim_drop(region, 2 * i);
 }
 
+/* What was taken, with how many calls; nothing is held back. */
+static void expect_found(struct kunit *test, unsigned int nr, const char *where,
+			 unsigned long calls)
+{
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, nr), where);
+	expect_taken(test, nr, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], calls);
+	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
+}
+
 static void other_pages_met_on_the_way_are_free_again(struct kunit *test)
 {
 	sim_queue_base(3, 0, 10);
 	strew(test, 1, 30);
 
 	KUNIT_EXPECT_EQ(test, take_base(10), 10U);
-	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 10), "3:10+10");
-	expect_taken(test, 10, 0);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 40UL);
-	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
+	expect_found(test, 10, "3:10+10", 40UL);
 	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(sim_page(1, 0))), 30U);
 }
 
@@ -745,10 +752,7 @@ static void search_in_broken_regions_ends_after_64_vain_tries(struct kunit *test
 	strew(test, 1, 70);
 
 	KUNIT_EXPECT_EQ(test, take_base(10), 4U);
-	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 4), "3:10+4");
-	expect_taken(test, 4, 0);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 74UL);
-	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
+	expect_found(test, 4, "3:10+4", 74UL);
 }
 
 static void huge_page_is_broken_when_no_broken_region_has_a_page(struct kunit *test)
@@ -757,10 +761,7 @@ static void huge_page_is_broken_when_no_broken_region_has_a_page(struct kunit *t
 	strew(test, 1, 74);
 
 	KUNIT_EXPECT_EQ(test, take_base(10), 10U);
-	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 10), "0:0+10");
-	expect_taken(test, 10, 0);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 75UL);
-	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
+	expect_found(test, 10, "0:0+10", 75UL);
 	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(sim_page(1, 0))), 74U);
 }
 
