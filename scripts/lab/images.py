@@ -124,7 +124,8 @@ def stored(name, key, make):
     path = folder / f"{name}-{digest}"
     if not path.exists():
         packages.say(f"building {name}")
-        part = path.with_name(path.name + ".part")
+        folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         part.write_bytes(make())
         for old in folder.glob(f"{name}-" + "?" * 16):
             old.unlink()
