@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """The cache of images: each is made once, also on a machine that has nothing yet."""
 
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
-import images
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lab"))
+
+import images       # noqa: E402
 
 
 class StoredTest(unittest.TestCase):
