@@ -666,6 +666,9 @@ struct page *sim_online_page(unsigned long pfn)
 {
 	unsigned int index;
 
+	/* There may be some more pages, but they are no region. */
+	if (pfn >= sim.first_pfn + sim_total())
+		sim_violation("looked for a region beyond the last one");
 	return sim_region_of(pfn, &index) ? pfn_to_page(pfn) : NULL;
 }
 

@@ -234,6 +234,11 @@ static void contig_aloud(void)
 	sim_alloc_contig_range(pfn, pfn + SIM_REGION_PAGES, MIGRATE_MOVABLE, GFP_KERNEL);
 }
 
+static void look_beyond_the_end(void)
+{
+	sim_online_page(page_to_pfn(sim_page(0, 0)) + sim_total());
+}
+
 static void count_too_early(void)
 {
 	sim_adjust_managed(taken(0), 1);
@@ -425,6 +430,7 @@ static const struct deed {
 	{ contig_part, "of a range that is no region" },
 	{ contig_unmovable, "that retypes the pageblock" },
 	{ contig_aloud, "alloc_contig_range() that warns" },
+	{ look_beyond_the_end, "looked for a region beyond the last one" },
 	{ count_too_early, "MemTotal counts a page before it is there" },
 	{ count_too_late, "or after it has gone" },
 	{ give_back_populated, "gave the in-tree driver a populated page" },
