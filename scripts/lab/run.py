@@ -4,7 +4,8 @@
 
 A scenario is a file of tests/lab: run(lab, kind, kernel) shows what its head
 says, for each of its TYPES of guests and KERNELS, within TIMEOUT seconds; EXPECTED
-are the reports on a console that it provokes. Those of tests/lab/bench misbehave
+are the reports on a console that it provokes; CORE are the types of guests that it
+is run in even where scenarios take turns. Those of tests/lab/bench misbehave
 on purpose: EXPECT_VERDICT and EXPECT_REASON say what must be found.
 All share one boot as long as it stays healthy.
 """
@@ -54,6 +55,7 @@ class Scenario:
         self.run = getattr(module, "run", None)
         self.types = getattr(module, "TYPES", ("pv", "pvh"))
         self.kernels = getattr(module, "KERNELS", packages.SERIES)
+        self.core = getattr(module, "CORE", ())
         self.timeout = getattr(module, "TIMEOUT", 300)
         self.expected = getattr(module, "EXPECTED", ())
         self.verdict = getattr(module, "EXPECT_VERDICT", SUCCESS)
@@ -136,13 +138,19 @@ def as_expected(scenario, verdict, reason):
 
 
 def by_turns(cases):
-    """Keep one kernel for each scenario and type of guest, another from one to the next."""
+    """Keep one case of each scenario, another type of guest and kernel from one to the next.
+
+    Of a CORE scenario keep one case for each of those types.
+    """
     groups = {}
     for case in cases:
-        groups.setdefault((case[0].name, case[1]), []).append(case)
+        scenario, kind, _ = case
+        part = kind if kind in scenario.core else "" if not scenario.core and kind != "hvm" else None
+        if part is not None:
+            groups.setdefault((scenario.name, part), []).append(case)
     scenarios = list(dict.fromkeys(name for name, _ in groups))
-    return [group[(scenarios.index(name) + KINDS.index(kind)) % len(group)]
-            for (name, kind), group in groups.items()]
+    return [group[(scenarios.index(name) + KINDS.index(part or KINDS[0])) % len(group)]
+            for (name, part), group in groups.items()]
 
 
 def make_folder():
@@ -192,7 +200,7 @@ def main():
                         help="only for this kernel, such as 6.1, 6.12-debug, or debug for the latter; may be repeated")
     parser.add_argument("--type", action="append", choices=KINDS, help="only for this type of guest; may be repeated")
     parser.add_argument("--by-turns", action="store_true",
-                        help="each scenario and type of guest on one kernel only, by turns")
+                        help="each scenario in one type of guest and on one kernel, by turns; CORE ones in several")
     parser.add_argument("--list", action="store_true", help="list the scenarios, and run none")
     parser.add_argument("scenario", nargs="*", help="its name, or its path; all where none is given")
     args = parser.parse_args()

@@ -2,6 +2,7 @@
 """A guest boots, answers, and its counts of its memory agree with Xen's, to the page where they can."""
 
 TYPES = ("pv", "pvh", "hvm")
+CORE = ("pv", "pvh")
 MEMORY = 512
 LEAST = {"debug": 0.7}      # of its memory a guest has to use: KASAN takes an eighth of all, others less than a fifth
 SLACK_PAGES = 1024          # what belongs to the domain beside its RAM: tables, rings, the firmware's

@@ -10,6 +10,7 @@ import random
 from common import MIB, Agreement, Holder, move
 
 TYPES = ("pv", "pvh", "hvm")
+CORE = ("pv", "pvh")
 HELD_MIB = 200
 HELD_DEBUG_MIB = 90         # KASAN and its company need 137 MiB of the guest's, other kernels 22 to 40
 LOWEST = 330 * MIB
