@@ -2,17 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run scenarios on a real Xen in QEMU, and give a verdict on each, in KTAP.
 
-A scenario is a file of tests/lab: run(lab, kind, kernel) shows what its head
-says, for each of its TYPES of guests and KERNELS, within TIMEOUT seconds; EXPECTED
-are the reports on a console that it provokes; CORE are the types of guests that it
-is run in even where scenarios take turns. Those of tests/lab/bench misbehave
-on purpose: EXPECT_VERDICT and EXPECT_REASON say what must be found.
 All share one boot as long as it stays healthy.
 """
 
 import argparse
 import contextlib
-import importlib.util
 import re
 import shutil
 import signal
@@ -23,18 +17,15 @@ import traceback
 from pathlib import Path
 
 import images
-import kernels
+import kernels      # its folder is known by images
 import packages
 from guest import GuestError
 from host import HostError, Timeout
 from ktap import ERROR, FAILURE, SKIP, SUCCESS, Ktap
 from lab import Failure, Lab, Skip
+from scenarios import FLAVOUR_KINDS, KINDS, by_turns, find
 from session import Session
 
-SCENARIOS = images.REPO / "tests/lab"
-KINDS = ("pv", "pvh", "hvm")
-HVM_KERNEL = "6.1"          # with HVM one kernel is enough
-FLAVOUR_KINDS = {"debug": ("pvh",)}     # KASAN runs in no other guest
 SLOW = {"debug": 4, "lockdep": 3}       # times as long may everything take in guests of these flavours
 RUNS_KEPT = 20
 NO_DEADLINE = 0
@@ -42,44 +33,6 @@ NO_DEADLINE = 0
 
 class OutOfTime(Exception):
     """A scenario ran longer than it may."""
-
-
-class Scenario:
-    """A file of tests/lab, and what it says of itself."""
-
-    def __init__(self, path):
-        self.name = path.stem
-        spec = importlib.util.spec_from_file_location(f"scenario_{path.stem}", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        self.run = getattr(module, "run", None)
-        self.types = getattr(module, "TYPES", ("pv", "pvh"))
-        self.kernels = getattr(module, "KERNELS", packages.SERIES)
-        self.core = getattr(module, "CORE", ())
-        self.timeout = getattr(module, "TIMEOUT", 300)
-        self.expected = getattr(module, "EXPECTED", ())
-        self.verdict = getattr(module, "EXPECT_VERDICT", SUCCESS)
-        self.reason = getattr(module, "EXPECT_REASON", "")
-        self.summary = (module.__doc__ or "").strip().partition("\n")[0]
-
-    def cases(self, kinds, wanted):
-        """Return the (kind, kernel) that it is to run for: kernels of ours, unlike Debian's, are for all scenarios."""
-        return [(kind, kernel) for kernel in wanted if kernel in self.kernels or kernels.flavour_of(kernel)
-                for kind in self.types if kind in kinds and kind in FLAVOUR_KINDS.get(kernels.flavour_of(kernel), KINDS)
-                and (kind != "hvm" or kernel == HVM_KERNEL or HVM_KERNEL not in wanted)]
-
-
-def find(names):
-    """Return the scenarios of these names or paths; all there are where none is given."""
-    folders = (SCENARIOS, SCENARIOS / "bench")
-    paths = [path for folder in folders for path in sorted(folder.glob("*.py"))]
-    if names:
-        known = {path.stem: path for path in paths}
-        paths = [Path(name) if name.endswith(".py") else known.get(name) for name in names]
-        if None in paths:
-            sys.exit(f"run.py: there is no scenario {names[paths.index(None)]}; --list tells which there are")
-    sys.path[:0] = [str(SCENARIOS)]
-    return [scenario for scenario in map(Scenario, paths) if scenario.run]
 
 
 @contextlib.contextmanager
@@ -135,22 +88,6 @@ def as_expected(scenario, verdict, reason):
     if scenario.verdict == verdict and re.search(scenario.reason, reason):
         return SUCCESS, ""
     return FAILURE, f"expected {scenario.verdict} and /{scenario.reason}/, got {verdict}: {reason or '(no reason)'}"
-
-
-def by_turns(cases):
-    """Keep one case of each scenario, another type of guest and kernel from one to the next.
-
-    Of a CORE scenario keep one case for each of those types.
-    """
-    groups = {}
-    for case in cases:
-        scenario, kind, _ = case
-        part = kind if kind in scenario.core else "" if not scenario.core and kind != "hvm" else None
-        if part is not None:
-            groups.setdefault((scenario.name, part), []).append(case)
-    scenarios = list(dict.fromkeys(name for name, _ in groups))
-    return [group[(scenarios.index(name) + KINDS.index(part or KINDS[0])) % len(group)]
-            for (name, part), group in groups.items()]
 
 
 def make_folder():

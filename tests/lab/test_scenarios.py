@@ -8,7 +8,7 @@ from unittest import mock
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / folder) for folder in ("scripts/lab", "scripts/kernel")]
 
-import run      # noqa: E402
+from scenarios import by_turns      # noqa: E402
 
 KERNELS = ("6.1", "6.12")
 
@@ -22,7 +22,7 @@ def scenario(name, types=("pv", "pvh"), core=()):
 def turns(*scenarios):
     cases = [(made, kind, kernel) for made in scenarios for kernel in KERNELS for kind in made.types
              if kind != "hvm" or kernel == "6.1"]
-    return [(made.name, kind, kernel) for made, kind, kernel in run.by_turns(cases)]
+    return [(made.name, kind, kernel) for made, kind, kernel in by_turns(cases)]
 
 
 class TurnsTest(unittest.TestCase):
