@@ -15,11 +15,12 @@
 /* What the script works on: 4 MiB, side by side. */
 #define NR_PAGES	1024U
 
-enum call { RELEASE, POPULATE };
+enum call { RELEASE, POPULATE, MOVE, EXCHANGE };
 
 /* Which kinds of guests can make a call without harm to what comes after. */
 #define ANY		0
 #define TRANSLATED	1
+#define PV		2
 
 /* As many extents as max_pages has room for, and one. */
 #define HEADROOM_AND_ONE	0
@@ -49,6 +50,13 @@ static const struct line {
 	{ "populate that as one misaligned 2 MiB", POPULATE, 256, 1, 9, TRANSLATED },
 	{ "release that as one misaligned 2 MiB", RELEASE, 256, 1, 9, TRANSLATED },
 	{ "populate it in base pages", POPULATE, 256, 512, 0 },
+	{ "release one page for another", RELEASE, 40, 1, 0 },
+	{ "move the memory of a page there", MOVE, 50, 40 },
+	{ "populate the page that it came from", POPULATE, 50, 1, 0 },
+	{ "release 2 MiB for others", RELEASE, 512, 1, 9 },
+	{ "exchange 2 MiB for them", EXCHANGE, 0, 512, 0, PV },
+	{ "populate the 2 MiB that were exchanged", POPULATE, 0, 1, 9, PV },
+	{ "populate the others", POPULATE, 512, 1, 9, TRANSLATED },
 	{ "release order 10", RELEASE, 0, 1, 10, TRANSLATED },
 	{ "populate order 10", POPULATE, 0, 1, 10, TRANSLATED },
 	{ "populate a populated page", POPULATE, 7, 1, 0 },
@@ -63,26 +71,48 @@ struct answer {
 	long grown;
 };
 
+static bool is_for(const struct line *line, bool pv)
+{
+	return line->kind == ANY || line->kind == (pv ? PV : TRANSLATED);
+}
+
+/* Make the call of a line, for @nr pages. Returns how many it was done for. */
+static unsigned int call(const struct xenmem_ops *ops, const struct line *line,
+			 struct page *first, unsigned int nr)
+{
+	static struct page *pages[XENMEM_MAX_BASE];
+	unsigned int j, got;
+
+	/* These two go from the first page of the line to another. */
+	if (line->call == MOVE)
+		return !ops->move(first + line->first, first + nr);
+	if (line->call == EXCHANGE) {
+		for (j = 0; j < XENMEM_HUGE_PAGES; j++)
+			pages[j] = first + nr + j;
+		return ops->exchange(first + line->first, pages, &got) + got;
+	}
+
+	for (j = 0; j < nr; j++)
+		pages[j] = first + line->first + (j << line->order);
+	return line->call == RELEASE ? ops->release(pages, nr, line->order) :
+				       ops->populate(pages, nr, line->order);
+}
+
 static void play(const struct xenmem_ops *ops, struct page *first, bool pv,
 		 struct answer *answers)
 {
-	static struct page *pages[XENMEM_MAX_BASE];
-	unsigned int i, j, nr;
+	unsigned int i, nr;
 	long before;
 
 	for (i = 0; i < ARRAY_SIZE(script); i++) {
 		const struct line *line = &script[i];
 
-		if (pv && line->kind == TRANSLATED)
+		if (!is_for(line, pv))
 			continue;
 
 		before = ops->current_pages();
 		nr = line->nr == HEADROOM_AND_ONE ? ops->maximum_pages() - before + 1 : line->nr;
-		for (j = 0; j < nr; j++)
-			pages[j] = first + line->first + (j << line->order);
-		answers[i].done = line->call == RELEASE ?
-			ops->release(pages, nr, line->order) :
-			ops->populate(pages, nr, line->order);
+		answers[i].done = call(ops, line, first, nr);
 		answers[i].grown = ops->current_pages() - before;
 	}
 }
@@ -99,7 +129,7 @@ static void play_simulated(struct kunit *test, bool pv, unsigned int headroom,
 	};
 
 	sim_build(test, &config);
-	play(&sim_ops, sim_page(0, 0), pv, answers);
+	play(pv ? &sim_pv_ops : &sim_ops, sim_page(0, 0), pv, answers);
 }
 
 static void the_simulated_xen_answers_as_the_real_one(struct kunit *test)
@@ -126,7 +156,7 @@ static void the_simulated_xen_answers_as_the_real_one(struct kunit *test)
 	play_simulated(test, pv, headroom, simulated);
 
 	for (i = 0; i < ARRAY_SIZE(script); i++) {
-		if (pv && script[i].kind == TRANSLATED)
+		if (!is_for(&script[i], pv))
 			continue;
 		kunit_info(test, "%s: %u done, %ld pages more\n", script[i].what,
 			   got[i].done, got[i].grown);

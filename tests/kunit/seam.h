@@ -12,6 +12,7 @@
 /* As in the files of the engine, which come too late to say so. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/kthread.h>
@@ -21,6 +22,7 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 #include <xen/balloon.h>
 #include <xen/page.h>
 #include <xen/xen.h>
@@ -44,8 +46,12 @@
 #define want_init_on_free()		sim_init_on_free()
 #define adjust_managed_page_count(page, count) sim_adjust_managed(page, count)
 #define si_mem_available()		sim_available_pages()
+#undef nr_free_pages
+#define nr_free_pages()			sim.nr_free
 #define get_num_physpages()		sim_num_physpages()
 #define pfn_to_online_page(pfn)		sim_online_page(pfn)
+#undef node_start_pfn
+#define node_start_pfn(nid)		((void)(nid), sim.first_pfn)
 #define pgdat_end_pfn(pgdat)		sim_end_pfn(pgdat)
 #define is_zone_device_page(page)	sim_is_zone_device(page)
 
@@ -65,6 +71,7 @@
 
 /* The clock */
 #define ktime_get_ns()			sim_now()
+#define fsleep(us)			sim_sleep(us)
 
 /* Threads */
 #undef kthread_run

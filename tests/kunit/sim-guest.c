@@ -298,7 +298,14 @@ static void hand_out(unsigned long pfn, enum sim_owner owner)
 	if (owner == SIM_PROGRAM) {
 		set_content(pfn, 1, SIM_SECRET);
 		SetPageLRU(page);
+		folio_set_swapbacked(page_folio(page));
 	}
+}
+
+static void off_lru(struct page *page)
+{
+	ClearPageLRU(page);
+	folio_clear_swapbacked(page_folio(page));
 }
 
 /**
@@ -329,7 +336,7 @@ void sim_drop(unsigned int region, unsigned int index)
 {
 	struct page *page = sim_page(region, index);
 
-	ClearPageLRU(page);
+	off_lru(page);
 	set_page_count(page, 0);
 	set_content(page_to_pfn(page), 1, SIM_SECRET);
 	free_block(page_to_pfn(page), 0);
@@ -416,6 +423,59 @@ unsigned int sim_programs_drop(unsigned int pages)
 	return dropped;
 }
 
+/* What the kernel must never get back as free memory. */
+static const char *unfit(struct page *page, unsigned int references)
+{
+	struct sim_region *region;
+	unsigned int index;
+
+	region = sim_region_of(page_to_pfn(page), &index);
+	if (!region)
+		return "none of the guest's";
+	if (region->owner[index] != SIM_DRIVER)
+		return "not the driver's";
+	if (region->frame[index] >= SIM_FOREIGN)
+		return "without memory behind it";
+	if (PageOffline(page))
+		return "PageOffline";
+	if (PageReserved(page))
+		return "PageReserved";
+	if (page_count(page) != references)
+		return "with a wrong number of references";
+	return NULL;
+}
+
+/**
+ * sim_claim - a free page is taken, to move something there
+ * @pfn: the page
+ *
+ * Return: false when it is not free.
+ */
+bool sim_claim(unsigned long pfn)
+{
+	if (!take_exactly(pfn))
+		return false;
+
+	set_owner(pfn, 1, SIM_DRIVER);
+	set_content(pfn, 1, SIM_SECRET);
+	set_page_count(pfn_to_page(pfn), 1);
+	return true;
+}
+
+/**
+ * sim_unclaim - the last reference to a page is gone, and it is free
+ * @page: the page, populated
+ */
+void sim_unclaim(struct page *page)
+{
+	const char *why = unfit(page, 0);
+
+	if (why)
+		sim_violation("let go of a page that is %s", why);
+	page->mapping = NULL;
+	free_block(page_to_pfn(page), 0);
+}
+
 static void build_page(struct page *page)
 {
 	page->flags &= ~PAGEFLAGS_MASK;
@@ -478,6 +538,8 @@ struct page *sim_alloc_pages(gfp_t gfp, unsigned int order)
 	struct page *page;
 
 	check_gfp(gfp);
+	if (gfp & __GFP_DIRECT_RECLAIM)
+		sim_compact(sim.compacts);
 	sim.gfp = gfp;
 	if (sim_fails(SIM_ALLOC, NULL, NULL))
 		return NULL;
@@ -499,28 +561,6 @@ struct page *sim_alloc_pages(gfp_t gfp, unsigned int order)
 	set_page_count(page, 1);
 
 	return page;
-}
-
-/* What the kernel must never get back as free memory. */
-static const char *unfit(struct page *page, unsigned int references)
-{
-	struct sim_region *region;
-	unsigned int index;
-
-	region = sim_region_of(page_to_pfn(page), &index);
-	if (!region)
-		return "none of the guest's";
-	if (region->owner[index] != SIM_DRIVER)
-		return "not the driver's";
-	if (region->frame[index] >= SIM_FOREIGN)
-		return "without memory behind it";
-	if (PageOffline(page))
-		return "PageOffline";
-	if (PageReserved(page))
-		return "PageReserved";
-	if (page_count(page) != references)
-		return "with a wrong number of references";
-	return NULL;
 }
 
 void sim_free_pages(struct page *page, unsigned int order)
@@ -560,7 +600,7 @@ static bool move_away(unsigned long pfn, unsigned long start, unsigned long end)
 			continue;
 		if (owner_of(to) == SIM_FREE && take_exactly(to)) {
 			hand_out(to, SIM_PROGRAM);
-			ClearPageLRU(pfn_to_page(pfn));
+			off_lru(pfn_to_page(pfn));
 			set_owner(pfn, 1, SIM_DRIVER);
 			return true;
 		}
@@ -587,14 +627,24 @@ int sim_alloc_contig_range(unsigned long start, unsigned long end,
 		return -EBUSY;
 
 	for (pfn = start; pfn < end; pfn++) {
-		if (owner_of(pfn) != SIM_FREE && owner_of(pfn) != SIM_PROGRAM)
+		if (owner_of(pfn) != SIM_FREE && owner_of(pfn) != SIM_PROGRAM &&
+		    !__PageMovable(pfn_to_page(pfn)))
 			return -EBUSY;
-		moved += owner_of(pfn) == SIM_PROGRAM;
+		moved += owner_of(pfn) != SIM_FREE;
 	}
 	free_elsewhere = sim.nr_free - (SIM_REGION_PAGES - moved);
 	if (free_elsewhere < moved)
 		return -EBUSY;
 
+	for (pfn = start; pfn < end; pfn++) {
+		if (owner_of(pfn) != SIM_DRIVER)
+			continue;
+		if (!sim_isolate_page(pfn_to_page(pfn)))
+			return -EBUSY;
+		sim_move_isolated(sim_region_of(start, &index));
+		if (owner_of(pfn) != SIM_FREE)
+			return -EBUSY;
+	}
 	for (pfn = start; pfn < end; pfn++) {
 		if (owner_of(pfn) == SIM_PROGRAM)
 			move_away(pfn, start, end);

@@ -299,6 +299,7 @@ static void check_call(struct page **pages, unsigned int nr, unsigned int order)
 	if (!mutex_is_locked(&sim.xb->step_lock))
 		sim_violation("call without step_lock");
 	sim_may_sleep("call");
+	sim.now += sim.call_ns;
 	for (i = 0; i < nr; i++)
 		if (!IS_ALIGNED(page_to_pfn(pages[i]), 1UL << order))
 			sim_violation("extent %u of order %u is not aligned", i, order);
@@ -429,6 +430,112 @@ static unsigned int sim_populate(struct page **pages, unsigned int nr, unsigned 
 	return done;
 }
 
+/* What goes behind a page takes its place, whatever is there. */
+static void check_move(struct page *from, struct page *to)
+{
+	unsigned int at, index;
+	struct sim_region *source = sim_region_of(page_to_pfn(from), &at);
+	struct sim_region *region = sim_region_of(page_to_pfn(to), &index);
+
+	sim_may_sleep("call");
+	if (!source || source->owner[at] != SIM_DRIVER)
+		sim_violation("moved the memory of a page that is not the driver's");
+	else if (source->frame[at] >= SIM_FOREIGN)
+		sim_violation("moved a hole");
+	else if (!region || region->owner[index] != SIM_DRIVER)
+		sim_violation("moved memory to a page that is not the driver's");
+	else if (region->frame[index] == SIM_FOREIGN)
+		sim_violation("moved memory to a page on loan");
+	else if (region->frame[index] != SIM_HOLE)
+		sim_violation("moved memory to a populated page: its frame leaks");
+	else if (!PageOffline(to))
+		sim_violation("moved memory to a page that is not PageOffline");
+}
+
+/* XENMAPSPACE_gmfn, or mmu_update in a PV guest: the frame stays the guest's. */
+static int sim_move(struct page *from, struct page *to)
+{
+	unsigned int at, done = 0;
+	struct sim_region *source = sim_region_of(page_to_pfn(from), &at);
+	u32 frame;
+
+	check_move(from, to);
+	if (sim_fails(SIM_MOVE, &done, NULL)) {
+		if (!done)
+			return -EBUSY;
+		remove_page(page_to_pfn(from));
+		return -ENODATA;
+	}
+
+	if (!source || source->frame[at] >= SIM_FOREIGN)
+		return -EBUSY;
+	frame = source->frame[at];
+	source->frame[at] = SIM_HOLE;
+	source->superpage = false;
+	source->changed = true;
+	insert_page(page_to_pfn(to), frame);
+	return 0;
+}
+
+/* XENMEM_exchange takes what it gives before it frees what it gets. */
+static int sim_pv_move(struct page *from, struct page *to)
+{
+	u32 frame;
+
+	if (!sim_host_take_frame(&frame))
+		return sim_move(from, to);
+	sim_host_give(frame);
+
+	check_move(from, to);
+	if (sim_fails(SIM_EXCHANGE, NULL, NULL))
+		return sim_move(from, to);
+
+	sim_host_take_frame(&frame);
+	insert_page(page_to_pfn(to), frame);
+	remove_page(page_to_pfn(from));
+	sim.tot_pages++;
+	return 0;
+}
+
+static unsigned int sim_exchange(struct page *huge, struct page **holes, unsigned int *got)
+{
+	unsigned int limit = SIM_REGION_PAGES, partial = 0, gone;
+	u32 frame;
+
+	check_call(&huge, 1, SIM_HUGE_ORDER);
+	check_call(holes, SIM_REGION_PAGES, 0);
+	check_release(huge, SIM_HUGE_ORDER);
+	*got = 0;
+	if (sim.host_free < SIM_REGION_PAGES)
+		return 0;
+	if (sim_fails(SIM_EXCHANGE, &limit, &partial))
+		limit = min(limit, SIM_REGION_PAGES);
+
+	for (gone = 0; gone < limit; gone++) {
+		check_populate(holes[gone], 0);
+		sim_host_take_frame(&frame);
+		if (!remove_page(page_to_pfn(huge) + gone))
+			break;
+		/* What could not be mapped went back to Xen. */
+		if (gone + partial >= limit) {
+			sim_host_give(frame);
+			continue;
+		}
+		insert_page(page_to_pfn(holes[gone]), frame);
+		sim.tot_pages++;
+		++*got;
+	}
+
+	return gone;
+}
+
+static bool sim_whole(struct page *page)
+{
+	unsigned int index;
+
+	return is_contiguous(sim_region_of(page_to_pfn(page), &index));
+}
+
 static long sim_current_pages(void)
 {
 	return sim_fails(SIM_CURRENT, NULL, NULL) ? -EPERM : sim.tot_pages;
@@ -445,6 +552,20 @@ const struct xenmem_ops sim_ops = {
 	.exit = sim_ops_exit,
 	.release = sim_release,
 	.populate = sim_populate,
+	.move = sim_move,
+	.current_pages = sim_current_pages,
+	.maximum_pages = sim_maximum_pages,
+};
+
+const struct xenmem_ops sim_pv_ops = {
+	.name = "simulated PV",
+	.init = sim_ops_init,
+	.exit = sim_ops_exit,
+	.release = sim_release,
+	.populate = sim_populate,
+	.move = sim_pv_move,
+	.exchange = sim_exchange,
+	.whole = sim_whole,
 	.current_pages = sim_current_pages,
 	.maximum_pages = sim_maximum_pages,
 };

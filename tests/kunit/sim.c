@@ -95,7 +95,7 @@ void sim_load_driver(struct kunit *test)
 	struct xen_balloon *xb = sim.xb;
 
 	memset(xb, 0, sizeof(*xb));
-	xb->ops = &sim_ops;
+	xb->ops = sim.config.pv ? &sim_pv_ops : &sim_ops;
 	xb->scrub_pages = &sim.scrub_pages;
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
@@ -103,7 +103,11 @@ void sim_load_driver(struct kunit *test)
 	balloon_alloc_reset(&xb->alloc);
 	atomic_long_set(&xb->intree.heard, -1);
 	xb->intree.hears = true;
+	xb->intree.worked = sim.config.worked;
 	KUNIT_ASSERT_EQ(test, balloon_queue_init(&xb->queue), 0);
+	balloon_migrate_init(xb);
+	balloon_heal_init(xb);
+	xb->coalesce = true;
 
 	mutex_lock(&xb->step_lock);
 	intree_begin(xb);
@@ -122,6 +126,7 @@ static void tear_down(void)
 	rbtree_postorder_for_each_entry_safe(region, next, &q->regions, node)
 		kfree(region);
 	kfree(q->spare);
+	balloon_heal_exit(sim.xb);
 	memset(sim.xb, 0, sizeof(*sim.xb));
 }
 
@@ -149,11 +154,15 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim.nr_rival_frames = 0;
 	sim.now = 0;
 	sim.contig_ns = NSEC_PER_MSEC;
+	sim.call_ns = 0;
 	sim.violations = 0;
 	sim.provoked = false;
 	sim.unchecked = false;
 	sim.cleared = 0;
 	sim.walker = NULL;
+	sim.nr_isolated = 0;
+	sim.compacts = 0;
+	sim.moved = 0;
 	sim.said[0] = '\0';
 	sim.nr_said = 0;
 	prandom_seed_state(&sim.rnd, 1);

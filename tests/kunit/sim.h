@@ -9,6 +9,8 @@
  * - sim-guest.c: the kernel's memory manager: free blocks, programs, what each
  *   page holds. Its pages have a struct page, but no memory and no mapping: who
  *   reads or writes one faults.
+ * - sim-compaction.c: the kernel's memory compaction, as far as it meets pages of
+ *   the driver.
  * - sim-intree.c: the in-tree driver's list of pages and balloon_stats.
  * - sim.c: putting it together, faults on demand, and the check that nothing is
  *   lost, which counts in the p2m and not in the driver.
@@ -30,6 +32,8 @@
 #define SIM_HUGE_ORDER		9U
 /* The largest block that the kernel's allocator knows. */
 #define SIM_TOP_ORDER		10U
+/* How many pages compaction has isolated at most. */
+#define SIM_ISOLATED		32U
 
 struct xen_balloon;
 struct xenmem_ops;
@@ -38,6 +42,8 @@ struct xenmem_ops;
 enum sim_op {
 	SIM_RELEASE,		/* xenmem_ops.release */
 	SIM_POPULATE,		/* xenmem_ops.populate */
+	SIM_MOVE,		/* xenmem_ops.move; done = 1: both lose their memory */
+	SIM_EXCHANGE,		/* xenmem_ops.exchange */
 	SIM_CURRENT,		/* xenmem_ops.current_pages */
 	SIM_MAXIMUM,		/* xenmem_ops.maximum_pages */
 	SIM_ALLOC,		/* alloc_pages() */
@@ -90,6 +96,7 @@ enum sim_content {
  * @no_init: the kernel does not zero what it allocates
  * @init_on_free: it zeroes what it frees
  * @tail: pages of the machine after the last region, which are no region
+ * @worked: the in-tree driver has moved memory before the driver was loaded
  * @lenient: misuse gets Xen's answer and does not fail the test
  */
 struct sim_config {
@@ -106,6 +113,7 @@ struct sim_config {
 	bool no_scrub;
 	bool no_init;
 	bool init_on_free;
+	bool worked;
 	unsigned int tail;
 	bool lenient;
 };
@@ -166,6 +174,10 @@ struct sim_fault {
  * @blocks: free blocks of the guest, by order
  * @nr_free: pages in them
  * @cache: how many pages of programs are page cache, which can be reclaimed
+ * @isolated: pages of the driver that compaction is about to move
+ * @nr_isolated: how many
+ * @compacts: how many it moves in the midst of each allocation
+ * @moved: how many it has moved
  * @low_water: pages that the kernel does not hand out
  * @managed: MemTotal, in pages
  * @rnd: for all that happens by chance
@@ -194,6 +206,7 @@ struct sim_fault {
  * @flushes: TLB flushes
  * @now: the clock, in ns
  * @contig_ns: how long alloc_contig_range() takes
+ * @call_ns: how long a call of Xen takes
  * @unchecked: no check after each turn, for it takes too long
  * @provoked: the next violation is wanted: it does not fail the test
  * @violations: how often the driver did what it must not do
@@ -217,6 +230,10 @@ struct sim {
 	struct list_head blocks[SIM_TOP_ORDER + 1];
 	unsigned long nr_free;
 	unsigned long cache;
+	struct page *isolated[SIM_ISOLATED];
+	unsigned int nr_isolated;
+	unsigned int compacts;
+	unsigned long moved;
 	unsigned long low_water;
 	long managed;
 	struct rnd_state rnd;
@@ -247,6 +264,7 @@ struct sim {
 	unsigned long flushes;
 	u64 now;
 	u64 contig_ns;
+	u64 call_ns;
 	bool unchecked;
 	bool provoked;
 	unsigned int violations;
@@ -286,6 +304,7 @@ __printf(1, 2) void sim_say(const char *fmt, ...);
 
 /* sim-xen.c */
 extern const struct xenmem_ops sim_ops;
+extern const struct xenmem_ops sim_pv_ops;
 void sim_host_build(unsigned int pieces);
 bool sim_host_take_piece(u32 *frame);
 bool sim_host_take_frame(u32 *frame);
@@ -309,7 +328,18 @@ unsigned int sim_programs_take(unsigned int pages);
 unsigned int sim_programs_drop(unsigned int pages);
 struct page *sim_get_page(enum sim_owner owner);
 
+bool sim_claim(unsigned long pfn);
+void sim_unclaim(struct page *page);
+
+/* sim-compaction.c */
+unsigned int sim_isolate(unsigned int nr);
+bool sim_isolate_page(struct page *page);
+unsigned int sim_move_isolated(const struct sim_region *avoid);
+void sim_put_back_isolated(void);
+unsigned int sim_compact(unsigned int nr);
+
 /* What seam.h puts in place of the kernel's own */
+void sim_sleep(unsigned long us);
 struct page *sim_alloc_pages(gfp_t gfp, unsigned int order);
 void sim_free_pages(struct page *page, unsigned int order);
 int sim_alloc_contig_range(unsigned long start, unsigned long end,

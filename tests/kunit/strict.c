@@ -134,6 +134,43 @@ static void under_queue_lock(void)
 	spin_unlock(&sim.xb->queue.lock);
 }
 
+static void move_hole(void)
+{
+	sim_ops.move(released(0), released(0));
+}
+
+static void move_anothers(void)
+{
+	sim_ops.move(sim_page(7, 7), released(0));
+}
+
+static void move_to_populated(void)
+{
+	sim_ops.move(taken(0), taken(0));
+}
+
+static void move_to_anothers(void)
+{
+	sim_ops.move(taken(0), sim_page(7, 7));
+}
+
+static void move_to_lent(void)
+{
+	struct page *page = released(0);
+	unsigned int index;
+
+	sim_region_of(page_to_pfn(page), &index)->frame[index] = SIM_FOREIGN;
+	sim_ops.move(taken(0), page);
+}
+
+static void move_to_what_is_in_sight(void)
+{
+	struct page *page = released(0);
+
+	__ClearPageOffline(page);
+	sim_ops.move(taken(0), page);
+}
+
 /* Misuse of the memory manager */
 
 static void free_hole(void)
@@ -142,6 +179,15 @@ static void free_hole(void)
 
 	__ClearPageOffline(page);
 	sim_free_pages(page, 0);
+}
+
+static void let_go_of_hole(void)
+{
+	struct page *page = released(0);
+
+	__ClearPageOffline(page);
+	set_page_count(page, 0);
+	sim_unclaim(page);
 }
 
 static void free_offline(void)
@@ -415,6 +461,13 @@ static const struct deed {
 	{ too_many, "call with 9 extents of order 9" },
 	{ without_step_lock, "call without step_lock" },
 	{ under_queue_lock, "call under queue.lock" },
+	{ move_hole, "moved a hole" },
+	{ move_anothers, "moved the memory of a page that is not the driver's" },
+	{ move_to_populated, "moved memory to a populated page" },
+	{ move_to_anothers, "moved memory to a page that is not the driver's" },
+	{ move_to_lent, "moved memory to a page on loan" },
+	{ move_to_what_is_in_sight, "moved memory to a page that is not PageOffline" },
+	{ let_go_of_hole, "let go of a page that is without memory behind it" },
 	{ free_hole, "without memory behind it" },
 	{ free_offline, "PageOffline" },
 	{ free_reserved, "PageReserved" },

@@ -19,6 +19,7 @@ struct sweep {
 	unsigned int rivals;		/* pieces that other guests take in the middle */
 	unsigned long limit;		/* how far max_pages is below the full size then */
 	bool borrows;			/* another driver does */
+	bool upkeep;			/* there is some to do */
 };
 
 static const struct sweep sweeps[] = {
@@ -27,6 +28,11 @@ static const struct sweep sweeps[] = {
 	{ "grown", { .regions = 16, .unpopulated = 2, .host_pieces = 4, .slack = 256 } },
 	{ "scarce host", { .regions = 16, .slack = 256 }, .rivals = 3 },
 	{ "fragmented guest", { .regions = 16, .host_pieces = 4, .slack = 256 }, .programs = 2000 },
+	{ "upkeep", { .regions = 16, .host_pieces = 4, .slack = 256 }, .upkeep = true },
+	{ "upkeep in PV", { .regions = 16, .host_pieces = 4, .slack = 256, .pv = true },
+	  .upkeep = true },
+	{ "upkeep at the limit", { .regions = 16, .host_pieces = 4 }, .limit = 700,
+	  .upkeep = true },
 	{ "low limit", { .regions = 16, .host_pieces = 4, .extra = 300 }, .limit = 700 },
 };
 
@@ -49,9 +55,37 @@ static void go_to(unsigned long target, unsigned int turns)
 	sim_turn();
 }
 
+/* A world in which nothing has failed yet. */
+static void build(struct kunit *test, const struct sweep *sweep)
+{
+	unsigned int i;
+
+	sim_build(test, &sweep->config);
+	for (i = 0; sweep->upkeep && i < 8; i++)
+		sim_queue_base(i, 0, 70);
+	memset(sim.calls, 0, sizeof(sim.calls));
+}
+
+/* Compaction, coalescing and healing; the limit comes below what the guest has. */
+static void run_upkeep(const struct sweep *sweep)
+{
+	unsigned int i;
+
+	sim.max_pages -= sweep->limit;
+	sim_target(FULL - 8 * 70);
+	sim_compact(10);
+	for (i = 0; i < 12; i++) {
+		sim.now += 10 * NSEC_PER_SEC;
+		sim_turn();
+	}
+	sim.max_pages += sweep->limit;
+}
+
 /* Down in huge and base pages, up again, to a part of the last huge page. */
 static void run_script(const struct sweep *sweep)
 {
+	if (sweep->upkeep)
+		run_upkeep(sweep);
 	sim_programs_take(sweep->programs);
 	go_to(FULL - 3 * SIM_REGION_PAGES - 77, TURNS);
 	sim_rivals_take(sweep->rivals, 0);
@@ -91,9 +125,16 @@ static const struct {
 	{ SIM_RELEASE }, { SIM_RELEASE, 1 }, { SIM_RELEASE, 2 },
 	{ SIM_RELEASE, 0, 1 }, { SIM_RELEASE, 1, 1 }, { SIM_RELEASE, 0, 300 },
 	{ SIM_POPULATE }, { SIM_POPULATE, 1 }, { SIM_POPULATE, 20 },
-	{ SIM_CURRENT }, { SIM_MAXIMUM }, { SIM_ALLOC }, { SIM_CONTIG },
+	{ SIM_MOVE }, { SIM_MOVE, 1 }, { SIM_EXCHANGE }, { SIM_EXCHANGE, 100 },
+	{ SIM_EXCHANGE, 512, 30 }, { SIM_CURRENT }, { SIM_MAXIMUM }, { SIM_ALLOC }, { SIM_CONTIG },
 	{ SIM_KZALLOC }, { SIM_INTREE },
 };
+
+/* Of hundreds of moves in a row, some. */
+static unsigned long stride(enum sim_op op, unsigned long n)
+{
+	return op == SIM_MOVE && n > 30 ? 29 : 1;
+}
 
 static void nothing_is_lost_whichever_call_fails(struct kunit *test)
 {
@@ -102,14 +143,15 @@ static void nothing_is_lost_whichever_call_fails(struct kunit *test)
 	unsigned int i;
 	bool good = true;
 
-	sim_build(test, &sweep->config);
+	build(test, sweep);
 	run_script(sweep);
 	memcpy(calls, sim.calls, sizeof(calls));
 	good = recovers(test, sweep);
 
 	for (i = 0; good && i < ARRAY_SIZE(failures); i++) {
-		for (n = 1; good && n <= calls[failures[i].op]; n++, points++) {
-			sim_build(test, &sweep->config);
+		for (n = 1; good && n <= calls[failures[i].op];
+		     n += stride(failures[i].op, n), points++) {
+			build(test, sweep);
 			sim_fail(failures[i].op, n, 1, failures[i].done);
 			sim.fault[failures[i].op].partial = failures[i].partial;
 			run_script(sweep);

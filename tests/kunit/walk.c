@@ -90,7 +90,7 @@ static void new_fault(bool doubt)
 /* Something happens to the guest or around it. */
 static void happen(const struct walk *walk)
 {
-	switch (sim_random(16)) {
+	switch (sim_random(20)) {
 	case 0:
 	case 1:
 	case 2:
@@ -124,6 +124,22 @@ static void happen(const struct walk *walk)
 	case 12:
 		sim_mend();
 		break;
+	case 13:
+		sim_isolate(sim_random(20));
+		break;
+	case 14:
+		if (sim_random(2))
+			sim_move_isolated(NULL);
+		else
+			sim_put_back_isolated();
+		break;
+	case 15:
+		sim.compacts = sim_random(4);
+		break;
+	case 16:
+		/* Nothing, for so long that there is time for upkeep. */
+		sim.now += sim_random(100) * NSEC_PER_SEC;
+		break;
 	}
 }
 
@@ -131,6 +147,8 @@ static void happen(const struct walk *walk)
 static void calm_down(void)
 {
 	sim_mend();
+	sim_put_back_isolated();
+	sim.compacts = 0;
 	sim.low_water = 0;
 	sim.max_pages = full_size() + sim.config.extra + sim.config.slack;
 	sim_rivals_give(sim.nr_pieces, sim.nr_rival_frames);
@@ -163,9 +181,10 @@ static void nothing_is_lost_whatever_happens(struct kunit *test)
 	sim_target(full_size() * 3 / 4 + 1);
 	sim_settle(2000);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, full_size() * 3 / 4 + 1);
-	kunit_info(test, "%s: %lu steps of seed %u, %lu calls of Xen, %lu pages quarantined\n",
+	kunit_info(test, "%s: %lu steps of seed %u, %lu calls of Xen, %lu pages moved, %lu huge pages coalesced, %lu pages quarantined\n",
 		   walk->name, step, seed,
-		   sim.calls[SIM_RELEASE] + sim.calls[SIM_POPULATE], quarantined);
+		   sim.calls[SIM_RELEASE] + sim.calls[SIM_POPULATE], sim.moved,
+		   balloon_counted(sim.xb, COUNT_COALESCED), quarantined);
 }
 
 static struct kunit_case walk_cases[] = {

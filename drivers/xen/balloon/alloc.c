@@ -13,6 +13,8 @@
 #include <linux/mmzone.h>
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
+#include <linux/sizes.h>
+#include <linux/swap.h>
 
 #include "balloon.h"
 
@@ -20,11 +22,16 @@
  * Ballooning must never wake the OOM killer or touch the reserves. A huge page
  * is a whole pageblock, which need not be retyped for us: it counts as movable,
  * but without __GFP_HIGHMEM, since what lies in ZONE_MOVABLE must be able to
- * leave it. Base pages stay where
- * they are, so they go with what cannot move.
+ * leave it. Base pages are: compaction moves them, where the kernel can.
  */
-#define GFP_BASE	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
-#define GFP_HUGE	(GFP_BASE | __GFP_MOVABLE)
+#define GFP_POLITE	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
+#ifdef CONFIG_BALLOON_COMPACTION
+#define GFP_BASE	(GFP_POLITE | __GFP_MOVABLE | __GFP_HIGHMEM)
+#else
+#define GFP_BASE	GFP_POLITE
+#endif
+#define GFP_HUGE	(GFP_POLITE | __GFP_MOVABLE)
+#define GFP_SPARE	(GFP_HUGE & ~__GFP_RECLAIM)
 #define GFP_SCRAPS	(GFP_BASE & ~__GFP_RECLAIM)
 #define GFP_CONTIG	(GFP_KERNEL | __GFP_NOWARN)
 
@@ -32,6 +39,8 @@
 #define CONTIG_WASTE_NS	(250 * NSEC_PER_MSEC)
 /* The longest that one step searches. */
 #define CONTIG_STEP_NS	(20 * NSEC_PER_MSEC)
+/* How many clean pages of files may be dropped to empty a region, for upkeep. */
+#define FEW_CACHE	64U
 /* How many base pages of other regions to go through for one of a broken one. */
 #define MORE_TRIES	64
 /* How many base pages are held back until it is their region's turn. */
@@ -46,7 +55,28 @@ static void scrub(struct xen_balloon *xb, struct page *page, unsigned long nr)
 		clear_highpage(page++);
 }
 
-static unsigned long span_end(void)
+/**
+ * balloon_alloc_span_start - where the kernel's memory begins
+ *
+ * Return: pfn, the first of a region.
+ */
+unsigned long balloon_alloc_span_start(void)
+{
+	unsigned long start = ULONG_MAX;
+	int nid;
+
+	for_each_online_node(nid)
+		start = min(start, node_start_pfn(nid));
+
+	return round_down(start, XENMEM_HUGE_PAGES);
+}
+
+/**
+ * balloon_alloc_span_end - where the kernel's memory ends
+ *
+ * Return: pfn, the first of a region.
+ */
+unsigned long balloon_alloc_span_end(void)
 {
 	unsigned long end = 0;
 	int nid;
@@ -64,7 +94,7 @@ static unsigned long span_end(void)
 void balloon_alloc_reset(struct balloon_alloc *a)
 {
 	a->cursor = 0;
-	a->end = span_end();
+	a->end = balloon_alloc_span_end();
 	a->min_free = XENMEM_HUGE_PAGES * 3 / 4;
 	a->wasted_ns = 0;
 	a->exhausted = false;
@@ -84,11 +114,26 @@ static unsigned int free_run(struct page *page)
 	return 1U << min_t(unsigned long, READ_ONCE(page->private), XENMEM_HUGE_ORDER);
 }
 
-/* How many pages of the region around @pfn are free. */
-static unsigned int region_free_pages(unsigned long pfn)
+/* Is a region the second half of a free block of twice its size? */
+static bool in_large_block(struct page *page)
+{
+	struct page *first = page - (page_to_pfn(page) & XENMEM_HUGE_PAGES);
+
+	return first != page && PageBuddy(first) &&
+	       READ_ONCE(first->private) > XENMEM_HUGE_ORDER;
+}
+
+/**
+ * balloon_alloc_region_free - how many pages of a region are free just now
+ * @pfn: any pfn of the region
+ */
+unsigned int balloon_alloc_region_free(unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(round_down(pfn, XENMEM_HUGE_PAGES));
 	unsigned int i, run, nr_free = 0;
+
+	if (page && in_large_block(page))
+		return XENMEM_HUGE_PAGES;
 
 	for (i = 0; page && i < XENMEM_HUGE_PAGES; i += max(run, 1U)) {
 		run = free_run(page + i);
@@ -114,20 +159,46 @@ void balloon_alloc_settle(struct balloon_alloc *a)
 }
 
 #ifdef CONFIG_CONTIG_ALLOC
-/* Can all that is in use in a region be moved? */
-static bool region_movable(unsigned long start_pfn)
+/*
+ * Would alloc_contig_range() drop a page rather than move it? That is what it
+ * does with clean pages of files: see reclaim_clean_pages_from_list().
+ */
+static bool is_clean_cache(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_test_lru(folio) && !folio_test_swapbacked(folio) &&
+	       !folio_test_dirty(folio);
+}
+
+/*
+ * Can all that is in use in a region be moved, without waiting for a device and
+ * with no more than @max_cache pages dropped?
+ */
+static bool region_movable(unsigned long start_pfn, unsigned int max_cache)
 {
 	struct page *page = pfn_to_online_page(start_pfn);
-	unsigned int i, run;
+	unsigned int i, run, cache = 0;
+
+	if (page && page_zone(page) != page_zone(page + XENMEM_HUGE_PAGES - 1))
+		return false;
 
 	for (i = 0; page && i < XENMEM_HUGE_PAGES; i += max(run, 1U)) {
 		run = free_run(page + i);
 		if (run)
 			continue;
+		/* A base page of ours goes, a page of a huge one does not. */
+		if (__PageMovable(page + i))
+			continue;
 		if (PageReserved(page + i) || PageOffline(page + i) ||
 		    PageCompound(page + i))
 			return false;
 		if (page_count(page + i) && !PageLRU(page + i))
+			return false;
+		if (PageLocked(page + i) || PageWriteback(page + i))
+			return false;
+		cache += is_clean_cache(page + i);
+		if (cache > max_cache)
 			return false;
 	}
 
@@ -138,13 +209,37 @@ static bool region_movable(unsigned long start_pfn)
 static struct page *contig_region(unsigned long pfn)
 {
 	struct page *page = pfn_to_page(pfn);
+	unsigned int i;
 
 	if (alloc_contig_range(pfn, pfn + XENMEM_HUGE_PAGES, MIGRATE_MOVABLE, GFP_CONTIG))
 		return NULL;
 
+	/* Somebody who walks over all pages has one: they go one by one. */
 	if (!balloon_join_pages(page)) {
-		free_contig_range(pfn, XENMEM_HUGE_PAGES);
+		for (i = 0; i < XENMEM_HUGE_PAGES; i++)
+			__free_page(page + i);
 		return NULL;
+	}
+
+	return page;
+}
+
+/**
+ * balloon_alloc_region - empty one region of what is in use, and take it
+ * @xb: the driver
+ * @pfn: its first pfn
+ *
+ * Context: the worker, under step_lock; may sleep and move pages, so that
+ * balloon_alloc_has_spare() shall be true.
+ * Return: its first page, in transit; NULL when it cannot be emptied.
+ */
+struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
+{
+	struct page *page = region_movable(pfn, FEW_CACHE) ? contig_region(pfn) : NULL;
+
+	if (page) {
+		scrub(xb, page, XENMEM_HUGE_PAGES);
+		balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);
 	}
 
 	return page;
@@ -154,7 +249,7 @@ static struct page *contig_region(unsigned long pfn)
  * Make a huge page: empty a region that is free to some part. The freest go
  * first: each pass over memory lowers what is asked of a region.
  */
-static struct page *contig_huge(struct xen_balloon *xb)
+static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache)
 {
 	struct balloon_alloc *a = &xb->alloc;
 	u64 start = ktime_get_ns(), spent = 0;
@@ -171,15 +266,16 @@ static struct page *contig_huge(struct xen_balloon *xb)
 
 		pfn = a->cursor;
 		a->cursor += XENMEM_HUGE_PAGES;
-		if (region_free_pages(pfn) >= a->min_free && region_movable(pfn)) {
-			xb->counters[COUNT_CONTIG_TRIES]++;
+		if (balloon_alloc_region_free(pfn) >= a->min_free &&
+		    region_movable(pfn, max_cache)) {
+			balloon_count(xb, COUNT_CONTIG_TRIES, 1);
 			found = contig_region(pfn);
 		}
 		spent = ktime_get_ns() - start;
 	}
 
 	if (found) {
-		xb->counters[COUNT_CONTIG_HUGE]++;
+		balloon_count(xb, COUNT_CONTIG_HUGE, 1);
 		a->wasted_ns = 0;
 		scrub(xb, found, XENMEM_HUGE_PAGES);
 	} else {
@@ -191,7 +287,12 @@ static struct page *contig_huge(struct xen_balloon *xb)
 	return found;
 }
 #else
-static struct page *contig_huge(struct xen_balloon *xb)
+struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
+{
+	return NULL;
+}
+
+static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache)
 {
 	return NULL;
 }
@@ -214,7 +315,7 @@ unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 	for (n = 0; n < max; n++) {
 		page = alloc_pages(gfp, XENMEM_HUGE_ORDER);
 		if (!page && !n)
-			page = contig_huge(xb);
+			page = contig_huge(xb, XENMEM_HUGE_PAGES);
 		if (!page)
 			break;
 		balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);
@@ -222,6 +323,59 @@ unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 	}
 
 	return n;
+}
+
+/**
+ * balloon_alloc_reserve - what the balloon leaves free: enough for what runs to
+ *	go on
+ * @xb: the driver
+ *
+ * Return: pages.
+ */
+unsigned long balloon_alloc_reserve(const struct xen_balloon *xb)
+{
+	return clamp(xb->total / 64, SZ_4M / PAGE_SIZE, SZ_256M / PAGE_SIZE);
+}
+
+/**
+ * balloon_alloc_has_spare - has the guest so much free memory that a huge page
+ *	of it would not be missed?
+ * @xb: the driver
+ *
+ * To empty a region takes as much free memory elsewhere.
+ */
+bool balloon_alloc_has_spare(const struct xen_balloon *xb)
+{
+	return nr_free_pages() >= balloon_alloc_reserve(xb) + 2 * XENMEM_HUGE_PAGES;
+}
+
+/**
+ * balloon_alloc_spare - take one huge page that the guest has no use for
+ * @xb: the driver
+ *
+ * Context: the worker, under step_lock; may sleep and move pages, but nothing
+ * is reclaimed.
+ * Return: the page, in transit; NULL when the guest has none to spare.
+ */
+struct page *balloon_alloc_spare(struct xen_balloon *xb)
+{
+	gfp_t gfp = GFP_SPARE | (READ_ONCE(*xb->scrub_pages) ? __GFP_ZERO : 0);
+	struct page *page;
+
+	if (!balloon_alloc_has_spare(xb))
+		return NULL;
+
+	page = alloc_pages(gfp, XENMEM_HUGE_ORDER);
+	if (!page) {
+		/* A search that is over was so a while ago. */
+		if (xb->alloc.exhausted)
+			balloon_alloc_reset(&xb->alloc);
+		page = contig_huge(xb, FEW_CACHE);
+	}
+	if (page)
+		balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);
+
+	return page;
 }
 
 /* Break one huge page: keep the first @max of it, free the others. */

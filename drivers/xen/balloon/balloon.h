@@ -11,6 +11,7 @@
 #define _XEN_BALLOON_BALLOON_H
 
 #include <linux/atomic.h>
+#include <linux/balloon_compaction.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -53,6 +54,8 @@ struct balloon_figures {
  * @lock: protects everything below; a leaf, taken in process context
  * @n: the accounting
  * @huge: pages of order 9, by page->lru of the first
+ * @movable: the base pages that compaction may move, by page->lru; its lock
+ *	nests in @lock, and is all that compaction takes to isolate one
  * @regions: the base queue, struct balloon_region by start_pfn
  * @by_fill: the same regions, by fls() of how many base pages they hold
  * @spare: a region for when there is no memory for one
@@ -61,6 +64,7 @@ struct balloon_queue {
 	spinlock_t lock;	/* the accounting and the lists */
 	struct balloon_figures n;
 	struct list_head huge;
+	struct balloon_dev_info movable;
 	struct rb_root regions;
 	struct list_head by_fill[QUEUE_FILL_CLASSES];
 	struct balloon_region *spare;
@@ -72,13 +76,15 @@ struct balloon_queue {
  * @list: entry in balloon_queue.by_fill
  * @start_pfn: first pfn, a multiple of 512
  * @nr: how many of its pages are in the base queue
- * @base: which
+ * @awaited: how many may come by being moved there
+ * @base: which are in the base queue
  */
 struct balloon_region {
 	struct rb_node node;
 	struct list_head list;
 	unsigned long start_pfn;
 	unsigned int nr;
+	unsigned int awaited;
 	DECLARE_BITMAP(base, XENMEM_HUGE_PAGES);
 };
 
@@ -86,7 +92,23 @@ struct balloon_region {
 enum balloon_step {
 	BALLOON_AT_TARGET,	/* current is the target: nothing to do */
 	BALLOON_PROGRESS,	/* at least one page changed hands */
+	BALLOON_UPKEEP,		/* at the target, and something was put in order */
 	BALLOON_STALLED,	/* neither kernel nor Xen had a page for us */
+};
+
+/* What came of healing a region. */
+enum balloon_heal_result {
+	HEAL_GIVEN_UP,		/* it could not be emptied */
+	HEAL_NOT_TAKEN,		/* Xen did not take it */
+	HEAL_REFUSED,		/* Xen had no 2 MiB in one piece */
+	HEAL_DONE,		/* it is a superpage */
+};
+
+/* What came of a step of upkeep. */
+enum balloon_upkeep {
+	UPKEEP_NOTHING,		/* there is nothing to be had */
+	UPKEEP_SEARCHED,	/* and the search is not over */
+	UPKEEP_GAINED,
 };
 
 /* Counters, shown by name in debugfs: see debugfs.c. */
@@ -100,6 +122,13 @@ enum balloon_counter {
 	COUNT_POPULATE_REFUSED,	/* calls that Xen gave nothing for */
 	COUNT_CONTIG_TRIES,	/* alloc_contig_range() for a huge page */
 	COUNT_CONTIG_HUGE,	/* and how often it gave one */
+	COUNT_MIGRATED,		/* base pages that compaction moved */
+	COUNT_MIGRATE_REFUSED,	/* and that it could not, for now */
+	COUNT_COALESCED,	/* huge pages made of base pages */
+	COUNT_COALESCE_TRIES,
+	COUNT_HEALED,		/* regions that are superpages again */
+	COUNT_HEAL_REFUSED,	/* that Xen had no 2 MiB for */
+	COUNT_HEAL_GIVEN_UP,	/* that could not be emptied */
 	COUNT_STALLS,		/* steps that ended in BALLOON_STALLED */
 	COUNT_TARGETS,		/* times that the target changed */
 	NR_BALLOON_COUNTERS
@@ -124,6 +153,25 @@ struct balloon_alloc {
 	bool exhausted;
 	struct list_head held;
 	unsigned int nr_held;
+};
+
+/**
+ * struct balloon_heal - what is known of the guest's superpages
+ * @state: of each region, from the first on: see heal.c. Each is written as a
+ *	whole, by anybody
+ * @start: pfn of the first
+ * @nr: how many regions
+ * @cursor: the next one to look at
+ * @min_free: free pages that a region must have to be tried in this pass
+ * @enabled: the attribute
+ */
+struct balloon_heal {
+	u8 *state;
+	unsigned long start;
+	unsigned long nr;
+	unsigned long cursor;
+	unsigned int min_free;
+	bool enabled;
 };
 
 /**
@@ -155,6 +203,7 @@ struct balloon_target {
  * @schedule_delay: balloon_stats.schedule_delay at load
  * @retry_count: balloon_stats.retry_count at load
  * @parked: the target that its thread is started with
+ * @worked: it has taken pages from the guest, or given some back, before we came
  */
 struct balloon_intree {
 	bool hears;
@@ -173,6 +222,7 @@ struct balloon_intree {
 	unsigned long schedule_delay;
 	unsigned long retry_count;
 	unsigned long parked;
+	bool worked;
 };
 
 /**
@@ -182,6 +232,7 @@ struct balloon_intree {
  * @step_lock: held over a step of the worker, and by who needs that none is
  *	under way. Protects what follows, down to @total.
  * @alloc: search for huge pages
+ * @heal: which regions are no superpages
  * @target: where to go
  * @intree: the in-tree driver
  * @scrub_pages: are pages to be zeroed before Xen gets them?
@@ -200,12 +251,18 @@ struct balloon_intree {
  * @kicked: why it was woken: a target was set
  * @resumed: the domain was suspended: read the counts from Xen again
  * @delay_ms: how long it waits after a step that stalled
+ * @at_target: so it was after the last step
+ * @coalesce: the attribute
+ * @base_only: for tests: huge pages are neither taken nor made for inflation
+ * @upkeep_at: when there is time for upkeep again, by ktime_get_ns()
+ * @upkeep_delay_ns: how long it waits after upkeep that found nothing to do
  */
 struct xen_balloon {
 	const struct xenmem_ops *ops;
 	struct balloon_queue queue;
 	struct mutex step_lock;	/* one step at a time */
 	struct balloon_alloc alloc;
+	struct balloon_heal heal;
 	struct balloon_target target;
 	struct balloon_intree intree;
 	const bool *scrub_pages;
@@ -214,7 +271,7 @@ struct xen_balloon {
 	long drift;
 	u64 drift_since;
 	struct page *pages[XENMEM_MAX_BASE];
-	unsigned long counters[NR_BALLOON_COUNTERS];
+	atomic_long_t counters[NR_BALLOON_COUNTERS];
 	unsigned long total;
 
 	struct task_struct *worker;
@@ -222,13 +279,43 @@ struct xen_balloon {
 	bool kicked;
 	bool resumed;
 	unsigned int delay_ms;
+	bool at_target;
+	bool coalesce;
+	bool base_only;
+	u64 upkeep_at;
+	u64 upkeep_delay_ns;
 };
+
+/**
+ * balloon_count - something was done, or so much of it
+ * @xb: the driver
+ * @counter: what
+ * @by: how much
+ *
+ * Context: any.
+ */
+static inline void balloon_count(struct xen_balloon *xb, enum balloon_counter counter,
+				 unsigned long by)
+{
+	atomic_long_add(by, &xb->counters[counter]);
+}
+
+/**
+ * balloon_counted - how much of something was done since the module was loaded
+ * @xb: the driver
+ * @counter: what
+ */
+static inline unsigned long balloon_counted(const struct xen_balloon *xb,
+					    enum balloon_counter counter)
+{
+	return atomic_long_read(&xb->counters[counter]);
+}
 
 /* queue.c */
 int balloon_queue_init(struct balloon_queue *q);
 void balloon_queue_destroy(struct balloon_queue *q);
 int balloon_queue_prepare(struct balloon_queue *q, struct page *page);
-void balloon_queue_trim(struct balloon_queue *q);
+void balloon_queue_tidy(struct balloon_queue *q);
 void balloon_take(struct balloon_queue *q, struct page *page, unsigned int order);
 void balloon_give(struct balloon_queue *q, struct page *page, unsigned int order);
 void balloon_adopt(struct balloon_queue *q, struct page *page);
@@ -239,6 +326,10 @@ unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 				  unsigned int max);
 struct page *balloon_dequeue_split(struct balloon_queue *q);
+int balloon_move_begin(struct balloon_queue *q, struct page *newpage);
+void balloon_move_cancel(struct balloon_queue *q, struct page *newpage);
+void balloon_move_end(struct balloon_queue *q, struct page *newpage, struct page *page);
+void balloon_move_lose(struct balloon_queue *q, struct page *newpage, struct page *page);
 void balloon_quarantine(struct balloon_queue *q, struct page *page, unsigned int order);
 void balloon_correct_guest(struct balloon_queue *q, long delta);
 struct balloon_figures balloon_figures(struct balloon_queue *q);
@@ -250,15 +341,45 @@ bool balloon_region_broken(struct balloon_queue *q, struct page *page);
 void balloon_alloc_reset(struct balloon_alloc *a);
 void balloon_alloc_settle(struct balloon_alloc *a);
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
+unsigned long balloon_alloc_span_start(void);
+unsigned long balloon_alloc_span_end(void);
+unsigned int balloon_alloc_region_free(unsigned long pfn);
+struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn);
+bool balloon_alloc_has_spare(const struct xen_balloon *xb);
+unsigned long balloon_alloc_reserve(const struct xen_balloon *xb);
+struct page *balloon_alloc_spare(struct xen_balloon *xb);
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 
 /* target.c */
 bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
 unsigned long balloon_target(struct xen_balloon *xb);
 
-/* worker.c */
+/* reservation.c */
+bool balloon_over_limit(const struct xen_balloon *xb);
+void balloon_give_base(struct xen_balloon *xb, struct page *page);
+unsigned long balloon_headroom(const struct xen_balloon *xb);
+unsigned long balloon_release(struct xen_balloon *xb, unsigned int nr, unsigned int order);
+unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned int order);
+unsigned long balloon_populate_part(struct xen_balloon *xb, unsigned int nr);
 unsigned long balloon_sum(struct xen_balloon *xb);
 void balloon_check_current(struct xen_balloon *xb);
+
+/* migrate.c */
+void balloon_migrate_init(struct xen_balloon *xb);
+
+/* coalesce.c */
+enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb);
+
+/* heal.c */
+void balloon_heal_init(struct xen_balloon *xb);
+void balloon_heal_exit(struct xen_balloon *xb);
+void balloon_heal_suspect(struct xen_balloon *xb, struct page *page);
+void balloon_heal_whole(struct xen_balloon *xb, struct page *page);
+void balloon_heal_suspect_all(struct xen_balloon *xb);
+void balloon_heal_enable(struct xen_balloon *xb, bool on);
+enum balloon_upkeep balloon_heal(struct xen_balloon *xb);
+
+/* worker.c */
 int balloon_worker_start(struct xen_balloon *xb);
 void balloon_worker_stop(struct xen_balloon *xb);
 void balloon_worker_kick(struct xen_balloon *xb);

@@ -21,6 +21,13 @@ static const char * const counter_names[NR_BALLOON_COUNTERS] = {
 	[COUNT_POPULATE_REFUSED] = "populate_refused",
 	[COUNT_CONTIG_TRIES] = "contig_tries",
 	[COUNT_CONTIG_HUGE] = "contig_huge",
+	[COUNT_MIGRATED] = "migrated",
+	[COUNT_MIGRATE_REFUSED] = "migrate_refused",
+	[COUNT_COALESCED] = "coalesced",
+	[COUNT_COALESCE_TRIES] = "coalesce_tries",
+	[COUNT_HEALED] = "healed",
+	[COUNT_HEAL_REFUSED] = "heal_refused",
+	[COUNT_HEAL_GIVEN_UP] = "heal_given_up",
 	[COUNT_STALLS] = "stalls",
 	[COUNT_TARGETS] = "targets",
 };
@@ -32,7 +39,7 @@ static int stats_show(struct seq_file *m, void *unused)
 
 	for (i = 0; i < NR_BALLOON_COUNTERS; i++)
 		seq_printf(m, "%s %lu\n", counter_names[i],
-			   READ_ONCE(xb->counters[i]));
+			   balloon_counted(xb, i));
 
 	return 0;
 }
@@ -90,6 +97,7 @@ void balloon_debugfs_init(struct xen_balloon *xb)
 {
 	dir = debugfs_create_dir("xen-balloon", NULL);
 	debugfs_create_file("stats", 0400, dir, xb, &stats_fops);
+	debugfs_create_bool("base_only", 0600, dir, &xb->base_only);
 	debugfs_create_file("invariant", 0400, dir, xb, &invariant_fops);
 }
 

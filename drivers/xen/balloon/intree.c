@@ -10,7 +10,11 @@
  * be lost when both fall on the same instant. balloon_check_current() repairs
  * that in what concerns current_pages.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
 #include <linux/mm.h>
+#include <linux/printk.h>
 #include <xen/balloon.h>
 #include <xen/page.h>
 #include <xen/xen.h>
@@ -174,6 +178,7 @@ static unsigned int adopt(struct xen_balloon *xb, unsigned int nr,
 			give_back(xb, 1, &xb->pages[i]);
 			continue;
 		}
+		balloon_heal_suspect(xb, xb->pages[i]);
 		balloon_adopt(q, xb->pages[i]);
 		balloon_enqueue(q, xb->pages[i], 0);
 		kept++;
@@ -354,8 +359,12 @@ static void return_all(struct xen_balloon *xb)
 		return_pages(xb, XENMEM_HUGE_PAGES);
 		cond_resched();
 	}
-	while ((nr = balloon_dequeue_base(&xb->queue, xb->pages, BATCH))) {
-		return_pages(xb, nr);
+	while (balloon_figures(&xb->queue).base) {
+		nr = balloon_dequeue_base(&xb->queue, xb->pages, BATCH);
+		if (nr)
+			return_pages(xb, nr);
+		else
+			fsleep(USEC_PER_MSEC);	/* compaction has some just now */
 		cond_resched();
 	}
 
@@ -393,6 +402,11 @@ void intree_begin(struct xen_balloon *xb)
 	balloon_correct_guest(&xb->queue, it->published);
 	xb->target.wanted = it->seen_target;
 
+	/* What came back to the guest, came back in single pages. */
+	if (it->worked) {
+		pr_info("the in-tree driver has moved memory before: any 2 MiB may be in pieces\n");
+		balloon_heal_suspect_all(xb);
+	}
 	while (intree_reclaim_spare(xb, BATCH))
 		cond_resched();
 	adopt_region(xb);

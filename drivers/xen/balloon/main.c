@@ -51,6 +51,9 @@ static int __init balloon_load(void)
 	ret = balloon_queue_init(&xb->queue);
 	if (ret)
 		goto err_probe;
+	balloon_migrate_init(xb);
+	balloon_heal_init(xb);
+	xb->coalesce = true;
 	ret = xb->ops->init();
 	if (ret)
 		goto err_queue;
@@ -83,6 +86,7 @@ err_takeover:
 err_ops:
 	xb->ops->exit();
 err_queue:
+	balloon_heal_exit(xb);
 	balloon_queue_destroy(&xb->queue);
 err_probe:
 	takeover_forget();
@@ -100,6 +104,7 @@ static void __exit balloon_unload(void)
 	balloon_sysfs_exit(takeover_device());
 	takeover_end(xb);
 	xb->ops->exit();
+	balloon_heal_exit(xb);
 	balloon_queue_destroy(&xb->queue);
 	takeover_forget();
 	pr_info("handed back to the in-tree driver\n");

@@ -6,6 +6,7 @@
  *
  *	guest --take--> transit --enqueue--> huge, base
  *	huge, base --dequeue--> transit --give--> guest
+ *	base <--move--> guest
  *	in-tree list --adopt--> transit --disown--> in-tree list
  *	transit --quarantine--> quarantined
  *
@@ -13,13 +14,21 @@
  * reference on its first page, none on the others. Its base pages have one
  * reference each when it is split. Unpopulated pages are PageOffline, so that
  * no dump and no /proc/kcore reads them.
+ *
+ * What is in the base queue may be moved by the kernel's memory compaction (see
+ * migrate.c) at any time, until it is taken out: a page that is just being moved
+ * cannot be. Only who has locked a page changes whether it may be moved.
  */
 #include <linux/bitmap.h>
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
 #include <linux/slab.h>
 
+#include <compat/balloon_compaction.h>
+
 #include "balloon.h"
+
+#define GFP_REGION	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
 /**
  * balloon_queue_init - an empty queue
@@ -33,6 +42,7 @@ int balloon_queue_init(struct balloon_queue *q)
 
 	spin_lock_init(&q->lock);
 	INIT_LIST_HEAD(&q->huge);
+	balloon_devinfo_init(&q->movable);
 	q->regions = RB_ROOT;
 	for (i = 0; i < QUEUE_FILL_CLASSES; i++)
 		INIT_LIST_HEAD(&q->by_fill[i]);
@@ -72,15 +82,33 @@ static void region_file(struct balloon_queue *q, struct balloon_region *region)
 	list_move(&region->list, &q->by_fill[fls(region->nr)]);
 }
 
+/* A page comes to the base pages of its region, or goes from there. */
+static void region_count(struct balloon_queue *q, struct balloon_region *region,
+			 struct page *page, int by)
+{
+	__change_bit(page_to_pfn(page) - region->start_pfn, region->base);
+	region->nr += by;
+	region_file(q, region);
+}
+
+static struct balloon_region *region_insert(struct balloon_queue *q, struct page *page,
+					    struct balloon_region *fresh)
+{
+	lockdep_assert_held(&q->lock);
+
+	fresh->start_pfn = round_down(page_to_pfn(page), XENMEM_HUGE_PAGES);
+	rb_find_add(&fresh->node, &q->regions, region_cmp);
+	list_add(&fresh->list, &q->by_fill[0]);
+	return fresh;
+}
+
 /* Have a region for a page, made of @fresh unless there is one already. */
 static struct balloon_region *region_add(struct balloon_queue *q, struct page *page,
 					 struct balloon_region *fresh)
 {
 	spin_lock(&q->lock);
 	if (fresh && !region_of(q, page)) {
-		fresh->start_pfn = round_down(page_to_pfn(page), XENMEM_HUGE_PAGES);
-		rb_find_add(&fresh->node, &q->regions, region_cmp);
-		list_add(&fresh->list, &q->by_fill[0]);
+		region_insert(q, page, fresh);
 		fresh = NULL;
 	}
 	spin_unlock(&q->lock);
@@ -114,46 +142,12 @@ int balloon_queue_prepare(struct balloon_queue *q, struct page *page)
 	if (region_exists(q, page))
 		return 0;
 
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	fresh = kzalloc(sizeof(*fresh), GFP_REGION);
 	if (!fresh)
 		return -ENOMEM;
 
 	kfree(region_add(q, page, fresh));
 	return 0;
-}
-
-/**
- * balloon_queue_trim - free what is kept for regions without a base page
- * @q: the queue, with no page in transit: it could not come back
- *
- * Context: may sleep; no lock held.
- */
-void balloon_queue_trim(struct balloon_queue *q)
-{
-	struct balloon_region *region, *next;
-
-	spin_lock(&q->lock);
-	list_for_each_entry_safe(region, next, &q->by_fill[0], list) {
-		list_del(&region->list);
-		rb_erase(&region->node, &q->regions);
-		kfree(region);
-	}
-	spin_unlock(&q->lock);
-
-	if (!q->spare)
-		q->spare = kzalloc(sizeof(*q->spare),
-				   GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
-}
-
-/**
- * balloon_queue_destroy - free what belongs to the queue
- * @q: the queue, empty
- */
-void balloon_queue_destroy(struct balloon_queue *q)
-{
-	balloon_queue_trim(q);
-	kfree(q->spare);
-	q->spare = NULL;
 }
 
 static void set_offline(struct page *page, unsigned int nr)
@@ -166,6 +160,52 @@ static void clear_offline(struct page *page, unsigned int nr)
 {
 	while (nr--)
 		__ClearPageOffline(page++);
+}
+
+/*
+ * Let compaction move a base page. Should somebody who walks over all pages
+ * have it locked just now, it stays where it is.
+ */
+static void let_move(struct balloon_queue *q, struct page *page)
+{
+	lockdep_assert_held(&q->lock);
+
+	set_page_private(page, 0);
+	if (!IS_ENABLED(CONFIG_BALLOON_COMPACTION) || !trylock_page(page))
+		return;
+
+	spin_lock_irq(&q->movable.pages_lock);
+	clear_offline(page, 1);
+	balloon_page_insert(&q->movable, page);
+	spin_unlock_irq(&q->movable.pages_lock);
+	unlock_page(page);
+}
+
+/* Keep compaction from moving a base page. Returns false when it does just now. */
+static bool keep_still(struct balloon_queue *q, struct page *page)
+{
+	lockdep_assert_held(&q->lock);
+
+	if (!IS_ENABLED(CONFIG_BALLOON_COMPACTION))
+		return true;
+	if (!trylock_page(page))
+		return false;
+	/* Being moved, or moved in vain and still on a list of the kernel's. */
+	if (PageIsolated(page) || (!page_private(page) && page_count(page) != 1)) {
+		unlock_page(page);
+		return false;
+	}
+
+	if (page_private(page)) {	/* let_move() did it */
+		spin_lock_irq(&q->movable.pages_lock);
+		balloon_page_remove(page);
+		spin_unlock_irq(&q->movable.pages_lock);
+		set_offline(page, 1);
+	}
+	page->mapping = NULL;
+	unlock_page(page);
+
+	return true;
 }
 
 /**
@@ -261,9 +301,34 @@ bool balloon_join_pages(struct page *page)
 	return false;
 }
 
+/* Keep compaction from moving any page of a region, or none. */
+static bool keep_region_still(struct balloon_queue *q, struct page *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < XENMEM_HUGE_PAGES; i++)
+		if (!keep_still(q, page + i))
+			break;
+	if (i == XENMEM_HUGE_PAGES)
+		return true;
+
+	while (i--)
+		let_move(q, page + i);
+	return false;
+}
+
+static void let_region_move(struct balloon_queue *q, struct page *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < XENMEM_HUGE_PAGES; i++)
+		let_move(q, page + i);
+}
+
 /*
- * 512 base pages of one region are a huge page. Should somebody who walks over
- * all pages have a reference on one of them just now, they stay base pages.
+ * 512 base pages of one region are a huge page. Should compaction or somebody
+ * who walks over all pages have one of them just now, they stay base pages for
+ * the time being: see balloon_queue_tidy().
  */
 static void region_join(struct balloon_queue *q, struct balloon_region *region)
 {
@@ -271,8 +336,12 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
 
 	lockdep_assert_held(&q->lock);
 
-	if (!balloon_join_pages(page))
+	if (!keep_region_still(q, page))
 		return;
+	if (!balloon_join_pages(page)) {
+		let_region_move(q, page);
+		return;
+	}
 
 	bitmap_zero(region->base, XENMEM_HUGE_PAGES);
 	region->nr = 0;
@@ -281,6 +350,44 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
 
 	q->n.base -= XENMEM_HUGE_PAGES;
 	q->n.huge++;
+}
+
+/**
+ * balloon_queue_tidy - free what is kept for regions without a base page, and
+ *	make huge pages of those that are whole
+ * @q: the queue, with no page in transit: it could not come back
+ *
+ * Context: may sleep; no lock held.
+ */
+void balloon_queue_tidy(struct balloon_queue *q)
+{
+	struct balloon_region *region, *next;
+
+	spin_lock(&q->lock);
+	list_for_each_entry_safe(region, next, &q->by_fill[fls(XENMEM_HUGE_PAGES)], list)
+		region_join(q, region);
+	list_for_each_entry_safe(region, next, &q->by_fill[0], list) {
+		if (region->awaited)
+			continue;
+		list_del(&region->list);
+		rb_erase(&region->node, &q->regions);
+		kfree(region);
+	}
+	spin_unlock(&q->lock);
+
+	if (!q->spare)
+		q->spare = kzalloc(sizeof(*q->spare), GFP_REGION);
+}
+
+/**
+ * balloon_queue_destroy - free what belongs to the queue
+ * @q: the queue, empty
+ */
+void balloon_queue_destroy(struct balloon_queue *q)
+{
+	balloon_queue_tidy(q);
+	kfree(q->spare);
+	q->spare = NULL;
 }
 
 /**
@@ -302,10 +409,9 @@ void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int or
 		q->n.huge++;
 	} else {
 		region = region_of(q, page);
-		__set_bit(page_to_pfn(page) - region->start_pfn, region->base);
-		region->nr++;
+		region_count(q, region, page, 1);
 		q->n.base++;
-		region_file(q, region);
+		let_move(q, page);
 		if (region->nr == XENMEM_HUGE_PAGES)
 			region_join(q, region);
 	}
@@ -341,16 +447,24 @@ unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 	return n;
 }
 
-/* The region with the fewest base pages, to within a factor of two. */
-static struct balloon_region *emptiest_region(struct balloon_queue *q)
+/* Take up to @max base pages out of one region. Returns how many. */
+static unsigned int dequeue_region(struct balloon_queue *q, struct balloon_region *region,
+				   struct page **pages, unsigned int max)
 {
-	unsigned int class;
+	unsigned int bit, n = 0;
+	struct page *page;
 
-	for (class = 1; class < QUEUE_FILL_CLASSES; class++)
-		if (!list_empty(&q->by_fill[class]))
-			return list_first_entry(&q->by_fill[class],
-						struct balloon_region, list);
-	return NULL;
+	for_each_set_bit(bit, region->base, XENMEM_HUGE_PAGES) {
+		if (n == max)
+			break;
+		page = pfn_to_page(region->start_pfn + bit);
+		if (!keep_still(q, page))
+			continue;
+		region_count(q, region, page, -1);
+		pages[n++] = page;
+	}
+
+	return n;
 }
 
 /**
@@ -359,27 +473,25 @@ static struct balloon_region *emptiest_region(struct balloon_queue *q)
  * @pages: where to put them
  * @max: how many at most
  *
- * The regions with the fewest ballooned pages go first: so the most regions
- * are whole again the soonest.
+ * The regions with the fewest ballooned pages, to within a factor of two, go
+ * first: so the most regions are whole again the soonest. What compaction is
+ * moving just now stays.
  *
  * Return: how many there were.
  */
 unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 				  unsigned int max)
 {
-	struct balloon_region *region;
-	unsigned int bit, n = 0;
+	struct balloon_region *region, *next;
+	unsigned int class, n = 0;
 
 	spin_lock(&q->lock);
-	while (n < max && (region = emptiest_region(q))) {
-		for_each_set_bit(bit, region->base, XENMEM_HUGE_PAGES) {
+	for (class = 1; n < max && class < QUEUE_FILL_CLASSES; class++) {
+		list_for_each_entry_safe(region, next, &q->by_fill[class], list) {
 			if (n == max)
 				break;
-			__clear_bit(bit, region->base);
-			region->nr--;
-			pages[n++] = pfn_to_page(region->start_pfn + bit);
+			n += dequeue_region(q, region, pages + n, max - n);
 		}
-		region_file(q, region);
 	}
 	q->n.base -= n;
 	q->n.transit += n;
@@ -416,6 +528,123 @@ struct page *balloon_dequeue_split(struct balloon_queue *q)
 	}
 
 	return page;
+}
+
+/* Have the region of a page stay, be it @fresh. Returns it, or NULL without one. */
+static struct balloon_region *await_page(struct balloon_queue *q, struct page *page,
+					 struct balloon_region *fresh)
+{
+	struct balloon_region *region;
+
+	spin_lock(&q->lock);
+	region = region_of(q, page);
+	if (!region && fresh)
+		region = region_insert(q, page, fresh);
+	if (region)
+		region->awaited++;
+	spin_unlock(&q->lock);
+
+	return region;
+}
+
+/**
+ * balloon_move_begin - a base page may change places with another page soon
+ * @q: the queue
+ * @newpage: that other one
+ *
+ * Context: any task, with no lock of ours held; does not sleep.
+ * Return: 0, to be followed by balloon_move_end() or balloon_move_cancel(); or
+ * -ENOMEM.
+ */
+int balloon_move_begin(struct balloon_queue *q, struct page *newpage)
+{
+	struct balloon_region *fresh;
+
+	if (await_page(q, newpage, NULL))
+		return 0;
+
+	fresh = kzalloc(sizeof(*fresh), GFP_NOWAIT | __GFP_NOWARN);
+	if (!fresh)
+		return -ENOMEM;
+
+	if (await_page(q, newpage, fresh) != fresh)
+		kfree(fresh);
+	return 0;
+}
+
+/**
+ * balloon_move_cancel - they did not
+ * @q: the queue
+ * @newpage: as for balloon_move_begin()
+ */
+void balloon_move_cancel(struct balloon_queue *q, struct page *newpage)
+{
+	spin_lock(&q->lock);
+	region_of(q, newpage)->awaited--;
+	spin_unlock(&q->lock);
+}
+
+static void move_in(struct balloon_queue *q, struct page *newpage)
+{
+	struct balloon_region *region = region_of(q, newpage);
+
+	lockdep_assert_held(&q->lock);
+
+	region->awaited--;
+	region_count(q, region, newpage, 1);
+	get_page(newpage);
+	spin_lock_irq(&q->movable.pages_lock);
+	balloon_page_insert(&q->movable, newpage);
+	q->movable.isolated_pages--;
+	spin_unlock_irq(&q->movable.pages_lock);
+}
+
+/**
+ * balloon_move_end - a base page is the kernel's, and another one is a base page
+ *	in its place
+ * @q: the queue
+ * @newpage: unpopulated, from now on in the base queue; locked
+ * @page: populated; locked, and isolated by the kernel, which frees it
+ */
+void balloon_move_end(struct balloon_queue *q, struct page *newpage, struct page *page)
+{
+	if (page_zone(page) != page_zone(newpage)) {
+		adjust_managed_page_count(newpage, -1);
+		adjust_managed_page_count(page, 1);
+	}
+
+	spin_lock(&q->lock);
+	move_in(q, newpage);
+	region_count(q, region_of(q, page), page, -1);
+	spin_unlock(&q->lock);
+
+	balloon_page_finalize(page);
+	put_page(page);
+}
+
+/**
+ * balloon_move_lose - the other one is a base page, and the first one still is:
+ *	guest to base
+ * @q: the queue
+ * @newpage: unpopulated, from now on in the base queue; locked
+ * @page: unpopulated as before; locked, and isolated by the kernel, which lets
+ *	go of it
+ *
+ * The kernel still has @page on a list of its own: it may not be moved from now
+ * on, and not be taken out before the kernel has let go of it.
+ */
+void balloon_move_lose(struct balloon_queue *q, struct page *newpage, struct page *page)
+{
+	adjust_managed_page_count(newpage, -1);
+
+	spin_lock(&q->lock);
+	move_in(q, newpage);
+	q->n.guest--;
+	q->n.base++;
+	spin_unlock(&q->lock);
+
+	balloon_page_finalize(page);
+	set_offline(page, 1);
 }
 
 /**
@@ -460,10 +689,15 @@ struct balloon_figures balloon_figures(struct balloon_queue *q)
 	return n;
 }
 
-/* Is this how an unpopulated page of ours looks? */
-static bool looks_queued(struct page *page)
+/*
+ * Is this how an unpopulated page of ours looks? Of a base page compaction may
+ * have a reference, too.
+ */
+static bool looks_queued(struct page *page, unsigned int others)
 {
-	return PageOffline(page) && page_count(page) == 1;
+	unsigned int count = page_count(page);
+
+	return PageOffline(page) && count >= 1 && count <= 1 + others;
 }
 
 /**
@@ -489,13 +723,13 @@ struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *b
 
 	list_for_each_entry(page, &q->huge, lru) {
 		n.huge++;
-		*bad += !looks_queued(page);
+		*bad += !looks_queued(page, 0);
 	}
 	for (node = rb_first(&q->regions); node; node = rb_next(node)) {
 		region = rb_entry(node, struct balloon_region, node);
 		for_each_set_bit(bit, region->base, XENMEM_HUGE_PAGES) {
 			n.base++;
-			*bad += !looks_queued(pfn_to_page(region->start_pfn + bit));
+			*bad += !looks_queued(pfn_to_page(region->start_pfn + bit), 1);
 		}
 	}
 	spin_unlock(&q->lock);

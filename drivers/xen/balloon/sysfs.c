@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The queues/ group on the device xen_memory0: how much memory is in each
- * queue. Described in
- * Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues.
+ * On the device xen_memory0, the groups queues/: how much memory is in each
+ * queue, and upkeep/: what the worker does at the target. Described in
+ * Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues and -upkeep.
  */
 #include <linux/device.h>
+#include <linux/kstrtox.h>
 #include <linux/sysfs.h>
 
 #include "balloon.h"
@@ -44,8 +45,57 @@ static const struct attribute_group queue_group = {
 	.attrs = queue_attrs,
 };
 
+static void enable_coalescing(bool on)
+{
+	WRITE_ONCE(shown->coalesce, on);
+}
+
+static void enable_healing(bool on)
+{
+	balloon_heal_enable(shown, on);
+}
+
+#define UPKEEP_ATTR(_name, _flag, _enable)						\
+static ssize_t _name##_show(struct device *dev, struct device_attribute *attr,	\
+			    char *buf)						\
+{										\
+	return sysfs_emit(buf, "%d\n", READ_ONCE(_flag));			\
+}										\
+static ssize_t _name##_store(struct device *dev, struct device_attribute *attr,	\
+			     const char *buf, size_t count)			\
+{										\
+	bool on;								\
+	int ret = kstrtobool(buf, &on);						\
+										\
+	if (ret)								\
+		return ret;							\
+	_enable(on);								\
+	return count;								\
+}										\
+static DEVICE_ATTR_RW(_name)
+
+UPKEEP_ATTR(coalesce, shown->coalesce, enable_coalescing);
+UPKEEP_ATTR(heal, shown->heal.enabled, enable_healing);
+
+static struct attribute *upkeep_attrs[] = {
+	&dev_attr_coalesce.attr,
+	&dev_attr_heal.attr,
+	NULL
+};
+
+static const struct attribute_group upkeep_group = {
+	.name = "upkeep",
+	.attrs = upkeep_attrs,
+};
+
+static const struct attribute_group *groups[] = {
+	&queue_group,
+	&upkeep_group,
+	NULL
+};
+
 /**
- * balloon_sysfs_init - show the queues
+ * balloon_sysfs_init - show the queues, and have switches for upkeep
  * @xb: the driver
  * @dev: the device xen_memory0
  *
@@ -54,14 +104,14 @@ static const struct attribute_group queue_group = {
 int balloon_sysfs_init(struct xen_balloon *xb, struct device *dev)
 {
 	shown = xb;
-	return sysfs_create_group(&dev->kobj, &queue_group);
+	return sysfs_create_groups(&dev->kobj, groups);
 }
 
 /**
- * balloon_sysfs_exit - show them no more; nobody reads them after it
+ * balloon_sysfs_exit - show them no more; nobody reads or writes them after it
  * @dev: the device xen_memory0
  */
 void balloon_sysfs_exit(struct device *dev)
 {
-	sysfs_remove_group(&dev->kobj, &queue_group);
+	sysfs_remove_groups(&dev->kobj, groups);
 }

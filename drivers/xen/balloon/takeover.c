@@ -21,6 +21,8 @@
 #include "balloon.h"
 
 #define INTREE_THREAD		"xen-balloon"
+/* The thread of a guest that was never ballooned has run for less, in all. */
+#define IDLE_NS			NSEC_PER_MSEC
 #define INTREE_FUNCTION		"balloon_thread+0x0/"
 
 /**
@@ -263,6 +265,7 @@ int takeover_begin(struct xen_balloon *xb)
 	xen_resume_notifier_register(&resume_notifier);
 
 	kthread_stop(task);
+	xb->intree.worked = task->se.sum_exec_runtime > IDLE_NS;
 	put_task_struct(task);
 
 	mutex_lock(&xb->step_lock);

@@ -65,7 +65,7 @@ bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted)
 
 	xb->target.wanted = wanted;
 	xb->delay_ms = 0;
-	xb->counters[COUNT_TARGETS]++;
+	balloon_count(xb, COUNT_TARGETS, 1);
 	balloon_alloc_reset(&xb->alloc);
 
 	return true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One event, xen_balloon:xen_balloon_step, that carries the whole state after a
- * step of the worker: a trace of it tells the story.
+ * xen_balloon:xen_balloon_step carries the whole state after a step of the
+ * worker: a trace of it tells the story. The other events tell what upkeep and
+ * compaction came to, page by page.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM xen_balloon
@@ -15,6 +16,7 @@
 
 TRACE_DEFINE_ENUM(BALLOON_AT_TARGET);
 TRACE_DEFINE_ENUM(BALLOON_PROGRESS);
+TRACE_DEFINE_ENUM(BALLOON_UPKEEP);
 TRACE_DEFINE_ENUM(BALLOON_STALLED);
 
 TRACE_EVENT(xen_balloon_step,
@@ -51,10 +53,80 @@ TRACE_EVENT(xen_balloon_step,
 		  __print_symbolic(__entry->result,
 				   { BALLOON_AT_TARGET, "at target" },
 				   { BALLOON_PROGRESS, "progress" },
+				   { BALLOON_UPKEEP, "upkeep" },
 				   { BALLOON_STALLED, "stalled" }),
 		  __entry->target, __entry->guest, __entry->huge, __entry->base,
 		  __entry->spare, __entry->lent, __entry->quarantined,
 		  __entry->delay_ms)
+);
+
+TRACE_EVENT(xen_balloon_coalesce,
+	TP_PROTO(unsigned long pfn, unsigned long gone, unsigned long got),
+
+	TP_ARGS(pfn, gone, got),
+
+	TP_STRUCT__entry(
+		__field(unsigned long, pfn)
+		__field(unsigned long, gone)
+		__field(unsigned long, got)
+	),
+
+	TP_fast_assign(
+		__entry->pfn = pfn;
+		__entry->gone = gone;
+		__entry->got = got;
+	),
+
+	TP_printk("pfn=0x%lx gone=%lu got=%lu",
+		  __entry->pfn, __entry->gone, __entry->got)
+);
+
+TRACE_DEFINE_ENUM(HEAL_GIVEN_UP);
+TRACE_DEFINE_ENUM(HEAL_NOT_TAKEN);
+TRACE_DEFINE_ENUM(HEAL_REFUSED);
+TRACE_DEFINE_ENUM(HEAL_DONE);
+
+TRACE_EVENT(xen_balloon_heal,
+	TP_PROTO(unsigned long pfn, enum balloon_heal_result result),
+
+	TP_ARGS(pfn, result),
+
+	TP_STRUCT__entry(
+		__field(unsigned long, pfn)
+		__field(unsigned int, result)
+	),
+
+	TP_fast_assign(
+		__entry->pfn = pfn;
+		__entry->result = result;
+	),
+
+	TP_printk("pfn=0x%lx %s", __entry->pfn,
+		  __print_symbolic(__entry->result,
+				   { HEAL_GIVEN_UP, "cannot be emptied" },
+				   { HEAL_NOT_TAKEN, "not taken by Xen" },
+				   { HEAL_REFUSED, "no 2 MiB in one piece" },
+				   { HEAL_DONE, "healed" }))
+);
+
+TRACE_EVENT(xen_balloon_migrate,
+	TP_PROTO(unsigned long from, unsigned long to, int ret),
+
+	TP_ARGS(from, to, ret),
+
+	TP_STRUCT__entry(
+		__field(unsigned long, from)
+		__field(unsigned long, to)
+		__field(int, ret)
+	),
+
+	TP_fast_assign(
+		__entry->from = from;
+		__entry->to = to;
+		__entry->ret = ret;
+	),
+
+	TP_printk("pfn=0x%lx to=0x%lx ret=%d", __entry->from, __entry->to, __entry->ret)
 );
 
 #endif

@@ -11,7 +11,6 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
-#include <linux/sizes.h>
 
 #include "balloon.h"
 #include "trace.h"
@@ -24,16 +23,14 @@
 #define LOOK_SELDOM	(5 * HZ)
 
 /*
- * The in-tree driver and Xen change their counts one after the other: only a
- * difference that stays for so long is one.
+ * Upkeep begins when the guest has been at its target for so long, takes at most
+ * one part in so many of a CPU, and waits from so long to so long when there is
+ * nothing to gain.
  */
-#define DRIFT_LASTS_NS	NSEC_PER_SEC
-
-/*
- * Xen's count of a populate-on-demand guest that has not reached its first
- * target is below the guest's own by far more than this many pages.
- */
-#define OFFSET_MIN	(-256L)
+#define UPKEEP_QUIET_NS		NSEC_PER_SEC
+#define UPKEEP_SHARE		5
+#define UPKEEP_MIN_NS		(5 * NSEC_PER_SEC)
+#define UPKEEP_MAX_NS		(300 * NSEC_PER_SEC)
 
 /*
  * What inflation leaves available: enough for what runs to go on while the
@@ -41,123 +38,9 @@
  */
 static unsigned long inflatable(const struct xen_balloon *xb)
 {
-	long reserve = clamp(xb->total / 64, SZ_4M / PAGE_SIZE, SZ_256M / PAGE_SIZE);
+	long reserve = balloon_alloc_reserve(xb);
 
 	return max(si_mem_available() - reserve, 0L);
-}
-
-/* How much may come back by Xen's limit: asking for more fills Xen's log. */
-static unsigned long headroom(const struct xen_balloon *xb)
-{
-	long current_pages = xb->ops->current_pages();
-	long maximum = xb->ops->maximum_pages();
-
-	if (current_pages < 0 || maximum < 0)
-		return ULONG_MAX;
-
-	return max(maximum - current_pages, 0L);
-}
-
-/*
- * Xen took fewer pages than it was given. By its count it can be told whether
- * it took a part of the first that it did not take.
- */
-static bool is_untouched(struct xen_balloon *xb)
-{
-	struct balloon_figures n = balloon_figures(&xb->queue);
-
-	return xb->offset_known &&
-	       xb->ops->current_pages() == xb->offset + n.guest + n.transit;
-}
-
-/* Give xb->pages to Xen. Returns base pages given. */
-static unsigned long release(struct xen_balloon *xb, unsigned int nr, unsigned int order)
-{
-	struct balloon_queue *q = &xb->queue;
-	unsigned int i, done;
-	bool in_doubt;
-
-	done = xb->ops->release(xb->pages, nr, order);
-
-	xb->counters[COUNT_RELEASE_CALLS]++;
-	xb->counters[COUNT_RELEASE_EXTENTS] += done;
-	xb->counters[COUNT_RELEASE_PAGES] += done << order;
-
-	for (i = 0; i < done; i++)
-		balloon_enqueue(q, xb->pages[i], order);
-
-	in_doubt = done < nr && !is_untouched(xb);
-	if (in_doubt) {
-		pr_err_ratelimited("Xen did not take pfn 0x%lx of order %u, whose state is unknown now: %lu KiB out of use for good\n",
-				   page_to_pfn(xb->pages[done]), order,
-				   PAGES_TO_KB(1UL << order));
-		balloon_quarantine(q, xb->pages[i++], order);
-	}
-	for (; i < nr; i++)
-		balloon_give(q, xb->pages[i], order);
-
-	/* What Xen did not take of it goes on being counted for this domain. */
-	if (in_doubt) {
-		xb->offset_known = false;
-		balloon_check_current(xb);
-	}
-
-	return (unsigned long)done << order;
-}
-
-/* Ask Xen to populate xb->pages. Returns how many of them it did. */
-static unsigned int ask(struct xen_balloon *xb, unsigned int nr, unsigned int order)
-{
-	unsigned int done = xb->ops->populate(xb->pages, nr, order);
-
-	xb->counters[COUNT_POPULATE_CALLS]++;
-	xb->counters[COUNT_POPULATE_EXTENTS] += done;
-	xb->counters[COUNT_POPULATE_PAGES] += done << order;
-	xb->counters[COUNT_POPULATE_REFUSED] += !done;
-
-	return done;
-}
-
-/* Have xb->pages populated. Returns base pages got. */
-static unsigned long populate(struct xen_balloon *xb, unsigned int nr, unsigned int order)
-{
-	unsigned int i, done = ask(xb, nr, order);
-
-	for (i = 0; i < done; i++)
-		balloon_give(&xb->queue, xb->pages[i], order);
-	for (; i < nr; i++)
-		balloon_enqueue(&xb->queue, xb->pages[i], order);
-
-	return (unsigned long)done << order;
-}
-
-/*
- * Have the first @nr base pages of a huge page populated. It is broken up only
- * when Xen gives some. Returns base pages got.
- */
-static unsigned long populate_part(struct xen_balloon *xb, unsigned int nr)
-{
-	struct page *page = balloon_dequeue_split(&xb->queue);
-	unsigned int i, done;
-
-	if (!page)
-		return 0;
-
-	for (i = 0; i < nr; i++)
-		xb->pages[i] = page + i;
-	done = ask(xb, nr, 0);
-	if (!done) {
-		balloon_enqueue(&xb->queue, page, XENMEM_HUGE_ORDER);
-		return 0;
-	}
-
-	split_page(page, XENMEM_HUGE_ORDER);
-	for (i = 0; i < done; i++)
-		balloon_give(&xb->queue, page + i, 0);
-	for (; i < XENMEM_HUGE_PAGES; i++)
-		balloon_enqueue(&xb->queue, page + i, 0);
-
-	return done;
 }
 
 /* One step towards a smaller guest, by up to @want. Returns pages given. */
@@ -170,11 +53,11 @@ static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 	if (room < want)
 		want = round_down(room, XENMEM_HUGE_PAGES);
 
-	if (want >= XENMEM_HUGE_PAGES)
+	if (want >= XENMEM_HUGE_PAGES && !READ_ONCE(xb->base_only))
 		nr = balloon_alloc_huge(xb, min(want / XENMEM_HUGE_PAGES,
 						(unsigned long)XENMEM_MAX_HUGE));
 	if (nr) {
-		given = release(xb, nr, XENMEM_HUGE_ORDER);
+		given = balloon_release(xb, nr, XENMEM_HUGE_ORDER);
 		if (given)
 			return given;
 	}
@@ -182,7 +65,7 @@ static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 	if (want)
 		nr = balloon_alloc_base(xb, min(want, (unsigned long)XENMEM_MAX_BASE));
 
-	return nr ? release(xb, nr, 0) : 0;
+	return nr ? balloon_release(xb, nr, 0) : 0;
 }
 
 /* One step towards a larger guest, by up to @want. Returns pages got. */
@@ -192,7 +75,7 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 	unsigned long got;
 	unsigned int nr = 0;
 
-	want = min(want, headroom(xb));
+	want = min(want, balloon_headroom(xb));
 	if (!want)
 		return 0;
 
@@ -201,7 +84,7 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 					  min(want / XENMEM_HUGE_PAGES,
 					      (unsigned long)XENMEM_MAX_HUGE));
 	if (nr) {
-		got = populate(xb, nr, XENMEM_HUGE_ORDER);
+		got = balloon_populate(xb, nr, XENMEM_HUGE_ORDER);
 		if (got)
 			return got;
 	}
@@ -210,75 +93,59 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 	want = min(want, (unsigned long)XENMEM_MAX_BASE);
 	nr = balloon_dequeue_base(q, xb->pages, want);
 	if (nr)
-		return populate(xb, nr, 0);
+		return balloon_populate(xb, nr, 0);
 	if (balloon_figures(q).huge)
-		return populate_part(xb, want);
+		return balloon_populate_part(xb, want);
 
 	return intree_reclaim_spare(xb, want);
 }
 
-/**
- * balloon_sum - all pages in all states, which is xb->total
- * @xb: the driver
+/*
+ * The guest is at its target: one short step of what makes its memory, and the
+ * host's, better than it is.
  */
-unsigned long balloon_sum(struct xen_balloon *xb)
+static enum balloon_step upkeep(struct xen_balloon *xb)
 {
-	struct balloon_figures n = balloon_figures(&xb->queue);
+	u64 start = ktime_get_ns(), now;
+	enum balloon_upkeep result;
 
-	return n.guest + n.huge * XENMEM_HUGE_PAGES + n.base + n.transit +
-	       n.quarantined + intree_foreign_spare() + intree_foreign_lent(xb);
-}
+	if (start < xb->upkeep_at)
+		return BALLOON_AT_TARGET;
 
-/* What Xen counts beyond what the kernel has as its memory. */
-static void take_offset(struct xen_balloon *xb, long now, unsigned long guest)
-{
-	long offset = now - guest;
+	result = balloon_coalesce(xb);
+	if (result == UPKEEP_NOTHING)
+		result = balloon_heal(xb);
+	now = ktime_get_ns();
 
-	if (xb->offset_known && offset != xb->offset)
-		pr_info("Xen counts %ld KiB %s for this guest since it was resumed\n",
-			PAGES_TO_KB(abs(offset - xb->offset)),
-			offset > xb->offset ? "more" : "less");
-
-	xb->offset = offset;
-	xb->offset_known = offset >= OFFSET_MIN;
-	xb->drift = 0;
-}
-
-/**
- * balloon_check_current - compare the accounting with Xen's, which has the
- *	last word on how much the guest has
- * @xb: the driver
- *
- * Context: step_lock held.
- */
-void balloon_check_current(struct xen_balloon *xb)
-{
-	unsigned long guest = balloon_figures(&xb->queue).guest;
-	long now = xb->ops->current_pages();
-	long drift;
-
-	lockdep_assert_held(&xb->step_lock);
-
-	if (now < 0)
-		return;
-
-	if (xb->resumed || !xb->offset_known) {
-		WRITE_ONCE(xb->resumed, false);
-		take_offset(xb, now, guest);
-		return;
+	if (result == UPKEEP_NOTHING) {
+		xb->upkeep_delay_ns = clamp_t(u64, xb->upkeep_delay_ns * 2, UPKEEP_MIN_NS,
+					      UPKEEP_MAX_NS);
+		xb->upkeep_at = now + xb->upkeep_delay_ns;
+		return BALLOON_AT_TARGET;
 	}
 
-	drift = now - xb->offset - guest;
-	if (drift != xb->drift) {
-		xb->drift = drift;
-		xb->drift_since = ktime_get_ns();
-	} else if (drift && ktime_get_ns() - xb->drift_since > DRIFT_LASTS_NS) {
-		pr_warn("Xen counts %ld KiB %s than expected: going by Xen\n",
-			PAGES_TO_KB(abs(drift)), drift > 0 ? "more" : "less");
-		balloon_correct_guest(&xb->queue, drift);
-		xb->total = balloon_sum(xb);
-		xb->drift = 0;
-	}
+	if (result == UPKEEP_GAINED)
+		xb->upkeep_delay_ns = 0;
+	xb->upkeep_at = now + (now - start) * (UPKEEP_SHARE - 1);
+	return BALLOON_UPKEEP;
+}
+
+static void put_off_upkeep(struct xen_balloon *xb)
+{
+	xb->at_target = false;
+	xb->upkeep_delay_ns = 0;
+	xb->upkeep_at = ktime_get_ns() + UPKEEP_QUIET_NS;
+}
+
+/* Put away what was needed to get to the target. */
+static void arrive(struct xen_balloon *xb)
+{
+	if (xb->at_target)
+		return;
+
+	xb->at_target = true;
+	balloon_alloc_settle(&xb->alloc);
+	balloon_alloc_reset(&xb->alloc);
 }
 
 /* One bounded step towards the target; may sleep. */
@@ -291,11 +158,12 @@ static enum balloon_step step(struct xen_balloon *xb)
 
 	if (!credit) {
 		balloon_check_current(xb);
-		balloon_alloc_settle(&xb->alloc);
-		balloon_alloc_reset(&xb->alloc);
-		balloon_queue_trim(&xb->queue);
-		return BALLOON_AT_TARGET;
+		arrive(xb);
+		balloon_queue_tidy(&xb->queue);
+		return upkeep(xb);
 	}
+
+	put_off_upkeep(xb);
 
 	if (credit < 0)
 		moved = inflate(xb, -credit);
@@ -317,7 +185,7 @@ static void back_off(struct xen_balloon *xb, enum balloon_step result)
 		return;
 	}
 
-	xb->counters[COUNT_STALLS]++;
+	balloon_count(xb, COUNT_STALLS, 1);
 	xb->delay_ms = clamp(xb->delay_ms * 2, DELAY_MIN_MS,
 			     intree_max_delay_ms());
 }
@@ -330,6 +198,9 @@ static long wait_for(const struct xen_balloon *xb, enum balloon_step result)
 	switch (result) {
 	case BALLOON_PROGRESS:
 		return 0;
+	case BALLOON_UPKEEP:
+		return clamp_t(long, nsecs_to_jiffies(xb->upkeep_at - ktime_get_ns()),
+			       1, look);
 	case BALLOON_STALLED:
 		return min_t(long, look, msecs_to_jiffies(xb->delay_ms));
 	default:

@@ -143,10 +143,31 @@ static unsigned int pv_release(struct page **pages, unsigned int nr,
 	return done >> order;
 }
 
+/*
+ * Map the frames in batch->mfn that Xen gave for the first @last base pages.
+ * Without a mapping a frame is of no use, and goes back to Xen. Returns how
+ * many base pages are mapped, of whole pages.
+ */
+static unsigned int map_or_return(struct page **pages, unsigned int order,
+				  unsigned int last)
+{
+	unsigned int mapped = round_down(write_mappings(pages, order, 0, last, true),
+					 1U << order);
+
+	if (mapped < last) {
+		write_mappings(pages, order, mapped, last, false);
+		flush_tlb_everywhere();
+		if (decrease(mapped, last) < last)
+			pr_err("cannot map what Xen gave, nor give it back\n");
+	}
+
+	return mapped;
+}
+
 static unsigned int pv_populate(struct page **pages, unsigned int nr,
 				unsigned int order)
 {
-	unsigned int i, done, last, mapped;
+	unsigned int i, done, last;
 
 	for (i = 0; i < nr; i++)
 		batch->scratch[i] = page_to_pfn(pages[i]);
@@ -158,17 +179,124 @@ static unsigned int pv_populate(struct page **pages, unsigned int nr,
 		batch->mfn[i] = batch->scratch[i >> order] +
 				(i & ((1U << order) - 1));
 
-	mapped = round_down(write_mappings(pages, order, 0, last, true),
-			    1U << order);
-	if (mapped < last) {
+	return map_or_return(pages, order, last) >> order;
+}
+
+/*
+ * Xen takes the frames behind @nr extents of @in_order and puts others behind
+ * the base pages whose numbers are in @pfns, where it leaves the new frames.
+ * Returns how many of the extents. What is taken must not be mapped.
+ */
+static unsigned int exchange(xen_pfn_t *frames, unsigned int nr, unsigned int in_order,
+			     xen_pfn_t *pfns)
+{
+	struct xen_memory_exchange op = {
+		.in = { .nr_extents = nr, .extent_order = in_order, .domid = DOMID_SELF },
+		.out = { .nr_extents = nr << in_order, .domid = DOMID_SELF },
+	};
+
+	set_xen_guest_handle(op.in.extent_start, frames);
+	set_xen_guest_handle(op.out.extent_start, pfns);
+	if (HYPERVISOR_memory_op(XENMEM_exchange, &op))
+		return min_t(unsigned int, op.nr_exchanged, nr);
+
+	return nr;
+}
+
+/* Write the direct map and the p2m of one page; @mfn may be INVALID_P2M_ENTRY. */
+static bool write_mapping(struct page *page, unsigned long mfn)
+{
+	unsigned long va = (unsigned long)page_address(page);
+	bool present = mfn != INVALID_P2M_ENTRY;
+	pte_t pte = present ? mfn_pte(mfn, PAGE_KERNEL) : __pte_ma(0);
+
+	if (HYPERVISOR_update_va_mapping(va, pte, present ? 0 : UVMF_INVLPG | UVMF_ALL))
+		return false;
+	xen_p2m_addr[page_to_pfn(page)] = mfn;
+
+	return true;
+}
+
+/* Say that a frame belongs to another page: Xen's table of that. */
+static bool write_m2p(unsigned long mfn, struct page *page)
+{
+	struct mmu_update update = {
+		.ptr = PFN_PHYS(mfn) | MMU_MACHPHYS_UPDATE,
+		.val = page_to_pfn(page),
+	};
+
+	return !HYPERVISOR_mmu_update(&update, 1, NULL, DOMID_SELF);
+}
+
+/*
+ * An exchange gives Xen a frame, maybe the last one of 2 MiB; when it has none
+ * to give for it the frame moves.
+ */
+static int pv_move(struct page *from, struct page *to)
+{
+	xen_pfn_t mfn = pfn_to_mfn(page_to_pfn(from)), frame = mfn, pfn = page_to_pfn(to);
+
+	if (!write_mapping(from, INVALID_P2M_ENTRY))
+		return -EBUSY;
+
+	if (exchange(&frame, 1, 0, &pfn)) {
+		if (write_mapping(to, pfn))
+			return 0;
 		/* Without a mapping a frame is of no use: give it back. */
-		write_mappings(pages, order, mapped, last, false);
-		flush_tlb_everywhere();
-		if (decrease(mapped, last) < last)
-			pr_err("cannot map what Xen gave, nor give it back\n");
+		xenmem_reservation(XENMEM_decrease_reservation, &pfn, 1, 0);
+		return -ENODATA;
 	}
 
-	return mapped >> order;
+	if (write_m2p(mfn, to)) {
+		if (write_mapping(to, mfn))
+			return 0;
+		write_m2p(mfn, from);
+	}
+	if (write_mapping(from, mfn))
+		return -EBUSY;
+
+	pr_err("cannot map again what Xen did not exchange\n");
+	xenmem_reservation(XENMEM_decrease_reservation, &mfn, 1, 0);
+	return -ENODATA;
+}
+
+static bool pv_whole(struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page), mfn = pfn_to_mfn(pfn);
+	unsigned int i;
+
+	for (i = 1; i < XENMEM_HUGE_PAGES; i++)
+		if (pfn_to_mfn(pfn + i) != mfn + i)
+			return false;
+
+	return IS_ALIGNED(mfn, XENMEM_HUGE_PAGES);
+}
+
+static unsigned int pv_exchange(struct page *huge, struct page **holes, unsigned int *got)
+{
+	unsigned int i, done, mapped, order = pv_whole(huge) ? XENMEM_HUGE_ORDER : 0;
+
+	for (i = 0; i < XENMEM_HUGE_PAGES; i++) {
+		batch->mfn[i] = pfn_to_mfn(page_to_pfn(huge) + i);
+		batch->mfn[XENMEM_HUGE_PAGES + i] = batch->mfn[i];
+		batch->scratch[i] = page_to_pfn(holes[i]);
+	}
+
+	mapped = write_mappings(&huge, XENMEM_HUGE_ORDER, 0, XENMEM_HUGE_PAGES, false);
+	flush_tlb_everywhere();
+
+	/* As one extent where it is one: Xen need not put it together again. */
+	done = mapped < XENMEM_HUGE_PAGES ? 0 :
+	       exchange(batch->mfn + XENMEM_HUGE_PAGES, XENMEM_HUGE_PAGES >> order, order,
+			batch->scratch) << order;
+
+	if (done < mapped &&
+	    write_mappings(&huge, XENMEM_HUGE_ORDER, done, mapped, true) < mapped)
+		pr_err("cannot map again what Xen did not exchange\n");
+
+	memcpy(batch->mfn, batch->scratch, done * sizeof(*batch->mfn));
+	*got = map_or_return(holes, 0, done);
+	return done;
 }
 
 static int pv_init(void)
@@ -190,6 +318,9 @@ const struct xenmem_ops xenmem_pv_ops = {
 	.exit = pv_exit,
 	.release = pv_release,
 	.populate = pv_populate,
+	.move = pv_move,
+	.exchange = pv_exchange,
+	.whole = pv_whole,
 	.current_pages = xenmem_current_pages,
 	.maximum_pages = xenmem_maximum_pages,
 };

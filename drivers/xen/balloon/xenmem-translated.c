@@ -3,9 +3,12 @@
  * The operations table for auto-translated guests (PVH and HVM), where a frame
  * number is the guest's own and Xen keeps the mapping.
  */
+#include <linux/errno.h>
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <xen/interface/xen.h>
 #include <xen/interface/memory.h>
+#include <asm/xen/hypercall.h>
 
 #include "xenmem.h"
 
@@ -35,6 +38,33 @@ static unsigned int translated_populate(struct page **pages, unsigned int nr,
 	return change(XENMEM_populate_physmap, pages, nr, order);
 }
 
+/*
+ * xenmem_add_to_physmap_one() in Xen's arch/x86/mm/p2m.c moves the frame: nothing
+ * is freed for it, and nothing needed. Should it fail, it may have taken the
+ * frame away from @from already; then releasing that does nothing, and populating
+ * it puts things right.
+ */
+static int translated_move(struct page *from, struct page *to)
+{
+	xen_pfn_t old = page_to_pfn(from), new = page_to_pfn(to);
+	struct xen_add_to_physmap map = {
+		.domid = DOMID_SELF,
+		.space = XENMAPSPACE_gmfn,
+		.idx = old,
+		.gpfn = new,
+	};
+
+	if (!HYPERVISOR_memory_op(XENMEM_add_to_physmap, &map))
+		return 0;
+
+	clear_highpage(from);
+	xenmem_reservation(XENMEM_decrease_reservation, &old, 1, 0);
+	if (xenmem_reservation(XENMEM_populate_physmap, &new, 1, 0))
+		return 0;
+
+	return xenmem_reservation(XENMEM_populate_physmap, &old, 1, 0) ? -EBUSY : -ENODATA;
+}
+
 static int translated_init(void)
 {
 	return 0;
@@ -50,6 +80,7 @@ const struct xenmem_ops xenmem_translated_ops = {
 	.exit = translated_exit,
 	.release = translated_release,
 	.populate = translated_populate,
+	.move = translated_move,
 	.current_pages = xenmem_current_pages,
 	.maximum_pages = xenmem_maximum_pages,
 };

@@ -37,13 +37,26 @@
  *	Returns how many were populated, from the front; the others are as
  *	before. Never an errno: Xen says "none" for every refusal. The contents
  *	of the pages are undefined. See populate_physmap() in common/memory.c.
+ * @move: put the memory behind a populated base page @from behind an unpopulated
+ *	one, @to. Both are the caller's, @from is not in use, and what it holds
+ *	may be lost, but nobody else ever sees it. Returns 0; -EBUSY with both as
+ *	before; or -ENODATA when neither has memory any more. Does not sleep, and
+ *	is reentrant.
+ * @exchange: give the memory behind all of a populated huge page @huge to Xen,
+ *	and have it put other memory behind XENMEM_HUGE_PAGES unpopulated base
+ *	pages @holes. Returns how many base pages of @huge, from the front, are
+ *	unpopulated then, and in @got how many of @holes are populated: as many,
+ *	but for what could not be mapped. The others are as before. NULL where
+ *	Xen has no such operation. See memory_exchange() in common/memory.c.
+ * @whole: is the memory behind an aligned and populated 2 MiB in one piece?
+ *	NULL where only Xen knows
  * @current_pages: XENMEM_current_reservation of this domain, in pages, or a
  *	negative errno
  * @maximum_pages: XENMEM_maximum_reservation of this domain, in pages, or a
  *	negative errno
  *
- * @release and @populate may sleep and are not reentrant: the caller holds
- * xen_balloon.step_lock. @nr is at most XENMEM_MAX_BASE for order 0, and
+ * @release, @populate and @exchange may sleep and are not reentrant: the caller
+ * holds xen_balloon.step_lock. @nr is at most XENMEM_MAX_BASE for order 0, and
  * XENMEM_MAX_HUGE for XENMEM_HUGE_ORDER.
  */
 struct xenmem_ops {
@@ -54,6 +67,9 @@ struct xenmem_ops {
 				unsigned int order);
 	unsigned int (*populate)(struct page **pages, unsigned int nr,
 				 unsigned int order);
+	int (*move)(struct page *from, struct page *to);
+	unsigned int (*exchange)(struct page *huge, struct page **holes, unsigned int *got);
+	bool (*whole)(struct page *page);
 	long (*current_pages)(void);
 	long (*maximum_pages)(void);
 };

@@ -193,19 +193,19 @@ static void free_pages_of_a_region_are_counted(struct kunit *test)
 {
 	unsigned long pfn = page_to_pfn(sim_page(2, 0));
 
-	KUNIT_EXPECT_EQ(test, region_free_pages(pfn), 512U);
-	KUNIT_EXPECT_EQ(test, region_free_pages(pfn + 511), 512U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(pfn), 512U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(pfn + 511), 512U);
 
 	occupy(test, 2, 100, 37, SIM_PROGRAM);
-	KUNIT_EXPECT_EQ(test, region_free_pages(pfn), 475U);
-	KUNIT_EXPECT_EQ(test, region_free_pages(pfn + 300), 475U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(pfn), 475U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(pfn + 300), 475U);
 
 	occupy(test, 2, 0, 100, SIM_PINNED);
 	occupy(test, 2, 137, 375, SIM_PINNED);
-	KUNIT_EXPECT_EQ(test, region_free_pages(pfn), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(pfn), 0U);
 
-	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(sim_page(0, 0)) - 512), 0U);
-	KUNIT_EXPECT_EQ(test, region_free_pages(0), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(0, 0)) - 512), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(0), 0U);
 }
 
 static void no_region_has_more_free_pages_than_pages(struct kunit *test)
@@ -214,7 +214,7 @@ static void no_region_has_more_free_pages_than_pages(struct kunit *test)
 
 	occupy(test, 2, 510, 1, SIM_PROGRAM);
 	set_page_private(last, 5);
-	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(last)), 512U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(last)), 512U);
 	set_page_private(last, 0);
 }
 
@@ -290,19 +290,19 @@ static void only_what_programs_have_can_be_moved(struct kunit *test)
 {
 	unsigned long pfn = page_to_pfn(sim_page(2, 0));
 
-	KUNIT_EXPECT_TRUE(test, region_movable(pfn));
+	KUNIT_EXPECT_TRUE(test, region_movable(pfn, 64));
 	occupy(test, 2, 0, 7, SIM_PROGRAM);
 	occupy(test, 2, 300, 5, SIM_PROGRAM);
 	occupy(test, 2, 511, 1, SIM_PROGRAM);
-	KUNIT_EXPECT_TRUE(test, region_movable(pfn));
+	KUNIT_EXPECT_TRUE(test, region_movable(pfn, 64));
 
 	/* One on its way to the free list. */
 	set_page_count(sim_page(2, 3), 0);
 	ClearPageLRU(sim_page(2, 3));
-	KUNIT_EXPECT_TRUE(test, region_movable(pfn));
+	KUNIT_EXPECT_TRUE(test, region_movable(pfn, 64));
 	set_page_count(sim_page(2, 3), 1);
 
-	KUNIT_EXPECT_FALSE(test, region_movable(page_to_pfn(sim_page(0, 0)) - 512));
+	KUNIT_EXPECT_FALSE(test, region_movable(page_to_pfn(sim_page(0, 0)) - 512, 64));
 }
 
 /* What it holds is nobody's. */
@@ -314,7 +314,7 @@ static void inside_of_a_free_block_is_not_looked_at(struct kunit *test)
 	occupy(test, 2, 0, 1, SIM_PROGRAM);
 	for (i = 0; i < ARRAY_SIZE(stale); i++)
 		SetPageReserved(sim_page(2, stale[i]));
-	KUNIT_EXPECT_TRUE(test, region_movable(page_to_pfn(sim_page(2, 0))));
+	KUNIT_EXPECT_TRUE(test, region_movable(page_to_pfn(sim_page(2, 0)), 64));
 	for (i = 0; i < ARRAY_SIZE(stale); i++)
 		ClearPageReserved(sim_page(2, stale[i]));
 }
@@ -394,9 +394,9 @@ static void page_that_cannot_be_moved_bars_its_region(struct kunit *test)
 	unsigned long pfn = page_to_pfn(sim_page(2, 0));
 
 	occupy(test, 2, 0, 512, SIM_PROGRAM);
-	KUNIT_EXPECT_TRUE(test, region_movable(pfn));
+	KUNIT_EXPECT_TRUE(test, region_movable(pfn, 64));
 	c->set(page);
-	KUNIT_EXPECT_FALSE(test, region_movable(pfn));
+	KUNIT_EXPECT_FALSE(test, region_movable(pfn, 64));
 	c->clear(page);
 }
 
@@ -430,7 +430,7 @@ static void emptied_region_with_another_reference_is_free_again(struct kunit *te
 	KUNIT_EXPECT_NULL(test, contig_region(page_to_pfn(sim_page(2, 0))));
 	KUNIT_EXPECT_NULL(test, sim.walker);
 	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
-	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(sim_page(2, 0))), 512U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(2, 0))), 512U);
 }
 
 static void freest_region_is_emptied_first(struct kunit *test)
@@ -447,15 +447,15 @@ static void freest_region_is_emptied_first(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, take_huge(8), 1U);
 	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "5:0+1");
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_TRIES], 2UL);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_HUGE], 2UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), 2UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_HUGE), 2UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_free, 1040UL - 2 * 512);
 
 	/* What is left is not enough. */
 	KUNIT_EXPECT_EQ(test, take_huge(8), 0U);
 	KUNIT_EXPECT_TRUE(test, sim.xb->alloc.exhausted);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_HUGE], 2UL);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_TRIES], sim.calls[SIM_CONTIG]);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_HUGE), 2UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), sim.calls[SIM_CONTIG]);
 }
 
 /* One region is tried in each step; which, by pass? */
@@ -483,8 +483,8 @@ static void each_pass_asks_for_fewer_free_pages(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, tried, "4 456 34567 134567 01234567");
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], tries);
 	KUNIT_EXPECT_TRUE(test, a->exhausted);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_TRIES], tries);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_HUGE], 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), tries);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_HUGE), 0UL);
 }
 
 static void pinned_regions_are_left_alone(struct kunit *test)
@@ -496,7 +496,7 @@ static void pinned_regions_are_left_alone(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_CONTIG_TRIES], 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), 0UL);
 	KUNIT_EXPECT_TRUE(test, sim.xb->alloc.exhausted);
 }
 
@@ -683,10 +683,11 @@ static void broken_huge_page_gives_its_front_and_no_more(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
 }
 
-/* They stay where they are. */
-static void base_pages_are_asked_for_as_unmovable_ones(struct kunit *test)
+/* Compaction moves them. */
+static void base_pages_are_asked_for_as_movable_ones(struct kunit *test)
 {
-	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC;
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC |
+		    __GFP_MOVABLE | __GFP_HIGHMEM;
 	struct page **pages = sim.xb->pages;
 
 	KUNIT_ASSERT_EQ(test, break_huge(pages, 1), 1U);
@@ -743,7 +744,7 @@ static void other_pages_met_on_the_way_are_free_again(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, take_base(10), 10U);
 	expect_found(test, 10, "3:10+10", 40UL);
-	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(sim_page(1, 0))), 30U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(1, 0))), 30U);
 }
 
 static void search_in_broken_regions_ends_after_64_vain_tries(struct kunit *test)
@@ -762,7 +763,7 @@ static void huge_page_is_broken_when_no_broken_region_has_a_page(struct kunit *t
 
 	KUNIT_EXPECT_EQ(test, take_base(10), 10U);
 	expect_found(test, 10, "0:0+10", 75UL);
-	KUNIT_EXPECT_EQ(test, region_free_pages(page_to_pfn(sim_page(1, 0))), 74U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(1, 0))), 74U);
 }
 
 static void what_was_found_before_an_allocation_failed_is_taken(struct kunit *test)
@@ -991,7 +992,7 @@ static struct kunit_case alloc_cases[] = {
 #endif
 	KUNIT_CASE_PARAM(pages_are_scrubbed_once_and_only_when_needed, scrub_gen_params),
 	KUNIT_CASE_PARAM(broken_huge_page_gives_its_front_and_no_more, count_gen_params),
-	KUNIT_CASE(base_pages_are_asked_for_as_unmovable_ones),
+	KUNIT_CASE(base_pages_are_asked_for_as_movable_ones),
 	KUNIT_CASE(base_pages_of_a_broken_region_go_first),
 	KUNIT_CASE(other_pages_met_on_the_way_are_free_again),
 	KUNIT_CASE(search_in_broken_regions_ends_after_64_vain_tries),

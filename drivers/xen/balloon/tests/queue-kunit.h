@@ -246,7 +246,7 @@ static void memory_for_regions_is_not_insisted_on(struct kunit *test)
 	sim.gfp = 0;
 	kfree(q->spare);
 	q->spare = NULL;
-	balloon_queue_trim(q);
+	balloon_queue_tidy(q);
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)humble);
 }
 
@@ -283,7 +283,7 @@ static void trim_frees_the_regions_without_base_pages_only(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(2, 0)), 0);
 	KUNIT_ASSERT_EQ(test, sim.kmalloced, before + 3 * size);
 
-	balloon_queue_trim(q);
+	balloon_queue_tidy(q);
 	KUNIT_EXPECT_NULL(test, find_region(0));
 	KUNIT_EXPECT_NOT_NULL(test, find_region(1));
 	KUNIT_EXPECT_NULL(test, find_region(2));
@@ -297,17 +297,17 @@ static void trim_sees_to_one_spare_region(struct kunit *test)
 	struct balloon_queue *q = &sim.xb->queue;
 	struct balloon_region *spare = q->spare;
 
-	balloon_queue_trim(q);
+	balloon_queue_tidy(q);
 	KUNIT_EXPECT_PTR_EQ(test, q->spare, spare);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 0UL);
 
 	kfree(spare);
 	q->spare = NULL;
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
-	balloon_queue_trim(q);
+	balloon_queue_tidy(q);
 	KUNIT_EXPECT_NULL(test, q->spare);
 
-	balloon_queue_trim(q);
+	balloon_queue_tidy(q);
 	KUNIT_ASSERT_NOT_NULL(test, q->spare);
 	KUNIT_EXPECT_EQ(test, q->spare->nr, 0U);
 }
@@ -783,7 +783,7 @@ static void call_region_add(struct balloon_queue *q, struct page *page)
 
 static void call_trim(struct balloon_queue *q, struct page *page)
 {
-	balloon_queue_trim(q);
+	balloon_queue_tidy(q);
 }
 
 static void call_take(struct balloon_queue *q, struct page *page)

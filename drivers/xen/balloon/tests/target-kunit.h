@@ -105,7 +105,7 @@ static void set_target_is_remembered_as_it_is(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, set_target(ULONG_MAX));
 	KUNIT_EXPECT_EQ(test, sim.xb->target.wanted, ULONG_MAX);
 
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_TARGETS], 2UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_TARGETS), 2UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 0U);
 }
 
@@ -143,7 +143,7 @@ static void target_of_0_changes_nothing_and_is_complained_of(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xb->target.wanted, TOTAL);
 	KUNIT_EXPECT_EQ(test, xb->delay_ms, 2000U);
 	KUNIT_EXPECT_TRUE(test, xb->alloc.exhausted);
-	KUNIT_EXPECT_EQ(test, xb->counters[COUNT_TARGETS], 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(xb, COUNT_TARGETS), 0UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
 	KUNIT_EXPECT_TRUE(test, said("target of 0 KiB ignored, staying with 262144 KiB"));
 }

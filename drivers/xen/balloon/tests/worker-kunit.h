@@ -88,19 +88,19 @@ static void expect_released(struct kunit *test, unsigned long calls, unsigned lo
 			    unsigned long pages)
 {
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_RELEASE], calls);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_RELEASE_CALLS], calls);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_RELEASE_EXTENTS], extents);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_RELEASE_PAGES], pages);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_RELEASE_CALLS), calls);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_RELEASE_EXTENTS), extents);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_RELEASE_PAGES), pages);
 }
 
 static void expect_populated(struct kunit *test, unsigned long calls, unsigned long extents,
 			     unsigned long pages, unsigned long refused)
 {
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_POPULATE], calls);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_POPULATE_CALLS], calls);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_POPULATE_EXTENTS], extents);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_POPULATE_PAGES], pages);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_POPULATE_REFUSED], refused);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_CALLS), calls);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_EXTENTS), extents);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_PAGES), pages);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_REFUSED), refused);
 }
 
 static bool said(const char *what)
@@ -181,7 +181,7 @@ static void headroom_is_what_xens_limit_leaves(struct kunit *test)
 	sim.max_pages = sim.tot_pages + c->below_max;
 	if (c->fault != SIM_NR_OPS)
 		sim_fail(c->fault, 1, 1, 0);
-	KUNIT_EXPECT_EQ(test, headroom(sim.xb), c->headroom);
+	KUNIT_EXPECT_EQ(test, balloon_headroom(sim.xb), c->headroom);
 }
 
 static void headroom_is_there_when_xen_counts_nothing(struct kunit *test)
@@ -190,9 +190,9 @@ static void headroom_is_there_when_xen_counts_nothing(struct kunit *test)
 
 	sim.tot_pages = 0;
 	sim.max_pages = 0;
-	KUNIT_EXPECT_EQ(test, headroom(sim.xb), 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_headroom(sim.xb), 0UL);
 	sim.max_pages = 9;
-	KUNIT_EXPECT_EQ(test, headroom(sim.xb), 9UL);
+	KUNIT_EXPECT_EQ(test, balloon_headroom(sim.xb), 9UL);
 	sim.tot_pages = tot_pages;
 	sim.max_pages = max_pages;
 }
@@ -238,7 +238,7 @@ static unsigned long alloc_and_release(struct kunit *test, const struct release_
 
 	KUNIT_ASSERT_EQ(test, nr, c->nr);
 	memcpy(pages, sim.xb->pages, nr * sizeof(*pages));
-	return release(sim.xb, nr, c->order);
+	return balloon_release(sim.xb, nr, c->order);
 }
 
 static void what_xen_does_not_take_is_the_guests_but_for_one_in_doubt(struct kunit *test)
@@ -252,7 +252,7 @@ static void what_xen_does_not_take_is_the_guests_but_for_one_in_doubt(struct kun
 	sim_fail(SIM_RELEASE, 1, 1, c->done);
 	sim.fault[SIM_RELEASE].partial = c->partial;
 	if (c->deaf)
-		sim_fail(SIM_CURRENT, 1, 1, 0);
+		sim_fail(SIM_CURRENT, 1, 3, 0);
 	KUNIT_EXPECT_EQ(test, IN_STEP(alloc_and_release(test, c, pages)), given);
 
 	expect_released(test, 1, c->done, given);
@@ -294,7 +294,7 @@ static void a_page_in_doubt_does_not_pass_for_drift(struct kunit *test)
 
 	sim_fail(SIM_RELEASE, 1, 1, c.done);
 	sim.fault[SIM_RELEASE].partial = 100;
-	sim_fail(SIM_CURRENT, 1, 2, 0);
+	sim_fail(SIM_CURRENT, 1, 4, 0);
 	IN_STEP(alloc_and_release(test, &c, pages));
 	KUNIT_EXPECT_FALSE(test, sim.xb->offset_known);
 
@@ -332,7 +332,7 @@ static unsigned long dequeue_and_populate(struct kunit *test, const struct popul
 				     balloon_dequeue_base(q, sim.xb->pages, c->nr);
 
 	KUNIT_ASSERT_EQ(test, nr, c->nr);
-	return populate(sim.xb, nr, c->order);
+	return balloon_populate(sim.xb, nr, c->order);
 }
 
 static void what_xen_does_not_populate_is_queued_again(struct kunit *test)
@@ -372,7 +372,8 @@ static void a_part_of_a_huge_page_comes_back(struct kunit *test)
 
 	balloon_out(test, H(2));
 	sim_fail(SIM_POPULATE, 1, 1, c->done);
-	KUNIT_EXPECT_EQ(test, IN_STEP(populate_part(sim.xb, c->want)), (unsigned long)c->done);
+	KUNIT_EXPECT_EQ(test, IN_STEP(balloon_populate_part(sim.xb, c->want)),
+			(unsigned long)c->done);
 
 	expect_populated(test, 1, c->done, c->done, 0);
 	expect_figures(test, FULL - H(2) + c->done, 1, 512 - c->done, 0);
@@ -385,7 +386,7 @@ static void the_last_huge_page_stays_whole_when_xen_gives_nothing(struct kunit *
 
 	balloon_out(test, H(1));
 	sim_fail(SIM_POPULATE, 1, 1, 0);
-	KUNIT_EXPECT_EQ(test, IN_STEP(populate_part(sim.xb, 77)), 0UL);
+	KUNIT_EXPECT_EQ(test, IN_STEP(balloon_populate_part(sim.xb, 77)), 0UL);
 
 	expect_populated(test, 1, 0, 0, 1);
 	expect_figures(test, FULL - H(1), 1, 0, 0);
@@ -401,7 +402,7 @@ static void a_huge_page_that_cannot_be_broken_up_stays(struct kunit *test)
 	kfree(sim.xb->queue.spare);
 	sim.xb->queue.spare = NULL;
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
-	KUNIT_EXPECT_EQ(test, IN_STEP(populate_part(sim.xb, 77)), 0UL);
+	KUNIT_EXPECT_EQ(test, IN_STEP(balloon_populate_part(sim.xb, 77)), 0UL);
 
 	expect_populated(test, 0, 0, 0, 0);
 	expect_figures(test, FULL - H(1), 1, 0, 0);
@@ -885,7 +886,7 @@ static void the_wait_doubles_up_to_its_limit(struct kunit *test)
 	for (i = 0; i < 9; i++) {
 		back_off(sim.xb, BALLOON_STALLED);
 		KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, min(16U << i, c->last));
-		KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_STALLS], i + 1UL);
+		KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_STALLS), i + 1UL);
 	}
 }
 
@@ -897,7 +898,7 @@ static void the_wait_is_over_after_any_other_step(struct kunit *test)
 	sim.xb->delay_ms = 64;
 	back_off(sim.xb, BALLOON_AT_TARGET);
 	KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, 0U);
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_STALLS], 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_STALLS), 0UL);
 }
 
 struct wait_case {
@@ -943,10 +944,88 @@ static void a_stall_waits_longer_each_time_until_there_is_a_new_target(struct ku
 	KUNIT_EXPECT_EQ(test, sim_turn(), (long)msecs_to_jiffies(64));
 	sim_target(FULL - 1);
 	KUNIT_EXPECT_EQ(test, sim_turn(), (long)msecs_to_jiffies(16));
-	KUNIT_EXPECT_EQ(test, sim.xb->counters[COUNT_STALLS], 4UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_STALLS), 4UL);
 	sim.max_pages += H(2);
 	KUNIT_EXPECT_EQ(test, sim_turn(), 0L);
 	KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, 0U);
+}
+
+/* Upkeep: what there is to do are @pieces times 512 base pages. */
+
+static void strew_base_pages(struct kunit *test, unsigned int pieces)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8 * pieces; i++)
+		sim_queue_base(i, 0, 64);
+	sim_target(FULL - H(pieces));
+}
+
+static void upkeep_begins_after_a_second_at_the_target(struct kunit *test)
+{
+	strew_base_pages(test, 2);
+	sim_target(FULL - H(2) - 1);
+	KUNIT_ASSERT_EQ(test, sim_turn(), 0L);
+
+	sim.now += UPKEEP_QUIET_NS - 1;
+	KUNIT_EXPECT_EQ(test, sim_turn(), (long)LOOK_SELDOM);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).huge, 0UL);
+	KUNIT_EXPECT_GT(test, sim_turn(), 0L);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).huge, 1UL);
+}
+
+static void upkeep_takes_a_fifth_of_a_cpu(struct kunit *test)
+{
+	strew_base_pages(test, 2);
+	sim.call_ns = 10 * NSEC_PER_MSEC;
+
+	KUNIT_EXPECT_EQ(test, (int)IN_STEP(step(sim.xb)), (int)BALLOON_UPKEEP);
+	/* It gave 2 MiB and got 512 pages, in one call each. */
+	KUNIT_EXPECT_EQ(test, sim.now, 20 * NSEC_PER_MSEC);
+	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, 100 * NSEC_PER_MSEC);
+	KUNIT_EXPECT_EQ(test, wait_for(sim.xb, BALLOON_UPKEEP), (long)msecs_to_jiffies(80));
+
+	sim.now = 100 * NSEC_PER_MSEC - 1;
+	KUNIT_EXPECT_EQ(test, (int)IN_STEP(step(sim.xb)), (int)BALLOON_AT_TARGET);
+	sim.now++;
+	KUNIT_EXPECT_EQ(test, (int)IN_STEP(step(sim.xb)), (int)BALLOON_UPKEEP);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).huge, 2UL);
+}
+
+static void upkeep_waits_at_least_a_jiffy_and_at_most_for_the_next_look(struct kunit *test)
+{
+	sim.now = NSEC_PER_SEC;
+	sim.xb->upkeep_at = sim.now;
+	KUNIT_EXPECT_EQ(test, wait_for(sim.xb, BALLOON_UPKEEP), 1L);
+	sim.xb->upkeep_at = 100 * NSEC_PER_SEC;
+	KUNIT_EXPECT_EQ(test, wait_for(sim.xb, BALLOON_UPKEEP), (long)LOOK_SELDOM);
+}
+
+static void upkeep_that_gains_nothing_waits_longer_and_longer(struct kunit *test)
+{
+	u64 at, delay = UPKEEP_MIN_NS;
+	unsigned int i;
+
+	sim.xb->heal.enabled = false;
+	for (i = 0; i < 9; i++) {
+		at = sim.now;
+		KUNIT_EXPECT_EQ(test, (int)IN_STEP(step(sim.xb)), (int)BALLOON_AT_TARGET);
+		KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, at + delay);
+		delay = min_t(u64, 2 * delay, UPKEEP_MAX_NS);
+		sim.now = sim.xb->upkeep_at;
+	}
+}
+
+static void a_new_target_ends_and_restarts_upkeep(struct kunit *test)
+{
+	strew_base_pages(test, 2);
+	sim.xb->upkeep_delay_ns = UPKEEP_MAX_NS;
+	sim_target(FULL - H(2) + 1);
+	sim.now = 7 * NSEC_PER_SEC;
+	KUNIT_EXPECT_EQ(test, sim_turn(), 0L);
+	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_delay_ns, 0ULL);
+	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, 7 * NSEC_PER_SEC + UPKEEP_QUIET_NS);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCE_TRIES), 0UL);
 }
 
 /* One turn, and the thread */
@@ -1100,6 +1179,11 @@ static struct kunit_case worker_cases[] = {
 	KUNIT_CASE(the_wait_is_over_after_any_other_step),
 	KUNIT_CASE_PARAM(the_wait_is_that_of_the_step, wait_gen_params),
 	KUNIT_CASE(a_stall_waits_longer_each_time_until_there_is_a_new_target),
+	KUNIT_CASE(upkeep_begins_after_a_second_at_the_target),
+	KUNIT_CASE(upkeep_takes_a_fifth_of_a_cpu),
+	KUNIT_CASE(upkeep_waits_at_least_a_jiffy_and_at_most_for_the_next_look),
+	KUNIT_CASE(upkeep_that_gains_nothing_waits_longer_and_longer),
+	KUNIT_CASE(a_new_target_ends_and_restarts_upkeep),
 	KUNIT_CASE(a_turn_goes_to_a_target_set_before_it_and_shows_what_it_did),
 	KUNIT_CASE(a_turn_shows_how_long_it_waits),
 	KUNIT_CASE(the_trace_tells_what_each_step_came_to),

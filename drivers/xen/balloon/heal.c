@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Healing: 2 MiB of the guest that Xen has in single pages is emptied, given
+ * back and populated as a whole, so that the processor can map it as one. Pages
+ * are scattered by what ballooned out single pages before (the in-tree driver,
+ * this one, boot with populate-on-demand), and by Xen's tools, which build a
+ * guest page by page when it is restored or migrated.
+ *
+ * The worker does it one region at a time, when there is nothing else to do:
+ * those first that are free, then those from which the fewest pages have to be
+ * moved away.
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "balloon.h"
+#include "trace.h"
+
+/* What is known of a region. */
+#define WHOLE		0	/* nothing says that it is not one superpage */
+#define SUSPECT		1
+#define TRIED		2	/* in vain; and so much of it was free then: */
+#define FREE_STEP	8U	/* pages */
+
+/* The longest that one step looks for a region. */
+#define LOOK_NS		(2 * NSEC_PER_MSEC)
+
+static u8 tried(unsigned int nr_free)
+{
+	return TRIED + nr_free / FREE_STEP;
+}
+
+static void set_state(struct xen_balloon *xb, struct page *page, u8 state)
+{
+	struct balloon_heal *h = &xb->heal;
+	unsigned long region = (page_to_pfn(page) - h->start) / XENMEM_HUGE_PAGES;
+
+	if (region < h->nr)
+		WRITE_ONCE(h->state[region], state);
+}
+
+/**
+ * balloon_heal_suspect - a base page was populated: its region is no superpage
+ * @xb: the driver
+ * @page: the page
+ *
+ * Context: any.
+ */
+void balloon_heal_suspect(struct xen_balloon *xb, struct page *page)
+{
+	set_state(xb, page, SUSPECT);
+}
+
+/**
+ * balloon_heal_whole - a huge page was populated as a whole
+ * @xb: the driver
+ * @page: its first page
+ */
+void balloon_heal_whole(struct xen_balloon *xb, struct page *page)
+{
+	set_state(xb, page, WHOLE);
+}
+
+/**
+ * balloon_heal_suspect_all - nobody knows how the guest's memory came about
+ * @xb: the driver
+ */
+void balloon_heal_suspect_all(struct xen_balloon *xb)
+{
+	struct balloon_heal *h = &xb->heal;
+
+	if (h->nr)
+		memset(h->state, SUSPECT, h->nr);
+	h->cursor = 0;
+	h->min_free = XENMEM_HUGE_PAGES;
+}
+
+static unsigned long first_pfn(const struct balloon_heal *h, unsigned long region)
+{
+	return h->start + region * XENMEM_HUGE_PAGES;
+}
+
+/**
+ * balloon_heal_enable - switch healing on or off
+ * @xb: the driver
+ * @on: when it is switched on, even if it is on, all is suspect
+ *
+ * Context: may sleep.
+ */
+void balloon_heal_enable(struct xen_balloon *xb, bool on)
+{
+	mutex_lock(&xb->step_lock);
+	xb->heal.enabled = on;
+	if (on) {
+		balloon_heal_suspect_all(xb);
+		xb->upkeep_delay_ns = 0;
+		xb->upkeep_at = 0;
+	}
+	mutex_unlock(&xb->step_lock);
+	balloon_worker_kick(xb);
+}
+
+/* Is there reason to try a region, of which so much is free? */
+static bool worth_trying(struct xen_balloon *xb, unsigned long region, unsigned int *nr_free)
+{
+	struct balloon_heal *h = &xb->heal;
+	unsigned long pfn = first_pfn(h, region);
+	u8 state = READ_ONCE(h->state[region]);
+
+	if (state == WHOLE || !pfn_to_online_page(pfn))
+		return false;
+	if (xb->ops->whole && xb->ops->whole(pfn_to_page(pfn))) {
+		WRITE_ONCE(h->state[region], WHOLE);
+		return false;
+	}
+
+	*nr_free = balloon_alloc_region_free(pfn);
+	return *nr_free >= h->min_free && state != tried(*nr_free);
+}
+
+/*
+ * Empty the next region that is worth it. Each pass over memory lowers what is
+ * asked of a region. Returns NULL with *@over when no pass is left.
+ */
+static struct page *next_region(struct xen_balloon *xb, bool *over)
+{
+	struct balloon_heal *h = &xb->heal;
+	u64 start = ktime_get_ns();
+	unsigned int nr_free;
+	struct page *page;
+	unsigned long at;
+
+	*over = false;
+	while (ktime_get_ns() - start < LOOK_NS) {
+		if (h->cursor >= h->nr) {
+			*over = !h->min_free;
+			h->min_free = *over ? XENMEM_HUGE_PAGES :
+				      h->min_free > 64 ? h->min_free / 2 : 0;
+			h->cursor = 0;
+			if (*over)
+				break;
+			continue;
+		}
+
+		at = h->cursor++;
+		if (!worth_trying(xb, at, &nr_free))
+			continue;
+		page = balloon_alloc_region(xb, first_pfn(h, at));
+		if (page)
+			return page;
+		WRITE_ONCE(h->state[at], tried(nr_free));
+		balloon_count(xb, COUNT_HEAL_GIVEN_UP, 1);
+		trace_xen_balloon_heal(first_pfn(h, at), HEAL_GIVEN_UP);
+	}
+
+	return NULL;
+}
+
+/* Give an empty region to Xen and get it back in one piece, if Xen has one. */
+static enum balloon_heal_result renew(struct xen_balloon *xb, struct page *page)
+{
+	xb->pages[0] = page;
+	if (!balloon_release(xb, 1, XENMEM_HUGE_ORDER))
+		return HEAL_NOT_TAKEN;
+
+	/* What was queued last comes out first. */
+	balloon_dequeue_huge(&xb->queue, xb->pages, 1);
+	if (balloon_populate(xb, 1, XENMEM_HUGE_ORDER)) {
+		balloon_count(xb, COUNT_HEALED, 1);
+		return HEAL_DONE;
+	}
+
+	/* In single pages then; the worker gets what is missing even so. */
+	balloon_populate_part(xb, XENMEM_HUGE_PAGES);
+	balloon_count(xb, COUNT_HEAL_REFUSED, 1);
+	return HEAL_REFUSED;
+}
+
+/**
+ * balloon_heal - make one region a superpage again
+ * @xb: the driver, at its target
+ *
+ * Pages in use are moved. At most one region is with Xen at a time: should
+ * another guest be faster, this one is short of 2 MiB, which the worker gets back
+ * as after any change of the target.
+ *
+ * Context: the worker, under step_lock; may sleep and move pages.
+ * Return: UPKEEP_GAINED when it made one; UPKEEP_SEARCHED when it is not at the
+ * end of its search; UPKEEP_NOTHING when there is nothing to be done, Xen has no
+ * 2 MiB in one piece, or it is switched off.
+ */
+enum balloon_upkeep balloon_heal(struct xen_balloon *xb)
+{
+	enum balloon_heal_result result;
+	struct page *page;
+	bool over;
+
+	if (!xb->heal.nr || !xb->heal.enabled ||
+	    !balloon_alloc_has_spare(xb) || balloon_over_limit(xb))
+		return UPKEEP_NOTHING;
+
+	page = next_region(xb, &over);
+	if (!page)
+		return over ? UPKEEP_NOTHING : UPKEEP_SEARCHED;
+
+	result = renew(xb, page);
+	trace_xen_balloon_heal(page_to_pfn(page), result);
+	return result == HEAL_DONE ? UPKEEP_GAINED : UPKEEP_NOTHING;
+}
+
+/**
+ * balloon_heal_init - take the guest's memory for whole
+ * @xb: the driver
+ *
+ * Without memory to keep account of the regions there is no healing.
+ */
+void balloon_heal_init(struct xen_balloon *xb)
+{
+	struct balloon_heal *h = &xb->heal;
+	unsigned long nr;
+
+	h->enabled = true;
+	h->start = balloon_alloc_span_start();
+	nr = (balloon_alloc_span_end() - h->start) / XENMEM_HUGE_PAGES;
+	h->state = kvmalloc(nr, GFP_KERNEL);
+	h->nr = h->state ? nr : 0;
+	if (h->nr)
+		memset(h->state, WHOLE, h->nr);
+	h->min_free = XENMEM_HUGE_PAGES;
+}
+
+/**
+ * balloon_heal_exit - undo balloon_heal_init()
+ * @xb: the driver
+ */
+void balloon_heal_exit(struct xen_balloon *xb)
+{
+	xb->heal.nr = 0;
+	kvfree(xb->heal.state);
+}
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/heal-kunit.h"
+#endif

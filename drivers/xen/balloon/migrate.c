@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory compaction moves a ballooned base page: the memory behind the page that
+ * the kernel found for it goes behind it, and the two change places. The kernel
+ * calls this from any task that compacts memory, the worker's own allocations
+ * included: no mutex is taken, nothing sleeps, and step_lock may be held by
+ * anybody.
+ */
+#include <linux/migrate.h>
+#include <linux/preempt.h>
+
+#include "balloon.h"
+#include "trace.h"
+
+/*
+ * Both pages are locked, and @page is isolated. What the kernel expects is in
+ * struct movable_operations in <linux/migrate.h>: at -EAGAIN it tries again, and
+ * in the end puts @page back where it was.
+ */
+static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
+			struct page *page, enum migrate_mode mode)
+{
+	struct xen_balloon *xb = container_of(movable, struct xen_balloon, queue.movable);
+	struct balloon_queue *q = &xb->queue;
+	int ret;
+
+	if (balloon_move_begin(q, newpage)) {
+		balloon_count(xb, COUNT_MIGRATE_REFUSED, 1);
+		return -EAGAIN;
+	}
+
+	/* A suspend, which stops all CPUs, must not find a frame on its way. */
+	preempt_disable();
+	ret = xb->ops->move(newpage, page);
+	preempt_enable();
+	trace_xen_balloon_migrate(page_to_pfn(page), page_to_pfn(newpage), ret);
+
+	switch (ret) {
+	case 0:
+		balloon_heal_suspect(xb, page);
+		balloon_move_end(q, newpage, page);
+		break;
+	case -ENODATA:
+		/* The guest is one page short now, which the worker gets back. */
+		balloon_move_lose(q, newpage, page);
+		balloon_worker_kick(xb);
+		break;
+	default:
+		balloon_move_cancel(q, newpage);
+		balloon_count(xb, COUNT_MIGRATE_REFUSED, 1);
+		return -EAGAIN;
+	}
+
+	balloon_count(xb, COUNT_MIGRATED, 1);
+	return MIGRATEPAGE_SUCCESS;
+}
+
+/**
+ * balloon_migrate_init - let compaction move base pages
+ * @xb: the driver, with an empty queue
+ */
+void balloon_migrate_init(struct xen_balloon *xb)
+{
+	xb->queue.movable.migratepage = migrate_page;
+}
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/migrate-kunit.h"
+#endif

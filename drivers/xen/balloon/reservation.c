@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's reservation: pages in transit that go to Xen, memory for others
+ * that comes from there, and what Xen counts for this domain. Whatever Xen
+ * says, each page ends up in a queue or with the guest.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+
+#include "balloon.h"
+
+/*
+ * The in-tree driver and Xen change their counts one after the other: only a
+ * difference that stays for so long is one.
+ */
+#define DRIFT_LASTS_NS	NSEC_PER_SEC
+
+/*
+ * Xen's count of a populate-on-demand guest that has not reached its first
+ * target is below the guest's own by far more than this many pages.
+ */
+#define OFFSET_MIN	(-256L)
+
+/**
+ * balloon_headroom - how much may come back by Xen's limit
+ * @xb: the driver
+ *
+ * Asking for more fills Xen's log.
+ *
+ * Return: pages; 0 also when the guest has more than it may.
+ */
+unsigned long balloon_headroom(const struct xen_balloon *xb)
+{
+	long current_pages = xb->ops->current_pages();
+	long maximum = xb->ops->maximum_pages();
+
+	if (current_pages < 0 || maximum < 0)
+		return ULONG_MAX;
+
+	return max(maximum - current_pages, 0L);
+}
+
+/**
+ * balloon_over_limit - does the guest have more than it may, so that Xen would
+ *	not populate again what it gets?
+ * @xb: the driver
+ */
+bool balloon_over_limit(const struct xen_balloon *xb)
+{
+	long current_pages = xb->ops->current_pages();
+	long maximum = xb->ops->maximum_pages();
+
+	return maximum >= 0 && current_pages > maximum;
+}
+
+/**
+ * balloon_give_base - a base page that Xen populated goes to the guest
+ * @xb: the driver
+ * @page: the page
+ */
+void balloon_give_base(struct xen_balloon *xb, struct page *page)
+{
+	balloon_heal_suspect(xb, page);
+	balloon_give(&xb->queue, page, 0);
+}
+
+/*
+ * Xen took fewer pages than it was given. By its count it can be told whether
+ * it took a part of the first that it did not take. A page that compaction is
+ * moving may be counted twice or not at all for a moment.
+ */
+static bool is_untouched(struct xen_balloon *xb)
+{
+	unsigned int tries = 3;
+
+	while (xb->offset_known && tries--) {
+		struct balloon_figures n = balloon_figures(&xb->queue);
+
+		if (xb->ops->current_pages() == xb->offset + n.guest + n.transit)
+			return true;
+	}
+
+	return false;
+}
+
+/**
+ * balloon_release - give xb->pages to Xen
+ * @xb: the driver
+ * @nr: how many of them: populated and in transit
+ * @order: their order
+ *
+ * What Xen does not take goes back to the guest.
+ *
+ * Context: step_lock held; may sleep.
+ * Return: base pages given, which are in the queues now.
+ */
+unsigned long balloon_release(struct xen_balloon *xb, unsigned int nr, unsigned int order)
+{
+	struct balloon_queue *q = &xb->queue;
+	unsigned int i, done;
+	bool in_doubt;
+
+	done = xb->ops->release(xb->pages, nr, order);
+
+	balloon_count(xb, COUNT_RELEASE_CALLS, 1);
+	balloon_count(xb, COUNT_RELEASE_EXTENTS, done);
+	balloon_count(xb, COUNT_RELEASE_PAGES, done << order);
+
+	for (i = 0; i < done; i++)
+		balloon_enqueue(q, xb->pages[i], order);
+
+	in_doubt = done < nr && !is_untouched(xb);
+	if (in_doubt) {
+		pr_err_ratelimited("Xen did not take pfn 0x%lx of order %u, whose state is unknown now: %lu KiB out of use for good\n",
+				   page_to_pfn(xb->pages[done]), order,
+				   PAGES_TO_KB(1UL << order));
+		balloon_quarantine(q, xb->pages[i++], order);
+	}
+	for (; i < nr; i++)
+		balloon_give(q, xb->pages[i], order);
+
+	/* What Xen did not take of it goes on being counted for this domain. */
+	if (in_doubt) {
+		xb->offset_known = false;
+		balloon_check_current(xb);
+	}
+
+	return (unsigned long)done << order;
+}
+
+/* Ask Xen to populate xb->pages. Returns how many of them it did. */
+static unsigned int ask(struct xen_balloon *xb, unsigned int nr, unsigned int order)
+{
+	unsigned int done = xb->ops->populate(xb->pages, nr, order);
+
+	balloon_count(xb, COUNT_POPULATE_CALLS, 1);
+	balloon_count(xb, COUNT_POPULATE_EXTENTS, done);
+	balloon_count(xb, COUNT_POPULATE_PAGES, done << order);
+	balloon_count(xb, COUNT_POPULATE_REFUSED, !done);
+
+	return done;
+}
+
+/**
+ * balloon_populate - ask Xen for memory behind xb->pages
+ * @xb: the driver
+ * @nr: how many of them: unpopulated and in transit
+ * @order: their order
+ *
+ * What Xen does not populate goes back to the queues.
+ *
+ * Context: step_lock held; may sleep.
+ * Return: base pages got, which are the guest's now.
+ */
+unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned int order)
+{
+	unsigned int i, done = ask(xb, nr, order);
+
+	for (i = 0; i < done; i++) {
+		if (order) {
+			balloon_heal_whole(xb, xb->pages[i]);
+			balloon_give(&xb->queue, xb->pages[i], order);
+		} else {
+			balloon_give_base(xb, xb->pages[i]);
+		}
+	}
+	for (; i < nr; i++)
+		balloon_enqueue(&xb->queue, xb->pages[i], order);
+
+	return (unsigned long)done << order;
+}
+
+/**
+ * balloon_populate_part - ask Xen for memory behind a part of a huge page
+ * @xb: the driver
+ * @nr: how many of its base pages
+ *
+ * It is broken up only when Xen gives some.
+ *
+ * Context: step_lock held; may sleep.
+ * Return: base pages got, which are the guest's now.
+ */
+unsigned long balloon_populate_part(struct xen_balloon *xb, unsigned int nr)
+{
+	struct page *page = balloon_dequeue_split(&xb->queue);
+	unsigned int i, done;
+
+	if (!page)
+		return 0;
+
+	for (i = 0; i < nr; i++)
+		xb->pages[i] = page + i;
+	done = ask(xb, nr, 0);
+	if (!done) {
+		balloon_enqueue(&xb->queue, page, XENMEM_HUGE_ORDER);
+		return 0;
+	}
+
+	split_page(page, XENMEM_HUGE_ORDER);
+	for (i = 0; i < done; i++)
+		balloon_give_base(xb, page + i);
+	for (; i < XENMEM_HUGE_PAGES; i++)
+		balloon_enqueue(&xb->queue, page + i, 0);
+
+	return done;
+}
+
+/**
+ * balloon_sum - all pages in all states, which is xb->total
+ * @xb: the driver
+ */
+unsigned long balloon_sum(struct xen_balloon *xb)
+{
+	struct balloon_figures n = balloon_figures(&xb->queue);
+
+	return n.guest + n.huge * XENMEM_HUGE_PAGES + n.base + n.transit +
+	       n.quarantined + intree_foreign_spare() + intree_foreign_lent(xb);
+}
+
+/* What Xen counts beyond what the kernel has as its memory. */
+static void take_offset(struct xen_balloon *xb, long now, unsigned long guest)
+{
+	long offset = now - guest;
+
+	if (xb->offset_known && offset != xb->offset)
+		pr_info("Xen counts %ld KiB %s for this guest since it was resumed\n",
+			PAGES_TO_KB(abs(offset - xb->offset)),
+			offset > xb->offset ? "more" : "less");
+
+	xb->offset = offset;
+	xb->offset_known = offset >= OFFSET_MIN;
+	xb->drift = 0;
+}
+
+/**
+ * balloon_check_current - compare the accounting with Xen's, which has the
+ *	last word on how much the guest has
+ * @xb: the driver
+ *
+ * Context: step_lock held.
+ */
+void balloon_check_current(struct xen_balloon *xb)
+{
+	unsigned long guest = balloon_figures(&xb->queue).guest;
+	long now = xb->ops->current_pages();
+	long drift;
+
+	lockdep_assert_held(&xb->step_lock);
+
+	if (now < 0)
+		return;
+
+	if (xb->resumed || !xb->offset_known) {
+		/* Xen's tools restored the guest page by page. */
+		if (xb->resumed)
+			balloon_heal_suspect_all(xb);
+		WRITE_ONCE(xb->resumed, false);
+		take_offset(xb, now, guest);
+		return;
+	}
+
+	drift = now - xb->offset - guest;
+	if (drift != xb->drift) {
+		xb->drift = drift;
+		xb->drift_since = ktime_get_ns();
+	} else if (drift && ktime_get_ns() - xb->drift_since > DRIFT_LASTS_NS) {
+		pr_warn("Xen counts %ld KiB %s than expected: going by Xen\n",
+			PAGES_TO_KB(abs(drift)), drift > 0 ? "more" : "less");
+		balloon_correct_guest(&xb->queue, drift);
+		xb->total = balloon_sum(xb);
+		xb->drift = 0;
+	}
+}

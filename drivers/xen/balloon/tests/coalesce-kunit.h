@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of coalesce.c: 512 base pages, strewn over the guest or not, and a
+ * huge page change places, whatever Xen says.
+ */
+#include "assert.h"
+
+#define COALESCE_FULL	(32UL * SIM_REGION_PAGES)
+
+static const struct coalesce_world {
+	const char *name;
+	struct sim_config config;
+	bool full;		/* other guests have all that the host had to spare */
+	bool over_limit;	/* the guest has more than it may */
+} coalesce_worlds[] = {
+	{ "auto-translated", { .regions = 32, .host_pieces = 4, .slack = 5 } },
+	{ "auto-translated, full host", { .regions = 32, .slack = 5 }, .full = true },
+	{ "auto-translated, over its limit", { .regions = 32, .host_pieces = 4 },
+	  .over_limit = true },
+	{ "PV", { .regions = 32, .host_pieces = 4, .slack = 5, .pv = true } },
+	{ "PV, full host", { .regions = 32, .slack = 5, .pv = true }, .full = true },
+	{ "PV, over its limit", { .regions = 32, .host_pieces = 4, .pv = true },
+	  .over_limit = true },
+};
+
+static void name_coalesce_world(const struct coalesce_world *world, char *name)
+{
+	strscpy(name, world->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(coalesce_world, coalesce_worlds, name_coalesce_world);
+
+/* Build a guest with base pages in @regions regions, @each in each. */
+static void build(struct kunit *test, const struct coalesce_world *world,
+		  unsigned int regions, unsigned int each)
+{
+	unsigned int i, j;
+
+	sim_build(test, &world->config);
+	for (i = 0; i < regions; i++)
+		for (j = 0; j < each; j++)
+			sim_queue_base(2 + i, j * (SIM_REGION_PAGES / each), 1);
+	if (world->full)
+		sim_rivals_take(world->config.regions, COALESCE_FULL);
+	if (world->over_limit)
+		sim.max_pages = sim.tot_pages - 1;
+	memset(sim.calls, 0, sizeof(sim.calls));
+}
+
+static bool coalesce(void)
+{
+	enum balloon_upkeep done;
+
+	mutex_lock(&sim.xb->step_lock);
+	done = balloon_coalesce(sim.xb);
+	intree_publish(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+
+	return done == UPKEEP_GAINED;
+}
+
+static void expect_queues(struct kunit *test, unsigned long guest, unsigned long huge,
+			  unsigned long base)
+{
+	struct balloon_figures n = balloon_figures(&sim.xb->queue);
+
+	KUNIT_EXPECT_EQ(test, n.guest, guest);
+	KUNIT_EXPECT_EQ(test, n.huge, huge);
+	KUNIT_EXPECT_EQ(test, n.base, base);
+	KUNIT_EXPECT_EQ(test, n.quarantined, 0UL);
+}
+
+/* How many regions have all their memory. */
+static unsigned int whole_regions(void)
+{
+	unsigned int i, j, nr = 0;
+
+	for (i = 0; i < sim.config.regions; i++) {
+		for (j = 0; j < SIM_REGION_PAGES; j++)
+			if (sim.region[i].frame[j] >= SIM_FOREIGN)
+				break;
+		nr += j == SIM_REGION_PAGES;
+	}
+
+	return nr;
+}
+
+static void base_pages_here_and_there_become_a_huge_page(struct kunit *test)
+{
+	const struct coalesce_world *world = test->param_value;
+	unsigned long tot_pages;
+
+	build(test, world, 16, 32);
+	KUNIT_ASSERT_EQ(test, whole_regions(), 16U);
+	tot_pages = sim.tot_pages;
+
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 1, 0);
+	KUNIT_EXPECT_EQ(test, whole_regions(), 31U);
+	KUNIT_EXPECT_EQ(test, sim.tot_pages, tot_pages);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCED), 1UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCE_TRIES), 1UL);
+}
+
+static void regions_with_the_fewest_base_pages_become_whole_first(struct kunit *test)
+{
+	build(test, &coalesce_worlds[0], 16, 32);
+	sim_queue_base(20, 0, 400);
+
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES - 400, 1, 400);
+	/* But for the one with 400 and the huge one. */
+	KUNIT_EXPECT_EQ(test, whole_regions(), 30U);
+}
+
+static void fewer_than_512_base_pages_stay(struct kunit *test)
+{
+	build(test, &coalesce_worlds[0], 1, 1);
+	sim_queue_base(20, 0, 510);
+	sim.calls[SIM_RELEASE] = 0;
+
+	KUNIT_EXPECT_FALSE(test, coalesce());
+	expect_queues(test, COALESCE_FULL - 511, 0, 511);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCE_TRIES), 0UL);
+}
+
+static void a_guest_short_of_memory_keeps_what_it_has(struct kunit *test)
+{
+	unsigned int spare;
+
+	build(test, &coalesce_worlds[0], 16, 32);
+	/* What is left free, and twice 2 MiB. */
+	spare = SZ_4M / PAGE_SIZE + 2 * SIM_REGION_PAGES;
+	sim_programs_take(sim.nr_free - spare + 1);
+	KUNIT_ASSERT_EQ(test, sim.nr_free, spare - 1UL);
+
+	KUNIT_EXPECT_FALSE(test, coalesce());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 0UL);
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 0, SIM_REGION_PAGES);
+
+	sim_programs_drop(1);
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	KUNIT_EXPECT_FALSE(test, !!(sim.gfp & __GFP_DIRECT_RECLAIM) && !sim.calls[SIM_CONTIG]);
+}
+
+static void nothing_changes_without_a_huge_page(struct kunit *test)
+{
+	build(test, &coalesce_worlds[0], 16, 32);
+	sim_fail(SIM_ALLOC, 1, 1, 0);
+	sim_fail(SIM_CONTIG, 1, 1000, 0);
+
+	KUNIT_EXPECT_FALSE(test, coalesce());
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 0, SIM_REGION_PAGES);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_RELEASE], 0UL);
+}
+
+static void nothing_changes_when_xen_does_not_take_the_huge_page(struct kunit *test)
+{
+	build(test, &coalesce_worlds[0], 16, 32);
+	sim_fail(SIM_RELEASE, 1, 1, 0);
+
+	KUNIT_EXPECT_FALSE(test, coalesce());
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 0, SIM_REGION_PAGES);
+	KUNIT_EXPECT_EQ(test, whole_regions(), 16U);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCED), 0UL);
+}
+
+static const unsigned int parts[] = { 0, 1, 100, 511 };
+
+static void name_part(const unsigned int *part, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%u of 512", *part);
+}
+
+KUNIT_ARRAY_PARAM(part, parts, name_part);
+
+static void what_xen_does_not_populate_comes_back_later(struct kunit *test)
+{
+	unsigned int done = *(const unsigned int *)test->param_value;
+
+	build(test, &coalesce_worlds[0], 16, 32);
+	sim_fail(SIM_POPULATE, 1, 1, done);
+
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	expect_queues(test, COALESCE_FULL - 2 * SIM_REGION_PAGES + done, 1,
+		      SIM_REGION_PAGES - done);
+	sim_check("after a part");
+
+	sim_target(COALESCE_FULL - SIM_REGION_PAGES);
+	sim_settle(10);
+	/* As a whole, if it is 2 MiB: then all is as before. */
+	if (done)
+		expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 1, 0);
+	else
+		expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 0, SIM_REGION_PAGES);
+}
+
+static void a_partial_exchange_leaves_each_page_somewhere(struct kunit *test)
+{
+	unsigned int done = *(const unsigned int *)test->param_value;
+
+	build(test, &coalesce_worlds[3], 16, 32);
+	sim_fail(SIM_EXCHANGE, 1, 1, done);
+	/* With nothing exchanged, the memory is moved. */
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_MOVE], 0UL);
+	if (done)
+		expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 0, SIM_REGION_PAGES);
+	else
+		expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 1, 0);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCED), 1UL);
+}
+
+static void memory_that_could_not_be_mapped_comes_back_later(struct kunit *test)
+{
+	build(test, &coalesce_worlds[3], 16, 32);
+	sim_fail(SIM_EXCHANGE, 1, 1, SIM_REGION_PAGES);
+	sim.fault[SIM_EXCHANGE].partial = 30;
+
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES - 30, 1, 30);
+	sim_check("after an exchange");
+
+	sim_target(COALESCE_FULL - SIM_REGION_PAGES);
+	sim_settle(10);
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 1, 0);
+}
+
+static void a_move_that_fails_on_the_way_leaves_each_page_somewhere(struct kunit *test)
+{
+	unsigned int done = *(const unsigned int *)test->param_value;
+
+	build(test, &coalesce_worlds[2], 16, 32);
+	sim_fail(SIM_MOVE, done + 1, 1, 0);
+
+	KUNIT_EXPECT_EQ(test, coalesce(), done > 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_MOVE], done + 1UL);
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 0, SIM_REGION_PAGES);
+}
+
+static void a_move_that_loses_memory_leaves_each_page_somewhere(struct kunit *test)
+{
+	unsigned int done = *(const unsigned int *)test->param_value;
+
+	build(test, &coalesce_worlds[2], 16, 32);
+	sim_fail(SIM_MOVE, done + 1, 1, 1);
+
+	KUNIT_EXPECT_EQ(test, coalesce(), done > 0);
+	if (done < SIM_REGION_PAGES - 1)
+		expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES - 1, 0, SIM_REGION_PAGES + 1);
+	else
+		expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES - 1, 1, 1);
+}
+
+static void base_pages_that_are_being_moved_are_left_alone(struct kunit *test)
+{
+	build(test, &coalesce_worlds[3], 16, 32);
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(sim_page(5, 16)));
+
+	KUNIT_EXPECT_FALSE(test, coalesce());
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 0, SIM_REGION_PAGES);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_EXCHANGE] + sim.calls[SIM_RELEASE], 0UL);
+
+	sim_put_back_isolated();
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 1, 0);
+}
+
+static void without_memory_to_keep_account_nothing_changes_places(struct kunit *test)
+{
+	build(test, &coalesce_worlds[3], 16, 32);
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+
+	KUNIT_EXPECT_FALSE(test, coalesce());
+	expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES, 0, SIM_REGION_PAGES);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_EXCHANGE] + sim.calls[SIM_MOVE], 0UL);
+}
+
+static struct kunit_case coalesce_cases[] = {
+	KUNIT_CASE_PARAM(base_pages_here_and_there_become_a_huge_page, coalesce_world_gen_params),
+	KUNIT_CASE(regions_with_the_fewest_base_pages_become_whole_first),
+	KUNIT_CASE(fewer_than_512_base_pages_stay),
+	KUNIT_CASE(a_guest_short_of_memory_keeps_what_it_has),
+	KUNIT_CASE(nothing_changes_without_a_huge_page),
+	KUNIT_CASE(nothing_changes_when_xen_does_not_take_the_huge_page),
+	KUNIT_CASE_PARAM(what_xen_does_not_populate_comes_back_later, part_gen_params),
+	KUNIT_CASE_PARAM(a_partial_exchange_leaves_each_page_somewhere, part_gen_params),
+	KUNIT_CASE(memory_that_could_not_be_mapped_comes_back_later),
+	KUNIT_CASE_PARAM(a_move_that_fails_on_the_way_leaves_each_page_somewhere, part_gen_params),
+	KUNIT_CASE_PARAM(a_move_that_loses_memory_leaves_each_page_somewhere, part_gen_params),
+	KUNIT_CASE(base_pages_that_are_being_moved_are_left_alone),
+	KUNIT_CASE(without_memory_to_keep_account_nothing_changes_places),
+	{}
+};
+
+static struct kunit_suite coalesce_suite = {
+	.name = "coalesce",
+	.init = sim_init,
+	.exit = sim_exit,
+	.test_cases = coalesce_cases,
+};
+
+kunit_test_suite(coalesce_suite);

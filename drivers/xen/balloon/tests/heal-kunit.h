@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of heal.c: regions that Xen has in single pages become superpages,
+ * in the nested page table or, in PV, in the machine's frames.
+ */
+#include <linux/sizes.h>
+
+#include "assert.h"
+
+#define HEAL_REGIONS	32U
+#define HEAL_FULL	((unsigned long)HEAL_REGIONS * SIM_REGION_PAGES)
+
+static const struct sim_config heal_worlds[] = {
+	{ .regions = HEAL_REGIONS, .host_pieces = 8, .slack = 5 },
+	{ .regions = HEAL_REGIONS, .host_pieces = 8, .slack = 5, .pv = true },
+};
+
+static void name_heal_world(const struct sim_config *world, char *name)
+{
+	strscpy(name, world->pv ? "PV" : "auto-translated", KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(heal_world, heal_worlds, name_heal_world);
+
+/* Have one page of a region come from anywhere in the host. */
+static void shatter(unsigned int region)
+{
+	struct page *page = sim_page(region, 100);
+	unsigned int index = 100;
+
+	sim.region[region].owner[index] = SIM_DRIVER;
+	sim.region[region].content[index] = SIM_ZERO;
+	__SetPageOffline(page);
+	set_page_count(page, 1);
+	mutex_lock(&sim.xb->step_lock);
+	sim.xb->ops->release(&page, 1, 0);
+	/* So that the same frame does not come back. */
+	sim_rivals_take(0, 1);
+	sim.xb->ops->populate(&page, 1, 0);
+	mutex_unlock(&sim.xb->step_lock);
+	__ClearPageOffline(page);
+	set_page_count(page, 0);
+	sim.region[region].owner[index] = SIM_FREE;
+	sim.region[region].content[index] = SIM_SECRET;
+	sim.region[region].changed = true;
+}
+
+/* A world with some regions shattered, of which the driver knows nothing else. */
+static void build_shattered(struct kunit *test, const struct sim_config *world, unsigned int nr)
+{
+	unsigned int i;
+
+	sim_build(test, world);
+	for (i = 0; i < nr; i++) {
+		shatter(4 + i);
+		balloon_heal_suspect(sim.xb, sim_page(4 + i, 0));
+	}
+	KUNIT_ASSERT_EQ(test, sim_superpages(), HEAL_REGIONS - nr);
+	memset(sim.calls, 0, sizeof(sim.calls));
+}
+
+static int heal_init(struct kunit *test)
+{
+	build_shattered(test, &heal_worlds[0], 1);
+	return 0;
+}
+
+static enum balloon_upkeep heal_step(void)
+{
+	enum balloon_upkeep result;
+
+	mutex_lock(&sim.xb->step_lock);
+	result = balloon_heal(sim.xb);
+	intree_publish(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+
+	return result;
+}
+
+/* Search on until there is a result. */
+static bool heal(void)
+{
+	enum balloon_upkeep result;
+
+	do {
+		result = heal_step();
+	} while (result == UPKEEP_SEARCHED);
+
+	return result == UPKEEP_GAINED;
+}
+
+static void expect_healed(struct kunit *test, unsigned long healed, unsigned long refused,
+			  unsigned long given_up)
+{
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEALED), healed);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_REFUSED), refused);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_GIVEN_UP), given_up);
+}
+
+static void free_regions_become_superpages_and_then_there_is_rest(struct kunit *test)
+{
+	const struct sim_config *world = test->param_value;
+
+	build_shattered(test, world, 3);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS - 2);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_RELEASE], 3UL);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_POPULATE], 3UL);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, HEAL_FULL);
+	expect_healed(test, 3, 0, 0);
+}
+
+static void the_whole_guest_is_suspect_after_it_was_restored(struct kunit *test)
+{
+	const struct sim_config *world = test->param_value;
+	unsigned int i;
+
+	sim_build(test, world);
+	for (i = 0; i < 20; i++)
+		shatter(i);
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+
+	sim.xb->resumed = true;
+	mutex_lock(&sim.xb->step_lock);
+	balloon_check_current(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+	while (heal())
+		;
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+	/* In PV it can be told which are to be healed. */
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEALED), world->pv ? 20UL : 32UL);
+}
+
+static void the_whole_guest_is_suspect_when_healing_is_switched_on(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, heal());
+	shatter(9);
+	KUNIT_EXPECT_FALSE(test, heal());
+	sim.xb->upkeep_at = 5;
+	balloon_heal_enable(sim.xb, true);
+	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, 0ULL);
+	KUNIT_EXPECT_TRUE(test, sim.xb->kicked);
+	while (heal())
+		;
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
+static void the_whole_guest_is_suspect_after_the_intree_driver_has_worked(struct kunit *test)
+{
+	const struct sim_config world = { .regions = HEAL_REGIONS, .worked = true };
+
+	sim_build(test, &world);
+	while (heal())
+		;
+	expect_healed(test, HEAL_REGIONS, 0, 0);
+}
+
+static void a_region_in_use_is_emptied_first(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < 300; i++)
+		KUNIT_ASSERT_TRUE(test, sim_use(4, i, SIM_PROGRAM));
+
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
+	expect_healed(test, 1, 0, 0);
+}
+
+static void the_freest_regions_come_first(struct kunit *test)
+{
+	unsigned int i;
+
+	build_shattered(test, &heal_worlds[0], 3);
+	for (i = 0; i < 400; i++)
+		sim_use(4, i, SIM_PROGRAM);
+	for (i = 0; i < 100; i++)
+		sim_use(5, i, SIM_PROGRAM);
+
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_TRUE(test, sim.region[6].superpage);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_TRUE(test, sim.region[5].superpage);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_TRUE(test, sim.region[4].superpage);
+	KUNIT_EXPECT_FALSE(test, heal());
+}
+
+static void a_region_with_a_pinned_page_is_tried_again_only_when_it_changed(struct kunit *test)
+{
+	sim_use(4, 9, SIM_PINNED);
+	/* Not to be seen before it is tried. */
+	SetPageLRU(sim_page(4, 9));
+
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_RELEASE], 0UL);
+	expect_healed(test, 0, 0, 1);
+
+	ClearPageLRU(sim_page(4, 9));
+	sim_drop(4, 9);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
+static void single_pages_come_when_xen_has_no_2_mib(struct kunit *test)
+{
+	sim_fail(SIM_POPULATE, 1, 1, 0);
+
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS - 1);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, HEAL_FULL);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).huge, 0UL);
+	expect_healed(test, 0, 1, 0);
+
+	/* Which is no reason to give the region up. */
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
+static void what_xen_cannot_give_back_comes_later(struct kunit *test)
+{
+	sim_fail(SIM_POPULATE, 1, 2, 0);
+
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, HEAL_FULL - SIM_REGION_PAGES);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).huge, 1UL);
+	sim_check("without 2 MiB");
+
+	sim_target(HEAL_FULL);
+	sim_settle(10);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, HEAL_FULL);
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
+static void nothing_changes_when_xen_does_not_take_the_region(struct kunit *test)
+{
+	sim_fail(SIM_RELEASE, 1, 1, 0);
+
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_POPULATE], 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, HEAL_FULL);
+	expect_healed(test, 0, 0, 0);
+}
+
+static void what_the_driver_populates_page_by_page_is_suspect(struct kunit *test)
+{
+	while (heal())
+		;
+	sim_target(HEAL_FULL - 5);
+	sim_settle(10);
+	sim_target(HEAL_FULL);
+	sim_settle(10);
+	KUNIT_ASSERT_EQ(test, sim_superpages(), HEAL_REGIONS - 1);
+
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
+static void what_compaction_leaves_populated_is_suspect(struct kunit *test)
+{
+	struct page *page;
+
+	while (heal())
+		;
+	sim_queue_base(9, 0, 1);
+	page = sim_page(9, 0);
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(page));
+	KUNIT_ASSERT_EQ(test, sim_move_isolated(NULL), 1U);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_TRUE(test, sim.region[9].superpage);
+}
+
+static void regions_with_a_base_page_are_left_alone(struct kunit *test)
+{
+	while (heal())
+		;
+	balloon_heal_suspect_all(sim.xb);
+	sim_queue_base(9, 0, 1);
+	sim_fail(SIM_MOVE, 1, 100, 0);
+	while (heal())
+		;
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS - 1);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).base, 1UL);
+}
+
+static void a_guest_without_memory_to_spare_is_left_alone(struct kunit *test)
+{
+	unsigned long spare = SZ_4M / PAGE_SIZE + 2 * SIM_REGION_PAGES;
+
+	sim_programs_take(sim.nr_free - spare + 1);
+	KUNIT_ASSERT_EQ(test, sim.nr_free, spare - 1);
+	KUNIT_EXPECT_FALSE(test, heal());
+	sim_programs_drop(1);
+	KUNIT_EXPECT_TRUE(test, heal());
+}
+
+static void a_guest_over_its_limit_is_left_alone(struct kunit *test)
+{
+	sim.max_pages = sim.tot_pages - 1;
+	KUNIT_EXPECT_FALSE(test, heal());
+	sim.max_pages++;
+	KUNIT_EXPECT_TRUE(test, heal());
+}
+
+static void healing_can_be_switched_off(struct kunit *test)
+{
+	sim.xb->heal.enabled = false;
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS - 1);
+	sim.xb->heal.enabled = true;
+	KUNIT_EXPECT_TRUE(test, heal());
+}
+
+static void the_search_goes_on_in_the_next_step_when_it_takes_long(struct kunit *test)
+{
+	unsigned int i, steps = 0;
+
+	build_shattered(test, &heal_worlds[0], 20);
+	/* Two milliseconds for two tries. */
+	for (i = 0; i < 20; i++) {
+		sim_use(4 + i, 9, SIM_PINNED);
+		SetPageLRU(sim_page(4 + i, 9));
+	}
+	while (heal_step() == UPKEEP_SEARCHED)
+		steps++;
+	KUNIT_EXPECT_EQ(test, steps, 10U);
+	expect_healed(test, 0, 0, 20);
+	for (i = 0; i < 20; i++)
+		ClearPageLRU(sim_page(4 + i, 9));
+}
+
+static void pages_beyond_the_table_are_no_harm(struct kunit *test)
+{
+	balloon_heal_suspect(sim.xb, pfn_to_page(sim.first_pfn + HEAL_FULL));
+	balloon_heal_whole(sim.xb, pfn_to_page(sim.first_pfn - 1));
+	KUNIT_EXPECT_EQ(test, sim.xb->heal.nr, (unsigned long)HEAL_REGIONS);
+	KUNIT_EXPECT_EQ(test, sim.xb->heal.start, sim.first_pfn);
+}
+
+static struct kunit_case heal_cases[] = {
+	KUNIT_CASE_PARAM(free_regions_become_superpages_and_then_there_is_rest,
+			 heal_world_gen_params),
+	KUNIT_CASE_PARAM(the_whole_guest_is_suspect_after_it_was_restored, heal_world_gen_params),
+	KUNIT_CASE(the_whole_guest_is_suspect_when_healing_is_switched_on),
+	KUNIT_CASE(the_whole_guest_is_suspect_after_the_intree_driver_has_worked),
+	KUNIT_CASE(a_region_in_use_is_emptied_first),
+	KUNIT_CASE(the_freest_regions_come_first),
+	KUNIT_CASE(a_region_with_a_pinned_page_is_tried_again_only_when_it_changed),
+	KUNIT_CASE(single_pages_come_when_xen_has_no_2_mib),
+	KUNIT_CASE(what_xen_cannot_give_back_comes_later),
+	KUNIT_CASE(nothing_changes_when_xen_does_not_take_the_region),
+	KUNIT_CASE(what_the_driver_populates_page_by_page_is_suspect),
+	KUNIT_CASE(what_compaction_leaves_populated_is_suspect),
+	KUNIT_CASE(regions_with_a_base_page_are_left_alone),
+	KUNIT_CASE(a_guest_without_memory_to_spare_is_left_alone),
+	KUNIT_CASE(a_guest_over_its_limit_is_left_alone),
+	KUNIT_CASE(healing_can_be_switched_off),
+	KUNIT_CASE(the_search_goes_on_in_the_next_step_when_it_takes_long),
+	KUNIT_CASE(pages_beyond_the_table_are_no_harm),
+	{}
+};
+
+static struct kunit_suite heal_suite = {
+	.name = "heal",
+	.init = heal_init,
+	.exit = sim_exit,
+	.test_cases = heal_cases,
+};
+
+kunit_test_suite(heal_suite);

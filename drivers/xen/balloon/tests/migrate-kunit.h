@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of migrate.c, and of what it does with the base queue: the
+ * simulated compaction isolates pages and moves them.
+ */
+#include "assert.h"
+
+static const struct sim_config migrate_worlds[] = {
+	{ .regions = 8, .host_pieces = 1, .slack = 5 },
+	{ .regions = 8, .host_pieces = 1, .slack = 5, .pv = true },
+	{ .regions = 8, .pv = true },	/* and Xen has no frame to exchange */
+};
+
+static void name_world(const struct sim_config *world, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%s, %u MiB on the host",
+		 world->pv ? "PV" : "auto-translated", 2 * world->host_pieces);
+}
+
+KUNIT_ARRAY_PARAM(world, migrate_worlds, name_world);
+
+static int migrate_init(struct kunit *test)
+{
+	sim_build(test, &migrate_worlds[0]);
+	return 0;
+}
+
+/* A base page in the queue, ballooned out while nothing was in the way. */
+static struct page *base_page(unsigned int region, unsigned int index)
+{
+	sim_queue_base(region, index, 1);
+	return sim_page(region, index);
+}
+
+static void expect_pages(struct kunit *test, unsigned long huge, unsigned long base)
+{
+	struct balloon_figures n = balloon_figures(&sim.xb->queue);
+
+	KUNIT_EXPECT_EQ(test, n.huge, huge);
+	KUNIT_EXPECT_EQ(test, n.base, base);
+	KUNIT_EXPECT_EQ(test, n.transit, 0UL);
+}
+
+static bool in_base_queue(struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+	struct rb_node *node;
+
+	for (node = rb_first(&sim.xb->queue.regions); node; node = rb_next(node)) {
+		struct balloon_region *region = rb_entry(node, struct balloon_region, node);
+
+		if (pfn - region->start_pfn < XENMEM_HUGE_PAGES)
+			return test_bit(pfn - region->start_pfn, region->base);
+	}
+
+	return false;
+}
+
+static bool is_populated(unsigned int region, unsigned int index)
+{
+	return sim.region[region].frame[index] < SIM_FOREIGN;
+}
+
+static void check(const char *when)
+{
+	/* What it compares with the driver's figures. */
+	mutex_lock(&sim.xb->step_lock);
+	intree_publish(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+	sim_check(when);
+}
+
+static void a_base_page_and_another_change_places(struct kunit *test)
+{
+	struct page *page;
+
+	sim_build(test, test->param_value);
+	page = base_page(3, 7);
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(page));
+	KUNIT_ASSERT_EQ(test, sim_move_isolated(NULL), 1U);
+
+	expect_pages(test, 0, 1);
+	KUNIT_EXPECT_FALSE(test, in_base_queue(page));
+	KUNIT_EXPECT_TRUE(test, is_populated(3, 7));
+	KUNIT_EXPECT_EQ(test, (int)sim.region[3].owner[7], (int)SIM_FREE);
+	KUNIT_EXPECT_FALSE(test, PageOffline(page));
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_MIGRATED), 1UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.movable.isolated_pages, 0UL);
+}
+
+static void what_was_moved_moves_again_and_comes_out(struct kunit *test)
+{
+	struct page *page;
+	unsigned int i;
+
+	sim_build(test, test->param_value);
+	base_page(3, 7);
+	for (i = 0; i < 20; i++) {
+		while (!sim_isolate(1))
+			;
+		KUNIT_ASSERT_EQ(test, sim_move_isolated(NULL), 1U);
+		check("after a move");
+		}
+
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1), 1U);
+	KUNIT_EXPECT_TRUE(test, PageOffline(page));
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	KUNIT_EXPECT_NULL(test, page->mapping);
+	KUNIT_EXPECT_EQ(test, page_private(page), 0UL);
+	balloon_enqueue(&sim.xb->queue, page, 0);
+}
+
+static void pages_stay_as_they_are_when_xen_refuses(struct kunit *test)
+{
+	struct page *page = base_page(3, 7);
+
+	sim_fail(SIM_MOVE, 1, 1, 0);
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(page));
+	KUNIT_EXPECT_EQ(test, sim_move_isolated(NULL), 0U);
+
+	expect_pages(test, 0, 1);
+	KUNIT_EXPECT_TRUE(test, in_base_queue(page));
+	KUNIT_EXPECT_TRUE(test, PageOffline(page));
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_MIGRATED), 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_MIGRATE_REFUSED), 1UL);
+	KUNIT_EXPECT_TRUE(test, sim_isolate_page(page));
+	KUNIT_EXPECT_EQ(test, sim_move_isolated(NULL), 1U);
+}
+
+static void pages_stay_as_they_are_when_one_cannot_be_kept_account_of(struct kunit *test)
+{
+	struct page *page = base_page(3, 7);
+	unsigned int i;
+
+	/* So that only another region has room. */
+	for (i = 0; i < SIM_REGION_PAGES; i++)
+		sim_use(3, i, SIM_PROGRAM);
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(page));
+	KUNIT_EXPECT_EQ(test, sim_move_isolated(NULL), 0U);
+
+	KUNIT_EXPECT_TRUE(test, in_base_queue(page));
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_MOVE], 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_MIGRATE_REFUSED), 1UL);
+}
+
+static void memory_that_gets_lost_on_the_way_comes_back(struct kunit *test)
+{
+	const struct sim_config world = { .regions = 32, .host_pieces = 1, .slack = 5 };
+	unsigned long full = 32 * SIM_REGION_PAGES;
+	struct page *page;
+
+	sim_build(test, &world);
+	sim_target(full - 1);
+	sim_settle(10);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1), 1U);
+	balloon_enqueue(&sim.xb->queue, page, 0);
+
+	sim_fail(SIM_MOVE, 1, 1, 1);
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(page));
+	KUNIT_EXPECT_EQ(test, sim_move_isolated(NULL), 1U);
+	expect_pages(test, 0, 2);
+	KUNIT_EXPECT_TRUE(test, in_base_queue(page));
+	KUNIT_EXPECT_TRUE(test, PageOffline(page));
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	KUNIT_EXPECT_FALSE(test, sim_isolate_page(page));
+	KUNIT_EXPECT_TRUE(test, sim.xb->kicked);
+	check("after the loss");
+
+	sim_settle(10);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, full - 1);
+	expect_pages(test, 0, 1);
+}
+
+static void a_page_that_is_being_moved_is_not_taken_out(struct kunit *test)
+{
+	struct page *first = base_page(3, 7), *second = base_page(5, 8), *got[2];
+
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(first));
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, got, 2), 1U);
+	KUNIT_EXPECT_PTR_EQ(test, got[0], second);
+	balloon_enqueue(&sim.xb->queue, second, 0);
+
+	sim_put_back_isolated();
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, got, 2), 2U);
+	balloon_enqueue(&sim.xb->queue, first, 0);
+	balloon_enqueue(&sim.xb->queue, second, 0);
+}
+
+static void a_page_that_somebody_has_locked_is_not_taken_out(struct kunit *test)
+{
+	struct page *page = base_page(3, 7), *got;
+
+	lock_page(page);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &got, 1), 0U);
+	unlock_page(page);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &got, 1), 1U);
+
+	/* Queued while it is locked, it stays where it is. */
+	lock_page(page);
+	balloon_enqueue(&sim.xb->queue, page, 0);
+	unlock_page(page);
+	KUNIT_EXPECT_FALSE(test, sim_isolate_page(page));
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &got, 1), 1U);
+	balloon_enqueue(&sim.xb->queue, page, 0);
+}
+
+static void a_whole_region_becomes_a_huge_page_once_nobody_moves_it(struct kunit *test)
+{
+	sim_queue_base(3, 0, SIM_REGION_PAGES - 1);
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(sim_page(3, 300)));
+	sim_queue_base(3, SIM_REGION_PAGES - 1, 1);
+	expect_pages(test, 0, SIM_REGION_PAGES);
+
+	balloon_queue_tidy(&sim.xb->queue);
+	expect_pages(test, 0, SIM_REGION_PAGES);
+	/* All but that one can still be moved. */
+	KUNIT_EXPECT_TRUE(test, sim_isolate_page(sim_page(3, 0)));
+	KUNIT_EXPECT_TRUE(test, sim_isolate_page(sim_page(3, 301)));
+
+	sim_put_back_isolated();
+	balloon_queue_tidy(&sim.xb->queue);
+	expect_pages(test, 1, 0);
+	KUNIT_EXPECT_FALSE(test, sim_isolate_page(sim_page(3, 0)));
+}
+
+static void pages_of_a_huge_page_stay_movable_when_somebody_holds_one(struct kunit *test)
+{
+	sim_queue_base(3, 0, SIM_REGION_PAGES - 1);
+	get_page(sim_page(3, 5));
+	sim_queue_base(3, SIM_REGION_PAGES - 1, 1);
+	expect_pages(test, 0, SIM_REGION_PAGES);
+	put_page(sim_page(3, 5));
+
+	KUNIT_EXPECT_TRUE(test, sim_isolate_page(sim_page(3, 0)));
+	KUNIT_EXPECT_TRUE(test, sim_isolate_page(sim_page(3, 5)));
+	KUNIT_EXPECT_TRUE(test, sim_isolate_page(sim_page(3, 511)));
+	sim_put_back_isolated();
+}
+
+static void a_region_that_a_page_may_come_to_stays(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *newpage = sim_page(6, 1);
+
+	KUNIT_ASSERT_EQ(test, balloon_move_begin(q, newpage), 0);
+	KUNIT_ASSERT_EQ(test, balloon_move_begin(q, newpage), 0);
+	balloon_move_cancel(q, newpage);
+	balloon_queue_tidy(q);
+	balloon_move_cancel(q, newpage);
+	KUNIT_EXPECT_FALSE(test, RB_EMPTY_ROOT(&q->regions));
+	balloon_queue_tidy(q);
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&q->regions));
+}
+
+static void unloading_waits_for_what_is_being_moved(struct kunit *test)
+{
+	struct xen_balloon *xb = sim.xb;
+
+	sim_queue_base(3, 0, 40);
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(sim_page(3, 5)));
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(sim_page(3, 39)));
+
+	mutex_lock(&xb->step_lock);
+	intree_end(xb);
+	mutex_unlock(&xb->step_lock);
+
+	expect_pages(test, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.moved, 2UL);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.balloon_low, 40UL);
+}
+
+static struct kunit_case migrate_cases[] = {
+	KUNIT_CASE_PARAM(a_base_page_and_another_change_places, world_gen_params),
+	KUNIT_CASE_PARAM(what_was_moved_moves_again_and_comes_out, world_gen_params),
+	KUNIT_CASE(pages_stay_as_they_are_when_xen_refuses),
+	KUNIT_CASE(pages_stay_as_they_are_when_one_cannot_be_kept_account_of),
+	KUNIT_CASE(memory_that_gets_lost_on_the_way_comes_back),
+	KUNIT_CASE(a_page_that_is_being_moved_is_not_taken_out),
+	KUNIT_CASE(a_page_that_somebody_has_locked_is_not_taken_out),
+	KUNIT_CASE(a_whole_region_becomes_a_huge_page_once_nobody_moves_it),
+	KUNIT_CASE(pages_of_a_huge_page_stay_movable_when_somebody_holds_one),
+	KUNIT_CASE(a_region_that_a_page_may_come_to_stays),
+	KUNIT_CASE(unloading_waits_for_what_is_being_moved),
+	{}
+};
+
+static struct kunit_suite migrate_suite = {
+	.name = "migrate",
+	.init = migrate_init,
+	.exit = sim_exit_part,
+	.test_cases = migrate_cases,
+};
+
+kunit_test_suite(migrate_suite);
