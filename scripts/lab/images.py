@@ -20,6 +20,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -32,6 +33,9 @@ import kernels      # noqa: E402: it is not beside this file
 
 INIT = REPO / "scripts/lab/init"
 GUEST = REPO / "tests/lab/guest"
+SELFTESTS = {"compaction_test": (), "transhuge-stress": ("vm_util",)}     # of mm/, and what each needs of it
+SELFTESTS_FROM = "6.12"
+SELFTESTS_UAPI = ("fs.h", "userfaultfd.h")
 DOM0_SERIES = "6.1"
 CFLAGS = ("-static", "-O2", "-Wall")
 
@@ -198,6 +202,25 @@ def program(name, sources):
     return stored(name, [stamp(path) for path in (*sources, *headers)], build)
 
 
+def selftest(name, helpers):
+    """Return the path of one of the kernel's own mm selftests, as a static program."""
+    root, version = packages.source_tree(SELFTESTS_FROM)
+
+    def build():
+        with tempfile.TemporaryDirectory() as folder:
+            wanted = [f"tools/testing/selftests/{path}" for path in ("kselftest.h", "mm/*.[ch]")]
+            run("tar", "-xJf", root / packages.SOURCE, "-C", folder, "--strip-components=1", "--wildcards",
+                *(f"*/{path}" for path in (*wanted, *(f"include/uapi/linux/{name}" for name in SELFTESTS_UAPI))))
+            uapi = Path(folder) / "uapi/linux"      # newer than the machine's, and no others of that source
+            uapi.parent.mkdir()
+            (Path(folder) / "include/uapi/linux").rename(uapi)
+            mm = Path(folder) / "tools/testing/selftests/mm"
+            run("gcc", "-O2", "-static", "-D_GNU_SOURCE", f"-I{uapi.parent}", "-o", mm / name,
+                *(mm / f"{part}.c" for part in (name, *helpers)))
+            return (mm / name).read_bytes()
+    return stored(f"selftest-{name}", [version, helpers, stamp(__file__)], build)
+
+
 def copy_changed(source, target):
     """Make `target` a copy of what `source` holds to build a module; leave alone what is the same."""
     wanted = {path.relative_to(source) for path in source.rglob("*")
@@ -333,6 +356,7 @@ def guest_image(series):
     root = packages.userland()
     agent = program("agent-guest", [INIT / "jobs.c", INIT / "xenbus.c"])
     programs = [(source.stem, program(f"program-{source.stem}", [source])) for source in sorted(GUEST.glob("*.c"))]
+    programs += [(name, selftest(name, helpers)) for name, helpers in SELFTESTS.items()]
     built = modules(series)
 
     def build():

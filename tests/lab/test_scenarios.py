@@ -13,8 +13,8 @@ from scenarios import by_turns      # noqa: E402
 KERNELS = ("6.1", "6.12")
 
 
-def scenario(name, types=("pv", "pvh"), core=()):
-    made = mock.Mock(types=types, kernels=KERNELS, core=core)
+def scenario(name, types=("pv", "pvh"), core=(), long=False):
+    made = mock.Mock(types=types, kernels=KERNELS, core=core, long=long)
     made.name = name
     return made
 
@@ -39,6 +39,9 @@ class TurnsTest(unittest.TestCase):
         self.assertEqual([kind for _, kind, _ in cases], ["pv", "pvh", "hvm"])
         cases = turns(scenario("s0", ("pv", "pvh", "hvm"), ("pv", "pvh")))
         self.assertEqual([kind for _, kind, _ in cases], ["pv", "pvh"])
+
+    def test_a_long_scenario_is_left_out(self):
+        self.assertEqual([name for name, _, _ in turns(scenario("s0"), scenario("s1", long=True))], ["s0"])
 
     def test_a_scenario_for_one_type_alone_is_run(self):
         self.assertEqual([case[1] for case in turns(scenario("s0", ("pvh",)))], ["pvh"])

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+"""128 MiB that were ballooned out page by page, here and there, become huge pages.
+
+Within a minute, while the guest stays as large as it is: neither MemTotal nor current_kb ever
+moves by more than one huge page.
+"""
+
+from common import DEVICE, Agreement
+
+LONG = True
+TAKEN_KB = 128 * 1024
+SPARED_MIB = 16             # that the program which makes holes does not touch
+HUGE_KB = 2048
+AIM = 0.95
+SECONDS = 60
+
+# Prints the least and the most of both counts, and what is huge in the end.
+WATCH = f"""
+cd {DEVICE}
+read now rest </proc/uptime; end=$((${{now%%.*}} + {SECONDS}))
+while [ ${{now%%.*}} -le $end ]; do
+	echo $(cat info/current_kb) $(awk '/^MemTotal:/ {{print $2}}' /proc/meminfo) $(cat queues/huge_kb)
+	usleep 20000; read now rest </proc/uptime
+	[ $(cat queues/huge_kb) -lt {int(AIM * TAKEN_KB)} ] || break
+done | awk 'NR == 1 {{l = h = $1; m = n = $2}}
+	{{if ($1 < l) l = $1; if ($1 > h) h = $1; if ($2 < m) m = $2; if ($2 > n) n = $2; k = $3}}
+	END {{print h - l, n - m, k}}'
+"""
+
+
+def scatter(lab, guest):
+    """Have the in-tree driver balloon out every second page of a part of the guest."""
+    holes = guest.meminfo()["MemAvailable"] // 1024 - SPARED_MIB
+    holder = guest.spawn(f"holes {holes}")
+    lab.wait(lambda: "ready" in holder.output(), 60, f"holes in {guest.name} to have {holes} MiB")
+    guest.target_kb(guest.current_kb() - TAKEN_KB)
+    guest.landed()
+    holder.kill()
+
+
+def run(lab, kind, kernel):
+    guest = lab.guest(kind, kernel)
+    agreement = Agreement(lab, guest)
+    scatter(lab, guest)
+    guest.load()
+    huge, base = (int(guest.run(f"cat {DEVICE}/queues/{queue}_kb")) for queue in ("huge", "base"))
+    lab.note(f"ballooned out: {huge} kB in huge pages, {base} kB in base pages")
+    start = float(guest.run("cat /proc/uptime").split()[0])
+    current, memtotal, huge = map(int, guest.run(WATCH, timeout=2 * SECONDS).split())
+    took = float(guest.run("cat /proc/uptime").split()[0]) - start
+    lab.check(huge >= AIM * TAKEN_KB, f"after {took:.1f} s {huge} kB of {TAKEN_KB} kB are huge pages, "
+              f"expected at least {AIM:.0%} within {SECONDS} s")
+    lab.check(current <= HUGE_KB and memtotal <= HUGE_KB, "meanwhile current_kb moved by "
+              f"{current} kB and MemTotal by {memtotal} kB, expected at most {HUGE_KB} kB")
+    guest.run(f"echo 0 > {DEVICE}/upkeep/heal")
+    agreement.check("coalesced")
+    guest.target_kb(agreement.whole)
+    guest.landed()
+    agreement.check("up again")
+    guest.unload()

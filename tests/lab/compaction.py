@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A guest that hurts: what was ballooned out page by page does not stand in anyone's way.
+
+A program holds every second page of most of the guest, the balloon takes nearly all the rest in
+base pages, the program ends. Then memory is compacted, and huge pages are asked for: with the
+in-tree driver, in the same boot, single free pages lie between ballooned ones for ever.
+"""
+
+from common import DEBUG, Agreement, Holder, intree_and_ours
+
+HELD_MIB = 360
+SPARED_KB = 44 * 1024       # of what is available while the program runs; with less the in-tree driver kills
+HUGE_KB = 2048
+HUGE_ORDER = 9
+AIM = 0.95
+
+
+def hurt(lab, guest):
+    """Leave a guest where every second page of a part is ballooned out, and the others are free."""
+    holder = guest.spawn(f"holes {HELD_MIB}")
+    lab.wait(lambda: "ready" in holder.output(), 60, f"holes in {guest.name} to have {HELD_MIB} MiB")
+    guest.target_kb(guest.current_kb() - (guest.meminfo()["MemAvailable"] - SPARED_KB) // 4 * 4)
+    guest.landed()
+    holder.kill()
+
+
+def free_blocks(guest):
+    """How many 2 MiB are free in one piece."""
+    rows = [line.split()[4:] for line in guest.run("cat /proc/buddyinfo").splitlines()]
+    return sum(int(row[order]) << order - HUGE_ORDER for row in rows for order in range(HUGE_ORDER, len(row)))
+
+
+def huge_pages(lab, guest):
+    """Compact memory and ask for huge pages; returns how many there are, of how many possible.
+
+    A PV guest has no huge pages: there free memory in such pieces counts.
+    """
+    guest.run("echo 1 > /proc/sys/vm/compact_memory")
+    possible = guest.meminfo()["MemFree"] // HUGE_KB
+    if guest.kind == "pv":
+        got = free_blocks(guest)
+    else:
+        guest.run(f"echo {possible} > /proc/sys/vm/nr_hugepages")
+        got = int(guest.run("cat /proc/sys/vm/nr_hugepages"))
+        guest.run("echo 0 > /proc/sys/vm/nr_hugepages")
+    lab.note(f"{guest.name}: {got} huge pages of {possible} possible")
+    return got, possible
+
+
+def run(lab, kind, kernel):
+    intree, ours = intree_and_ours(lab, kind, kernel)
+    hurt(lab, intree)
+    theirs, _ = huge_pages(lab, intree)
+    intree.destroy()
+
+    ours.load()
+    agreement = Agreement(lab, ours)
+    ours.run(f"echo Y > {DEBUG}/base_only")
+    hurt(lab, ours)
+    agreement.check("with every second page of a part ballooned out")
+    got, possible = huge_pages(lab, ours)
+    lab.check(got >= AIM * possible,
+              f"huge pages: {got} of {possible}, expected at least {AIM:.0%} (in-tree: {theirs})")
+    stats = dict(line.split() for line in ours.run(f"cat {DEBUG}/stats").splitlines())
+    lab.check(int(stats["migrated"]) > 0, f"pages that compaction moved: {stats['migrated']}, "
+              f"and could not for now: {stats['migrate_refused']}")
+    agreement.check("after compaction")
+
+    for selftest in () if kind == "pv" else ("compaction_test", "transhuge-stress -d 5 60"):
+        said = ours.run(f"echo always > /sys/kernel/mm/transparent_hugepage/enabled; {selftest}",
+                        timeout=200, check=False)
+        results = [line for line in said.splitlines() if line.startswith(("ok", "not ok", "Bail out"))]
+        lab.check(bool(results) and all(line.startswith("ok") for line in results),
+                  f"the kernel's own {selftest}: {'; '.join(results) or said[-500:]}")
+    agreement.check("after the selftests")
+
+    holder = Holder(lab, ours, ours.meminfo()["MemAvailable"] // 1024 - 24)
+    ours.run("for i in 1 2 3; do echo 1 > /proc/sys/vm/compact_memory; done")
+    ours.target_kb(agreement.whole)
+    ours.landed()
+    holder.intact()
+    agreement.check("up again")
+    ours.unload()

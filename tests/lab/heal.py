@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A guest whose superpages were shattered gets them back, while half of it is in use.
+
+Shattered by the in-tree driver, which took it down and up before the module was loaded; by being
+built with populate-on-demand; by being saved and restored. What counts are the 2 MiB regions in
+which the kernel has no page that cannot be moved.
+"""
+
+import time
+
+from common import DEBUG, DEVICE, MIB, Agreement, Holder, move, thread_time
+
+LONG = True
+TYPES = ("pv", "pvh", "hvm")
+TIMEOUT = 900
+AIM = 0.95
+PATIENCE = 240              # seconds of the guest's
+LOOK = 5
+
+
+def stats(guest):
+    return {name: int(value) for name, value in map(str.split, guest.run(f"cat {DEBUG}/stats").splitlines())}
+
+
+def heals(lab, guest, holder, how):
+    """Wait until the guest has its superpages again."""
+    start, first = thread_time(guest), guest.meter().superpages
+    end = time.monotonic() + PATIENCE * lab.slow
+    curve = []
+    while True:
+        now = thread_time(guest)
+        movable, _ = map(int, guest.run("movable").split())
+        superpages = guest.meter().superpages
+        curve.append(f"{now[1] - start[1]:.0f} s {superpages}")
+        if superpages >= AIM * movable or time.monotonic() > end:
+            break
+        time.sleep(LOOK)
+    lab.note(f"superpages by seconds: {', '.join(curve)}")
+    done = stats(guest)
+    lab.note(f"healed {done['healed']}, no 2 MiB for {done['heal_refused']}, given up {done['heal_given_up']}")
+    lab.check(superpages >= AIM * movable,
+              f"{how}: {first} superpages, {superpages} after {now[1] - start[1]:.1f} s and {now[0] - start[0]:.2f} s "
+              f"of CPU, expected at least {AIM:.0%} of {movable}")
+    holder.intact()
+    # From now on no 2 MiB are on their way.
+    guest.run(f"echo 0 > {DEVICE}/upkeep/heal")
+    Agreement(lab, guest).check(f"{how}, healed")
+    guest.unload()
+    guest.destroy()
+
+
+def by_the_intree_driver(lab, kind, kernel):
+    guest = lab.guest(kind, kernel, vcpus=2)
+    for target in (256 * MIB, 512 * MIB):
+        move(guest, target)
+    holder = Holder(lab, guest, 200)
+    guest.load()
+    heals(lab, guest, holder, "after the in-tree driver's 512 -> 256 -> 512 MiB")
+
+
+def by_populate_on_demand(lab, kind, kernel):
+    guest = lab.guest(kind, kernel, memory=256, maxmem=512, vcpus=2)
+    holder = Holder(lab, guest, 90)
+    guest.load()
+    heals(lab, guest, holder, "built with 256 of 512 MiB")
+
+
+def by_restore(lab, kind, kernel):
+    guest = lab.guest(kind, kernel, memory=320, vcpus=2)
+    guest.load()
+    holder = Holder(lab, guest, 130)
+    guest.save("/tmp/saved")
+    guest.restore("/tmp/saved")
+    heals(lab, guest, holder, "saved and restored")
+
+
+def run(lab, kind, kernel):
+    by_the_intree_driver(lab, kind, kernel)
+    by_populate_on_demand(lab, kind, kernel)
+    if kind != "hvm":
+        by_restore(lab, kind, kernel)
