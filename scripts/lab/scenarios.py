@@ -4,7 +4,7 @@
 A scenario is a file of tests/lab: run(lab, kind, kernel) shows what its head
 says, for each of its TYPES of guests and KERNELS, within TIMEOUT seconds; EXPECTED
 are the reports on a console that it provokes; CORE are the types of guests that it
-is run in even where scenarios take turns; a LONG one is left out there. Those of tests/lab/bench misbehave
+is run in even where scenarios take turns; one that TAKES_LONG is left out there. Those of tests/lab/bench misbehave
 on purpose: EXPECT_VERDICT and EXPECT_REASON say what must be found.
 """
 
@@ -35,7 +35,7 @@ class Scenario:
         self.types = getattr(module, "TYPES", ("pv", "pvh"))
         self.kernels = getattr(module, "KERNELS", packages.SERIES)
         self.core = getattr(module, "CORE", ())
-        self.long = getattr(module, "LONG", False)
+        self.long = getattr(module, "TAKES_LONG", False)
         self.timeout = getattr(module, "TIMEOUT", 300)
         self.expected = getattr(module, "EXPECTED", ())
         self.verdict = getattr(module, "EXPECT_VERDICT", SUCCESS)
@@ -65,7 +65,7 @@ def find(names):
 def by_turns(cases):
     """Keep one case of each scenario, another type of guest and kernel from one to the next.
 
-    Of a CORE scenario keep one case for each of those types, and none of a LONG one.
+    Of a CORE scenario keep one case for each of those types, and none of one that TAKES_LONG.
     """
     groups = {}
     for case in cases:

@@ -7,7 +7,7 @@ moves by more than one huge page.
 
 from common import DEVICE, Agreement
 
-LONG = True
+TAKES_LONG = True
 TAKEN_KB = 128 * 1024
 SPARED_MIB = 16             # that the program which makes holes does not touch
 HUGE_KB = 2048
@@ -19,9 +19,10 @@ WATCH = f"""
 cd {DEVICE}
 read now rest </proc/uptime; end=$((${{now%%.*}} + {SECONDS}))
 while [ ${{now%%.*}} -le $end ]; do
-	echo $(cat info/current_kb) $(awk '/^MemTotal:/ {{print $2}}' /proc/meminfo) $(cat queues/huge_kb)
+	read huge <queues/huge_kb
+	echo $(cat info/current_kb) $(awk '/^MemTotal:/ {{print $2}}' /proc/meminfo) $huge
+	[ $huge -lt {int(AIM * TAKEN_KB)} ] || break
 	usleep 20000; read now rest </proc/uptime
-	[ $(cat queues/huge_kb) -lt {int(AIM * TAKEN_KB)} ] || break
 done | awk 'NR == 1 {{l = h = $1; m = n = $2}}
 	{{if ($1 < l) l = $1; if ($1 > h) h = $1; if ($2 < m) m = $2; if ($2 > n) n = $2; k = $3}}
 	END {{print h - l, n - m, k}}'

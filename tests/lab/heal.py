@@ -10,7 +10,7 @@ import time
 
 from common import DEBUG, DEVICE, MIB, Agreement, Holder, move, thread_time
 
-LONG = True
+TAKES_LONG = True
 TYPES = ("pv", "pvh", "hvm")
 TIMEOUT = 900
 AIM = 0.95

@@ -7,7 +7,7 @@ With the in-tree driver, in the same boot, the host gets every second page.
 
 from common import MIB, Agreement, intree_and_ours, move
 
-LONG = True
+TAKES_LONG = True
 GIVEN_MIB = 190
 NEXT_MIB = 160
 HELD_MIB = 360

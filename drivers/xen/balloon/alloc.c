@@ -500,6 +500,20 @@ static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
 	return n;
 }
 
+/* Pages as the allocator hands them out, from anywhere: see base_only. */
+static unsigned int singles(struct page **pages, unsigned int max)
+{
+	unsigned int n;
+
+	for (n = 0; n < max; n++) {
+		pages[n] = alloc_page(GFP_BASE);
+		if (!pages[n])
+			break;
+	}
+
+	return n;
+}
+
 /**
  * balloon_alloc_base - take base pages from the kernel into xb->pages
  * @xb: the driver
@@ -519,7 +533,9 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
 	struct page **pages = xb->pages;
 
 	/* Whoever wants 2 MiB and more has found no huge page just now. */
-	if (max < XENMEM_HUGE_PAGES) {
+	if (READ_ONCE(xb->base_only)) {
+		n = singles(pages, max);
+	} else if (max < XENMEM_HUGE_PAGES) {
 		if (balloon_figures(&xb->queue).base)
 			n = more_of_broken(xb, pages, max);
 		if (!n)

@@ -253,7 +253,8 @@ struct balloon_intree {
  * @delay_ms: how long it waits after a step that stalled
  * @at_target: so it was after the last step
  * @coalesce: the attribute
- * @base_only: for tests: huge pages are neither taken nor made for inflation
+ * @base_only: for tests: inflate in base pages from anywhere, as the in-tree
+ *	driver does
  * @upkeep_at: when there is time for upkeep again, by ktime_get_ns()
  * @upkeep_delay_ns: how long it waits after upkeep that found nothing to do
  */

@@ -471,6 +471,19 @@ static void base_pages_go_when_xen_takes_no_huge_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, FULL - 512);
 }
 
+static void base_pages_from_anywhere_go_when_a_test_wants_that(struct kunit *test)
+{
+	unsigned long guest = FULL - 600;
+
+	sim_programs_take(2000);
+	sim.xb->base_only = true;
+	sim_target(guest);
+	sim_settle(20);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).base, 600UL);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, guest);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+}
+
 static void no_base_page_goes_when_xen_takes_some_huge_page(struct kunit *test)
 {
 	sim_fail(SIM_RELEASE, 1, 1, 1);
@@ -1151,6 +1164,7 @@ static struct kunit_case worker_cases[] = {
 			 inflate_gen_params),
 	KUNIT_CASE(base_pages_go_when_there_is_no_huge_page),
 	KUNIT_CASE(base_pages_go_when_xen_takes_no_huge_page),
+	KUNIT_CASE(base_pages_from_anywhere_go_when_a_test_wants_that),
 	KUNIT_CASE(no_base_page_goes_when_xen_takes_some_huge_page),
 	KUNIT_CASE(nothing_is_released_when_there_is_no_page),
 	KUNIT_CASE(inflating_lands_on_the_page),
