@@ -49,7 +49,7 @@ LAB = {
     "lab debug": ["scripts/lab/run.py", "--kernel", "debug", "answers", "superpages"],
 }
 PARTS = {"static": STATIC, "kunit": KUNIT, "lab": LAB, "all": STATIC | KUNIT | LAB}
-TIME = {"static": "2 minutes", "kunit": "4 minutes", "lab": "25 minutes", "all": "30 minutes"}
+TIME = {"static": "2 minutes", "kunit": "4 minutes", "lab": "20 minutes", "all": "25 minutes"}
 
 DEADLINE = 80 * 60      # with set-up before it, well below the 90 minutes that a CI run may take
 GRACE = 20              # seconds to end in when told to
