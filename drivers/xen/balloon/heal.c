@@ -238,6 +238,7 @@ void balloon_heal_exit(struct xen_balloon *xb)
 {
 	xb->heal.nr = 0;
 	kvfree(xb->heal.state);
+	xb->heal.state = NULL;
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
