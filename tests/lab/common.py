@@ -34,6 +34,11 @@ def counts(guest):
     return {name: int(value) for name, value in pairs}
 
 
+def stats(guest):
+    """What the module has done since it was loaded, by name."""
+    return {name: int(value) for name, value in map(str.split, guest.run(f"cat {DEBUG}/stats").splitlines())}
+
+
 class Agreement:
     """What the guest and Xen count differs by constants: those of the moment this is made."""
 

@@ -9,7 +9,7 @@ the kernel itself keeps from being had, it keeps in a guest without a balloon as
 
 import contextlib
 
-from common import DEBUG, DEVICE, Agreement, Holder, intree_and_ours
+from common import DEBUG, DEVICE, Agreement, Holder, intree_and_ours, stats
 
 CORE = ("pvh",)
 HELD_MIB = 360
@@ -82,9 +82,9 @@ def run(lab, kind, kernel):
     lab.check(got >= AIM * (possible - kept),
               f"huge pages: {got} of {possible}, expected at least {AIM:.0%} of {possible - kept}, as {kept} "
               f"cannot be had without a balloon (in-tree: {theirs})")
-    stats = dict(line.split() for line in ours.run(f"cat {DEBUG}/stats").splitlines())
-    lab.check(int(stats["migrated"]) > 0, f"pages that compaction moved: {stats['migrated']}, "
-              f"and could not for now: {stats['migrate_refused']}")
+    done = stats(ours)
+    lab.check(done["migrated"] > 0,
+              f"pages that compaction moved: {done['migrated']}, and could not for now: {done['migrate_refused']}")
     agreement.check("after compaction")
 
     for selftest in () if kind == "pv" else ("compaction_test", "transhuge-stress -d 5 60"):

@@ -8,7 +8,7 @@ which the kernel has no page that cannot be moved.
 
 import time
 
-from common import DEBUG, DEVICE, MIB, Agreement, Holder, move, thread_time
+from common import DEVICE, MIB, Agreement, Holder, move, stats, thread_time
 
 TAKES_LONG = True
 TYPES = ("pv", "pvh", "hvm")
@@ -16,10 +16,6 @@ TIMEOUT = 900
 AIM = 0.95
 PATIENCE = 240              # seconds of the guest's
 LOOK = 5
-
-
-def stats(guest):
-    return {name: int(value) for name, value in map(str.split, guest.run(f"cat {DEBUG}/stats").splitlines())}
 
 
 def heals(lab, guest, holder, how):

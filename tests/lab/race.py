@@ -8,7 +8,7 @@ in the environment has it go on for so long, in the guest's time.
 import os
 import random
 
-from common import DEBUG, Agreement, Holder
+from common import DEBUG, Agreement, Holder, stats
 
 SECONDS = int(os.environ.get("RACE_SECONDS", 60))
 TIMEOUT = 400 + 6 * SECONDS
@@ -17,10 +17,6 @@ HELD_DEBUG_MIB = 40
 LOWEST_KB = 330 * 1024
 COMPACT = "while [ ! -e /raced ]; do echo 1 > /proc/sys/vm/compact_memory; done"
 CHURN = "while [ ! -e /raced ]; do timeout 2 holes 60 > /dev/null; done"
-
-
-def stats(guest):
-    return {name: int(value) for name, value in map(str.split, guest.run(f"cat {DEBUG}/stats").splitlines())}
 
 
 def uptime(guest):
