@@ -351,7 +351,7 @@ bool balloon_alloc_has_spare(const struct xen_balloon *xb)
 
 /**
  * balloon_alloc_spare - take one huge page that the guest has no use for
- * @xb: the driver
+ * @xb: the driver, for which balloon_alloc_has_spare() is true
  *
  * Context: the worker, under step_lock; may sleep and move pages, but nothing
  * is reclaimed.
@@ -361,9 +361,6 @@ struct page *balloon_alloc_spare(struct xen_balloon *xb)
 {
 	gfp_t gfp = GFP_SPARE | (READ_ONCE(*xb->scrub_pages) ? __GFP_ZERO : 0);
 	struct page *page;
-
-	if (!balloon_alloc_has_spare(xb))
-		return NULL;
 
 	page = alloc_pages(gfp, XENMEM_HUGE_ORDER);
 	if (!page) {

@@ -124,7 +124,8 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 	bool done;
 
 	if (!READ_ONCE(xb->coalesce) ||
-	    balloon_figures(&xb->queue).base < XENMEM_HUGE_PAGES)
+	    balloon_figures(&xb->queue).base < XENMEM_HUGE_PAGES ||
+	    !balloon_alloc_has_spare(xb))
 		return UPKEEP_NOTHING;
 
 	balloon_count(xb, COUNT_COALESCE_TRIES, 1);

@@ -4,13 +4,10 @@
  * every page in a queue or with the guest, and waits without burning CPU when
  * there is nothing to do or nothing to be had. It never gives up.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/freezer.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
-#include <linux/printk.h>
 
 #include "balloon.h"
 #include "trace.h"
