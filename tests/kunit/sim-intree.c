@@ -217,20 +217,22 @@ unsigned int sim_borrow(unsigned int nr)
 }
 
 /**
- * sim_return - another driver gives back what it borrowed
+ * sim_return - another driver gives back some of what it borrowed
  * @nr: how many
  *
  * Return: how many it had.
  */
 unsigned int sim_return(unsigned int nr)
 {
-	unsigned int i, n = 0;
+	unsigned int pages = sim.config.regions * SIM_REGION_PAGES;
+	unsigned int start = sim_random(pages), i, at, n = 0;
 	struct page *page;
 
-	for (i = 0; i < sim.config.regions * SIM_REGION_PAGES && n < nr; i++) {
-		if (sim.region[i / SIM_REGION_PAGES].owner[i % SIM_REGION_PAGES] != SIM_LENT)
+	for (i = 0; i < pages && n < nr; i++) {
+		at = (start + i) % pages;
+		if (sim.region[at / SIM_REGION_PAGES].owner[at % SIM_REGION_PAGES] != SIM_LENT)
 			continue;
-		page = sim_page(i / SIM_REGION_PAGES, i % SIM_REGION_PAGES);
+		page = sim_page(at / SIM_REGION_PAGES, at % SIM_REGION_PAGES);
 		sim_free_ballooned(1, &page);
 		n++;
 	}

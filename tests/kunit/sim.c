@@ -107,6 +107,8 @@ void sim_load_driver(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, balloon_queue_init(&xb->queue), 0);
 	balloon_migrate_init(xb);
 	balloon_heal_init(xb);
+	xb->foreign.low = sim.config.low;
+	xb->foreign.high = sim.config.high;
 	xb->coalesce = true;
 
 	mutex_lock(&xb->step_lock);

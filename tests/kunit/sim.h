@@ -97,6 +97,8 @@ enum sim_content {
  * @init_on_free: it zeroes what it frees
  * @tail: pages of the machine after the last region, which are no region
  * @worked: the in-tree driver has moved memory before the driver was loaded
+ * @low: pages that are kept to be lent, at least
+ * @high: and at most
  * @lenient: misuse gets Xen's answer and does not fail the test
  */
 struct sim_config {
@@ -115,6 +117,8 @@ struct sim_config {
 	bool init_on_free;
 	bool worked;
 	unsigned int tail;
+	unsigned int low;
+	unsigned int high;
 	bool lenient;
 };
 

@@ -33,6 +33,8 @@ static const struct sweep sweeps[] = {
 	  .upkeep = true },
 	{ "upkeep at the limit", { .regions = 16, .host_pieces = 4 }, .limit = 700,
 	  .upkeep = true },
+	{ "lending", { .regions = 16, .host_pieces = 4, .slack = 256, .low = 100, .high = 600 },
+	  .borrows = true },
 	{ "low limit", { .regions = 16, .host_pieces = 4, .extra = 300 }, .limit = 700 },
 };
 
@@ -105,6 +107,8 @@ static bool recovers(struct kunit *test, const struct sweep *sweep)
 	unsigned long target = FULL - 2 * SIM_REGION_PAGES - 33;
 
 	sim_mend();
+	sim.xb->foreign.low = 0;
+	sim.xb->foreign.high = 0;
 	sim.max_pages += sweep->limit + quarantined;
 	sim_rivals_give(sweep->rivals, 0);
 	sim_programs_drop(sweep->programs);

@@ -34,6 +34,7 @@ static const struct walk walks[] = {
 					 .no_init = true } },
 	{ "scrubbed by the driver", { .regions = 64, .host_pieces = 16, .slack = 256,
 				      .no_init = true } },
+	{ "lending", { .regions = 64, .host_pieces = 16, .slack = 256, .low = 300, .high = 1200 } },
 	{ "taken in part", { .regions = 64, .host_pieces = 16, .slack = 256 }, .doubt = true },
 };
 
@@ -140,6 +141,12 @@ static void happen(const struct walk *walk)
 		/* Nothing, for so long that there is time for upkeep. */
 		sim.now += sim_random(100) * NSEC_PER_SEC;
 		break;
+	case 17:
+		sim_borrow(sim_random(SIM_REGION_PAGES));
+		break;
+	case 18:
+		sim_return(sim_random(2 * SIM_REGION_PAGES));
+		break;
 	}
 }
 
@@ -153,6 +160,9 @@ static void calm_down(void)
 	sim.max_pages = full_size() + sim.config.extra + sim.config.slack;
 	sim_rivals_give(sim.nr_pieces, sim.nr_rival_frames);
 	sim_programs_drop(full_size());
+	sim_return(full_size());
+	sim.xb->foreign.low = 0;
+	sim.xb->foreign.high = 0;
 }
 
 static void nothing_is_lost_whatever_happens(struct kunit *test)

@@ -104,6 +104,13 @@ enum balloon_heal_result {
 	HEAL_DONE,		/* it is a superpage */
 };
 
+/* What happens to a huge page that is to be lent, or to a part of it. */
+enum balloon_foreign_event {
+	FOREIGN_STOCKED,	/* it is kept to be lent now */
+	FOREIGN_WHOLE,		/* it is back in the huge queue */
+	FOREIGN_SCRAPS,		/* the part is in the base queue */
+};
+
 /* What came of a step of upkeep. */
 enum balloon_upkeep {
 	UPKEEP_NOTHING,		/* there is nothing to be had */
@@ -129,6 +136,9 @@ enum balloon_counter {
 	COUNT_HEALED,		/* regions that are superpages again */
 	COUNT_HEAL_REFUSED,	/* that Xen had no 2 MiB for */
 	COUNT_HEAL_GIVEN_UP,	/* that could not be emptied */
+	COUNT_FOREIGN_STOCKED,	/* huge pages that went to be lent in pieces */
+	COUNT_FOREIGN_WHOLE,	/* and that came back whole */
+	COUNT_FOREIGN_SCRAPS,	/* pages that came back otherwise */
 	COUNT_STALLS,		/* steps that ended in BALLOON_STALLED */
 	COUNT_TARGETS,		/* times that the target changed */
 	NR_BALLOON_COUNTERS
@@ -172,6 +182,16 @@ struct balloon_heal {
 	unsigned long cursor;
 	unsigned int min_free;
 	bool enabled;
+};
+
+/**
+ * struct balloon_foreign - how many pages are kept to be lent: see foreign.c
+ * @low: so many at least, in pages
+ * @high: so many at most, but @low and a huge page in any case
+ */
+struct balloon_foreign {
+	unsigned long low;
+	unsigned long high;
 };
 
 /**
@@ -233,6 +253,7 @@ struct balloon_intree {
  *	under way. Protects what follows, down to @total.
  * @alloc: search for huge pages
  * @heal: which regions are no superpages
+ * @foreign: the foreign queue's watermarks, which are attributes
  * @target: where to go
  * @intree: the in-tree driver
  * @scrub_pages: are pages to be zeroed before Xen gets them?
@@ -264,6 +285,7 @@ struct xen_balloon {
 	struct mutex step_lock;	/* one step at a time */
 	struct balloon_alloc alloc;
 	struct balloon_heal heal;
+	struct balloon_foreign foreign;
 	struct balloon_target target;
 	struct balloon_intree intree;
 	const bool *scrub_pages;
@@ -380,6 +402,13 @@ void balloon_heal_suspect_all(struct xen_balloon *xb);
 void balloon_heal_enable(struct xen_balloon *xb, bool on);
 enum balloon_upkeep balloon_heal(struct xen_balloon *xb);
 
+/* foreign.c */
+void balloon_foreign_init(struct xen_balloon *xb);
+unsigned long balloon_foreign_missing(const struct xen_balloon *xb);
+unsigned long balloon_foreign_excess(const struct xen_balloon *xb);
+void balloon_foreign_refill(struct xen_balloon *xb);
+unsigned long balloon_foreign_trim(struct xen_balloon *xb);
+
 /* worker.c */
 int balloon_worker_start(struct xen_balloon *xb);
 void balloon_worker_stop(struct xen_balloon *xb);
@@ -393,7 +422,10 @@ void intree_unpark(struct xen_balloon *xb, unsigned long target);
 void intree_follow(struct xen_balloon *xb);
 void intree_publish(struct xen_balloon *xb);
 bool intree_must_look(const struct xen_balloon *xb);
+unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max);
 unsigned int intree_reclaim_spare(struct xen_balloon *xb, unsigned int max);
+void intree_give(struct xen_balloon *xb, unsigned int nr);
+void intree_give_huge(struct xen_balloon *xb, struct page *page);
 unsigned int intree_max_delay_ms(void);
 unsigned long intree_foreign_spare(void);
 unsigned long intree_foreign_lent(const struct xen_balloon *xb);

@@ -28,6 +28,9 @@ static const char * const counter_names[NR_BALLOON_COUNTERS] = {
 	[COUNT_HEALED] = "healed",
 	[COUNT_HEAL_REFUSED] = "heal_refused",
 	[COUNT_HEAL_GIVEN_UP] = "heal_given_up",
+	[COUNT_FOREIGN_STOCKED] = "foreign_stocked",
+	[COUNT_FOREIGN_WHOLE] = "foreign_whole",
+	[COUNT_FOREIGN_SCRAPS] = "foreign_scraps",
 	[COUNT_STALLS] = "stalls",
 	[COUNT_TARGETS] = "targets",
 };

@@ -195,7 +195,7 @@ static void give_back_adopted(struct xen_balloon *xb, unsigned int nr,
 }
 
 /**
- * intree_reclaim_spare - adopt pages from the in-tree list
+ * intree_take_spare - take pages from the in-tree list into xb->pages
  * @xb: the driver
  * @max: how many at most, up to XENMEM_MAX_BASE
  *
@@ -204,9 +204,10 @@ static void give_back_adopted(struct xen_balloon *xb, unsigned int nr,
  * and no page is lost.
  *
  * Context: step_lock held; may sleep.
- * Return: how many, in the base queue now.
+ * Return: how many: unpopulated, each to be passed to balloon_adopt() or to
+ * xen_free_ballooned_pages().
  */
-unsigned int intree_reclaim_spare(struct xen_balloon *xb, unsigned int max)
+unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max)
 {
 	unsigned long nr = min_t(unsigned long, max, intree_foreign_spare());
 
@@ -214,7 +215,20 @@ unsigned int intree_reclaim_spare(struct xen_balloon *xb, unsigned int max)
 		return 0;
 
 	xb->intree.adopted += nr;
-	return adopt(xb, nr, give_back_adopted);
+	return nr;
+}
+
+/**
+ * intree_reclaim_spare - adopt pages from the in-tree list
+ * @xb: the driver
+ * @max: how many at most, up to XENMEM_MAX_BASE
+ *
+ * Context: step_lock held; may sleep.
+ * Return: how many, in the base queue now.
+ */
+unsigned int intree_reclaim_spare(struct xen_balloon *xb, unsigned int max)
+{
+	return adopt(xb, intree_take_spare(xb, max), give_back_adopted);
 }
 
 static bool in_region(const struct balloon_intree *it, unsigned long pfn)
@@ -321,8 +335,15 @@ static void adopt_region(struct xen_balloon *xb)
 }
 #endif
 
-/* Let go of @nr unpopulated pages in xb->pages, each to where it belongs. */
-static void return_pages(struct xen_balloon *xb, unsigned int nr)
+/**
+ * intree_give - let go of unpopulated pages in xb->pages: to the in-tree list,
+ *	but for those that came from the allocator of unpopulated pages
+ * @xb: the driver
+ * @nr: how many, in transit
+ *
+ * Context: step_lock held; may sleep.
+ */
+void intree_give(struct xen_balloon *xb, unsigned int nr)
 {
 	struct balloon_intree *it = &xb->intree;
 	struct page **pages = xb->pages;
@@ -346,23 +367,37 @@ static void return_pages(struct xen_balloon *xb, unsigned int nr)
 	xen_free_ballooned_pages(listed, pages);
 }
 
+/**
+ * intree_give_huge - let go of an unpopulated huge page, as intree_give() does
+ * @xb: the driver
+ * @page: its first page, in transit
+ *
+ * Context: step_lock held; may sleep.
+ */
+void intree_give_huge(struct xen_balloon *xb, struct page *page)
+{
+	unsigned int i;
+
+	split_page(page, XENMEM_HUGE_ORDER);
+	for (i = 0; i < XENMEM_HUGE_PAGES; i++)
+		xb->pages[i] = page + i;
+	intree_give(xb, XENMEM_HUGE_PAGES);
+}
+
 static void return_all(struct xen_balloon *xb)
 {
 	struct balloon_intree *it = &xb->intree;
 	struct page *page;
-	unsigned int i, nr;
+	unsigned int nr;
 
 	while (balloon_dequeue_huge(&xb->queue, &page, 1)) {
-		split_page(page, XENMEM_HUGE_ORDER);
-		for (i = 0; i < XENMEM_HUGE_PAGES; i++)
-			xb->pages[i] = page + i;
-		return_pages(xb, XENMEM_HUGE_PAGES);
+		intree_give_huge(xb, page);
 		cond_resched();
 	}
 	while (balloon_figures(&xb->queue).base) {
 		nr = balloon_dequeue_base(&xb->queue, xb->pages, BATCH);
 		if (nr)
-			return_pages(xb, nr);
+			intree_give(xb, nr);
 		else
 			fsleep(USEC_PER_MSEC);	/* compaction has some just now */
 		cond_resched();

@@ -53,6 +53,7 @@ static int __init balloon_load(void)
 		goto err_probe;
 	balloon_migrate_init(xb);
 	balloon_heal_init(xb);
+	balloon_foreign_init(xb);
 	xb->coalesce = true;
 	ret = xb->ops->init();
 	if (ret)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * On the device xen_memory0, the groups queues/: how much memory is in each
- * queue, and upkeep/: what the worker does at the target. Described in
- * Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues and -upkeep.
+ * queue, upkeep/: what the worker does at the target, and foreign/: how much is
+ * kept to be lent. Described in
+ * Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues, -upkeep and
+ * -foreign.
  */
 #include <linux/device.h>
 #include <linux/kstrtox.h>
@@ -88,9 +90,61 @@ static const struct attribute_group upkeep_group = {
 	.attrs = upkeep_attrs,
 };
 
+/* What a guest does not have cannot be lent. */
+static int parse_mark(const char *buf, unsigned long *mark)
+{
+	unsigned long kb;
+	int ret = kstrtoul(buf, 0, &kb);
+
+	if (ret)
+		return ret;
+	if (kb > PAGES_TO_KB(shown->total))
+		return -ERANGE;
+	WRITE_ONCE(*mark, kb / PAGES_TO_KB(1UL));
+	balloon_worker_kick(shown);
+	return 0;
+}
+
+#define FOREIGN_ATTR(_name, _mark)						\
+static ssize_t _name##_show(struct device *dev, struct device_attribute *attr,	\
+			    char *buf)						\
+{										\
+	return sysfs_emit(buf, "%lu\n", PAGES_TO_KB(READ_ONCE(_mark)));	\
+}										\
+static ssize_t _name##_store(struct device *dev, struct device_attribute *attr,	\
+			     const char *buf, size_t count)			\
+{										\
+	int ret = parse_mark(buf, &(_mark));					\
+										\
+	return ret ?: count;							\
+}										\
+static DEVICE_ATTR_RW(_name)
+
+FOREIGN_ATTR(low_kb, shown->foreign.low);
+FOREIGN_ATTR(high_kb, shown->foreign.high);
+
+static struct attribute *foreign_attrs[] = {
+	&dev_attr_low_kb.attr,
+	&dev_attr_high_kb.attr,
+	NULL
+};
+
+/* Elsewhere the kernel does not lend ballooned pages. */
+static umode_t foreign_visible(struct kobject *kobj, struct attribute *attr, int n)
+{
+	return IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) ? 0 : attr->mode;
+}
+
+static const struct attribute_group foreign_group = {
+	.name = "foreign",
+	.attrs = foreign_attrs,
+	.is_visible = foreign_visible,
+};
+
 static const struct attribute_group *groups[] = {
 	&queue_group,
 	&upkeep_group,
+	&foreign_group,
 	NULL
 };
 

@@ -31,7 +31,8 @@
  * @thread_func: what the in-tree thread runs
  * @thread_data: and with what
  * @dev: the device xen_memory0, with a reference
- * @kick: wakes the worker from where the probe may not
+ * @kick: wakes the worker from where the probes may not
+ * @hears_loans: the probe on a loan is in place
  */
 static struct takeover {
 	struct xen_balloon *xb;
@@ -39,6 +40,7 @@ static struct takeover {
 	void *thread_data;
 	struct device *dev;
 	struct irq_work kick;
+	bool hears_loans;
 } t;
 
 /* The one in-tree thread, with a reference; NULL when it cannot be told. */
@@ -132,11 +134,54 @@ static struct kprobe target_probe = {
 	.pre_handler = hear_target,
 };
 
+#ifndef CONFIG_XEN_UNPOPULATED_ALLOC
+/* Pages were lent: there may be too few left. */
+static int hear_loan(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	if (balloon_foreign_missing(t.xb))
+		irq_work_queue(&t.kick);
+
+	return 0;
+}
+
+NOKPROBE_SYMBOL(hear_loan);
+
+static struct kretprobe loan_probe = {
+	.kp.symbol_name = "xen_alloc_ballooned_pages",
+	.handler = hear_loan,
+};
+
+static void start_hearing_loans(void)
+{
+	int ret = register_kretprobe(&loan_probe);
+
+	if (ret)
+		pr_info("no kretprobe on xen_alloc_ballooned_pages (%d): looking for loans once in a few seconds\n",
+			ret);
+	t.hears_loans = !ret;
+}
+
+static void stop_hearing_loans(void)
+{
+	if (t.hears_loans)
+		unregister_kretprobe(&loan_probe);
+}
+#else
+static void start_hearing_loans(void)
+{
+}
+
+static void stop_hearing_loans(void)
+{
+}
+#endif
+
 static bool start_hearing(void)
 {
 	int ret;
 
 	init_irq_work(&t.kick, kick_worker);
+	start_hearing_loans();
 	ret = register_kprobe(&target_probe);
 
 	if (ret)
@@ -147,10 +192,9 @@ static bool start_hearing(void)
 
 static void stop_hearing(void)
 {
-	if (!t.xb->intree.hears)
-		return;
-
-	unregister_kprobe(&target_probe);
+	stop_hearing_loans();
+	if (t.xb->intree.hears)
+		unregister_kprobe(&target_probe);
 	irq_work_sync(&t.kick);
 }
 #else

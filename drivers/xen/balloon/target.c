@@ -85,16 +85,21 @@ unsigned long balloon_target(struct xen_balloon *xb)
 {
 	struct balloon_figures n = balloon_figures(&xb->queue);
 	unsigned long ceiling = n.guest + n.transit + n.base +
-				n.huge * XENMEM_HUGE_PAGES + intree_foreign_spare();
-	unsigned long floor = balloon_floor(xb->total);
-	unsigned long target = clamp(xb->target.wanted, min(floor, ceiling), ceiling);
+				n.huge * XENMEM_HUGE_PAGES + balloon_foreign_excess(xb);
+	unsigned long floor = min(balloon_floor(xb->total), ceiling);
+	unsigned long target;
 
 	lockdep_assert_held(&xb->step_lock);
 
+	/* What is to be lent is taken from the guest, if there is no other. */
+	ceiling -= min(balloon_foreign_missing(xb), ceiling - floor);
+	target = clamp(xb->target.wanted, floor, ceiling);
+
 	if (target != xb->target.wanted && xb->target.said != xb->target.wanted) {
-		pr_warn("target of %lu KiB is out of range, going to %lu KiB: floor %lu KiB, ceiling %lu KiB\n",
+		pr_warn("target of %lu KiB is out of range, going to %lu KiB: floor %lu KiB, ceiling %lu KiB, with %lu KiB lent or kept to be lent\n",
 			PAGES_TO_KB(xb->target.wanted), PAGES_TO_KB(target),
-			PAGES_TO_KB(floor), PAGES_TO_KB(ceiling));
+			PAGES_TO_KB(floor), PAGES_TO_KB(ceiling),
+			PAGES_TO_KB(balloon_sum(xb) - n.quarantined - ceiling));
 		xb->target.said = xb->target.wanted;
 	}
 

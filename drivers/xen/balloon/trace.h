@@ -109,6 +109,34 @@ TRACE_EVENT(xen_balloon_heal,
 				   { HEAL_DONE, "healed" }))
 );
 
+TRACE_DEFINE_ENUM(FOREIGN_STOCKED);
+TRACE_DEFINE_ENUM(FOREIGN_WHOLE);
+TRACE_DEFINE_ENUM(FOREIGN_SCRAPS);
+
+TRACE_EVENT(xen_balloon_foreign,
+	TP_PROTO(unsigned long pfn, unsigned int pages, enum balloon_foreign_event event),
+
+	TP_ARGS(pfn, pages, event),
+
+	TP_STRUCT__entry(
+		__field(unsigned long, pfn)
+		__field(unsigned int, pages)
+		__field(unsigned int, event)
+	),
+
+	TP_fast_assign(
+		__entry->pfn = pfn;
+		__entry->pages = pages;
+		__entry->event = event;
+	),
+
+	TP_printk("pfn=0x%lx pages=%u %s", __entry->pfn, __entry->pages,
+		  __print_symbolic(__entry->event,
+				   { FOREIGN_STOCKED, "stocked" },
+				   { FOREIGN_WHOLE, "whole again" },
+				   { FOREIGN_SCRAPS, "in pieces" }))
+);
+
 TRACE_EVENT(xen_balloon_migrate,
 	TP_PROTO(unsigned long from, unsigned long to, int ret),
 

@@ -94,7 +94,7 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 	if (balloon_figures(q).huge)
 		return balloon_populate_part(xb, want);
 
-	return intree_reclaim_spare(xb, want);
+	return balloon_foreign_trim(xb);
 }
 
 /*
@@ -109,7 +109,7 @@ static enum balloon_step upkeep(struct xen_balloon *xb)
 	if (start < xb->upkeep_at)
 		return BALLOON_AT_TARGET;
 
-	result = balloon_coalesce(xb);
+	result = balloon_foreign_trim(xb) ? UPKEEP_GAINED : balloon_coalesce(xb);
 	if (result == UPKEEP_NOTHING)
 		result = balloon_heal(xb);
 	now = ktime_get_ns();
@@ -148,10 +148,13 @@ static void arrive(struct xen_balloon *xb)
 /* One bounded step towards the target; may sleep. */
 static enum balloon_step step(struct xen_balloon *xb)
 {
-	unsigned long target = balloon_target(xb), moved;
-	long credit = target - balloon_figures(&xb->queue).guest;
+	unsigned long moved;
+	long credit;
 
 	lockdep_assert_held(&xb->step_lock);
+
+	balloon_foreign_refill(xb);
+	credit = balloon_target(xb) - balloon_figures(&xb->queue).guest;
 
 	if (!credit) {
 		balloon_check_current(xb);

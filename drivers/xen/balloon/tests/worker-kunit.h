@@ -611,9 +611,9 @@ static void spare_pages_are_reclaimed_when_the_queue_is_empty(struct kunit *test
 	sim_intree_take(40);
 	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 100)), 30UL);
 	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 40UL);
-	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 25)), 25UL);
-	expect_figures(test, FULL - 40, 0, 25, 0);
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 15UL);
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 25)), 40UL);
+	expect_figures(test, FULL - 40, 0, 40, 0);
+	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
 }
 
 static void spare_pages_become_the_guests(struct kunit *test)

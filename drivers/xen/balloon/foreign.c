@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The foreign queue: unpopulated pages that are kept to be lent to drivers which
+ * map other guests' memory. It is the in-tree driver's list, since those drivers
+ * call xen_alloc_ballooned_pages() in the kernel. When that finds the list empty,
+ * it balloons out pages from anywhere, which breaks superpages: so the list is
+ * stocked with whole huge pages in good time, and those that are whole again
+ * come back.
+ *
+ * The list is out of reach: it can be taken from and given to, at its head. What
+ * is on it, or is lent, is in nobody's way but neither moved nor populated.
+ */
+#include <linux/list_sort.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+
+#include "balloon.h"
+#include "trace.h"
+
+/*
+ * A kernel with CONFIG_XEN_UNPOPULATED_ALLOC has address space of its own for
+ * what is mapped, and does not ask for ballooned pages.
+ */
+#define LOW_PAGES	(IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) ? 0 : SZ_2M / PAGE_SIZE)
+#define HIGH_PAGES	(LOW_PAGES * 4)
+
+/* The most that is kept: what is stocked at once must not be too much. */
+static unsigned long most(const struct xen_balloon *xb)
+{
+	unsigned long low = READ_ONCE(xb->foreign.low);
+	unsigned long high = READ_ONCE(xb->foreign.high);
+
+	return low ? max(high, low + XENMEM_HUGE_PAGES) : high;
+}
+
+/**
+ * balloon_foreign_missing - how much has to be stocked
+ * @xb: the driver
+ *
+ * Context: any.
+ * Return: pages, a multiple of XENMEM_HUGE_PAGES.
+ */
+unsigned long balloon_foreign_missing(const struct xen_balloon *xb)
+{
+	unsigned long low = READ_ONCE(xb->foreign.low);
+	unsigned long spare = intree_foreign_spare();
+
+	return spare < low ? round_up(low - spare, XENMEM_HUGE_PAGES) : 0;
+}
+
+/**
+ * balloon_foreign_excess - how much more is on the list than is kept there
+ * @xb: the driver
+ *
+ * Return: pages.
+ */
+unsigned long balloon_foreign_excess(const struct xen_balloon *xb)
+{
+	unsigned long spare = intree_foreign_spare();
+
+	return spare - min(spare, most(xb));
+}
+
+/**
+ * balloon_foreign_refill - stock what is missing from the huge queue
+ * @xb: the driver
+ *
+ * Should that hold less than is missing, balloon_target() makes the worker
+ * inflate by as much.
+ *
+ * Context: the worker, under step_lock; may sleep.
+ */
+void balloon_foreign_refill(struct xen_balloon *xb)
+{
+	struct page *page;
+
+	while (balloon_foreign_missing(xb) && balloon_dequeue_huge(&xb->queue, &page, 1)) {
+		trace_xen_balloon_foreign(page_to_pfn(page), XENMEM_HUGE_PAGES, FOREIGN_STOCKED);
+		intree_give_huge(xb, page);
+		balloon_count(xb, COUNT_FOREIGN_STOCKED, 1);
+	}
+}
+
+static int by_pfn(void *unused, const struct list_head *a, const struct list_head *b)
+{
+	return page_to_pfn(list_entry(a, struct page, lru)) >
+	       page_to_pfn(list_entry(b, struct page, lru));
+}
+
+static unsigned long region_of(struct page *page)
+{
+	return page_to_pfn(page) / XENMEM_HUGE_PAGES;
+}
+
+/* Cut the pages of the first region off a sorted list. Returns how many. */
+static unsigned int cut_region(struct list_head *from, struct list_head *region)
+{
+	struct page *page, *first = list_first_entry(from, struct page, lru);
+	struct list_head *last = &first->lru;
+	unsigned int nr = 0;
+
+	list_for_each_entry(page, from, lru) {
+		if (region_of(page) != region_of(first))
+			break;
+		last = &page->lru;
+		nr++;
+	}
+	list_cut_position(region, from, last);
+
+	return nr;
+}
+
+/* Take from the list all but what must stay there even now, sorted. */
+static void take_down(struct xen_balloon *xb, struct list_head *taken)
+{
+	unsigned long spare = intree_foreign_spare();
+	unsigned long left = spare - min(spare, READ_ONCE(xb->foreign.low));
+	unsigned int i, nr;
+
+	for (; left; left -= nr) {
+		nr = intree_take_spare(xb, min(left, (unsigned long)XENMEM_MAX_BASE));
+		if (!nr)
+			break;
+		for (i = 0; i < nr; i++) {
+			balloon_adopt(&xb->queue, xb->pages[i]);
+			list_add(&xb->pages[i]->lru, taken);
+		}
+		cond_resched();
+	}
+	list_sort(NULL, taken, by_pfn);
+}
+
+/* Pages of one region go back to the list. */
+static void put_back(struct xen_balloon *xb, struct list_head *region)
+{
+	struct page *page, *next;
+	unsigned int nr = 0;
+
+	list_for_each_entry_safe(page, next, region, lru) {
+		list_del(&page->lru);
+		xb->pages[nr++] = page;
+	}
+	intree_give(xb, nr);
+}
+
+/*
+ * Pages of one region become base pages, and 512 of them a huge page. Those
+ * that no account can be kept of go back to the list. Returns how many stayed.
+ */
+static unsigned int keep(struct xen_balloon *xb, struct list_head *region, unsigned int nr)
+{
+	struct page *page = list_first_entry(region, struct page, lru), *next;
+	bool whole = nr == XENMEM_HUGE_PAGES;
+
+	if (balloon_queue_prepare(&xb->queue, page)) {
+		put_back(xb, region);
+		return 0;
+	}
+
+	trace_xen_balloon_foreign(page_to_pfn(page), nr, whole ? FOREIGN_WHOLE : FOREIGN_SCRAPS);
+	list_for_each_entry_safe(page, next, region, lru) {
+		list_del(&page->lru);
+		balloon_enqueue(&xb->queue, page, 0);
+	}
+	balloon_count(xb, whole ? COUNT_FOREIGN_WHOLE : COUNT_FOREIGN_SCRAPS, whole ? 1 : nr);
+
+	return nr;
+}
+
+/**
+ * balloon_foreign_trim - take back what is kept too much of
+ * @xb: the driver
+ *
+ * Huge pages that are whole come first; what else is to stay is of the regions
+ * with the most pages. The others are base pages from now on, to be coalesced.
+ *
+ * Context: the worker, under step_lock; may sleep.
+ * Return: pages, which are in the other queues now.
+ */
+unsigned long balloon_foreign_trim(struct xen_balloon *xb)
+{
+	unsigned long kept = 0;
+	LIST_HEAD(taken);
+	LIST_HEAD(region);
+	unsigned int size, nr;
+
+	if (!balloon_foreign_excess(xb))
+		return 0;
+
+	take_down(xb, &taken);
+	for (size = XENMEM_HUGE_PAGES; size; size /= 2) {
+		LIST_HEAD(smaller);
+
+		while (!list_empty(&taken)) {
+			nr = cut_region(&taken, &region);
+			if (nr == XENMEM_HUGE_PAGES)
+				kept += keep(xb, &region, nr);
+			else if (nr >= size && intree_foreign_spare() + nr <= most(xb))
+				put_back(xb, &region);
+			else
+				list_splice_tail_init(&region, &smaller);
+		}
+		list_splice(&smaller, &taken);
+	}
+	while (!list_empty(&taken)) {
+		nr = cut_region(&taken, &region);
+		kept += keep(xb, &region, nr);
+	}
+
+	return kept;
+}
+
+/**
+ * balloon_foreign_init - the watermarks as they are unless somebody changes them
+ * @xb: the driver
+ */
+void balloon_foreign_init(struct xen_balloon *xb)
+{
+	xb->foreign.low = LOW_PAGES;
+	xb->foreign.high = HIGH_PAGES;
+}
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/foreign-kunit.h"
+#endif

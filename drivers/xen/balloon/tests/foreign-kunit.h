@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of foreign.c: loans to other drivers come out of whole huge pages,
+ * which come back when they are whole again.
+ */
+#include "assert.h"
+
+#define FOREIGN_REGIONS	32U
+#define FOREIGN_FULL	((unsigned long)FOREIGN_REGIONS * SIM_REGION_PAGES)
+#define HUGE		SIM_REGION_PAGES
+
+static const struct sim_config foreign_world = {
+	.regions = FOREIGN_REGIONS, .host_pieces = 8, .slack = 256,
+};
+
+static int foreign_init(struct kunit *test)
+{
+	int ret = sim_init(test);
+
+	if (!ret)
+		sim_build(test, &foreign_world);
+	return ret;
+}
+
+static void set_marks(unsigned long low, unsigned long high)
+{
+	sim.xb->foreign.low = low;
+	sim.xb->foreign.high = high;
+}
+
+/* A guest that has ballooned out some huge pages, with these watermarks. */
+static void go_down(unsigned int huge, unsigned long low, unsigned long high)
+{
+	sim_target(FOREIGN_FULL - huge * HUGE);
+	sim_settle(20);
+	set_marks(low, high);
+}
+
+/* Pages of one region come back from another driver. */
+static void come_back(unsigned int region, unsigned int from, unsigned int nr)
+{
+	struct page *page;
+
+	while (nr--) {
+		page = sim_page(region, from++);
+		sim_free_ballooned(1, &page);
+	}
+}
+
+/* Another driver has all of some huge pages; returns the region of the first. */
+static void lend_all(struct kunit *test, unsigned int huge)
+{
+	unsigned int i;
+
+	go_down(huge, huge * HUGE, 0);
+	sim_turn();
+	KUNIT_ASSERT_EQ(test, intree_foreign_spare(), (unsigned long)huge * HUGE);
+	for (i = 0; i < huge; i++)
+		KUNIT_ASSERT_EQ(test, sim_borrow(HUGE), HUGE);
+	set_marks(0, 0);
+	KUNIT_ASSERT_EQ(test, intree_foreign_spare(), 0UL);
+}
+
+/* The n-th region that another driver has. */
+static unsigned int lent_region(unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < FOREIGN_REGIONS; i++)
+		if (sim.region[i].owner[0] == SIM_LENT && !n--)
+			break;
+
+	return i;
+}
+
+static unsigned long trim(void)
+{
+	unsigned long kept;
+
+	mutex_lock(&sim.xb->step_lock);
+	kept = balloon_foreign_trim(sim.xb);
+	intree_publish(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+	sim_check("after a trim");
+
+	return kept;
+}
+
+static void expect_spare(struct kunit *test, unsigned long huge, unsigned long base,
+			 unsigned long spare, unsigned long lent)
+{
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).huge, huge);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).base, base);
+	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), spare);
+	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), lent);
+}
+
+static void expect_foreign_counts(struct kunit *test, unsigned long stocked,
+				  unsigned long whole, unsigned long scraps)
+{
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_STOCKED), stocked);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_WHOLE), whole);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_SCRAPS), scraps);
+}
+
+static void only_a_kernel_that_lends_ballooned_pages_keeps_some(struct kunit *test)
+{
+	bool lends = !IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC);
+
+	balloon_foreign_init(sim.xb);
+	KUNIT_EXPECT_EQ(test, sim.xb->foreign.low, lends ? 512UL : 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->foreign.high, lends ? 2048UL : 0UL);
+}
+
+struct mark_case {
+	const char *name;
+	unsigned long low;
+	unsigned long high;
+	unsigned int spare;
+	unsigned long missing;
+	unsigned long excess;
+};
+
+static const struct mark_case mark_cases[] = {
+	{ "none", 0, 0, 0, 0, 0 },
+	{ "all too much", 0, 0, 1, 0, 1 },
+	{ "kept if it comes", 0, 10, 11, 0, 1 },
+	{ "one page missing", 10, 0, 9, 512, 0 },
+	{ "enough", 10, 0, 10, 0, 0 },
+	{ "more than a huge page missing", 600, 0, 0, 1024, 0 },
+	{ "a huge page missing", 600, 0, 88, 512, 0 },
+	{ "a huge page above low", 10, 0, 522, 0, 0 },
+	{ "more than a huge page above low", 10, 100, 523, 0, 1 },
+	{ "at high", 10, 700, 700, 0, 0 },
+	{ "above high", 10, 700, 702, 0, 2 },
+};
+
+static void name_mark_case(const struct mark_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(mark, mark_cases, name_mark_case);
+
+static void watermarks_tell_what_is_missing_and_what_is_too_much(struct kunit *test)
+{
+	const struct mark_case *c = test->param_value;
+
+	sim_intree_take(c->spare);
+	mutex_lock(&sim.xb->step_lock);
+	intree_publish(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+	set_marks(c->low, c->high);
+	KUNIT_EXPECT_EQ(test, balloon_foreign_missing(sim.xb), c->missing);
+	KUNIT_EXPECT_EQ(test, balloon_foreign_excess(sim.xb), c->excess);
+}
+
+static void what_is_lent_comes_out_of_a_huge_page(struct kunit *test)
+{
+	unsigned int superpages;
+
+	go_down(3, 100, 0);
+	superpages = sim_superpages();
+	sim_turn();
+	expect_spare(test, 2, 0, HUGE, 0);
+	expect_foreign_counts(test, 1, 0, 0);
+
+	KUNIT_EXPECT_EQ(test, sim_borrow(400), 400U);
+	expect_spare(test, 2, 0, HUGE - 400, 400);
+	KUNIT_EXPECT_EQ(test, sim_borrow(13), 13U);
+	sim_turn();
+	expect_spare(test, 1, 0, 2 * HUGE - 413, 413);
+	KUNIT_EXPECT_EQ(test, sim_superpages(), superpages);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - 3 * HUGE);
+}
+
+static void a_guest_with_nothing_ballooned_out_gives_a_huge_page(struct kunit *test)
+{
+	sim_target(FOREIGN_FULL);
+	set_marks(100, 0);
+	sim_settle(20);
+	expect_spare(test, 0, 0, HUGE, 0);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - HUGE);
+	KUNIT_EXPECT_EQ(test, sim_superpages(), FOREIGN_REGIONS - 1);
+	KUNIT_EXPECT_STREQ(test, sim.said,
+			   "target of 65536 KiB is out of range, going to 63488 KiB: floor 40960 KiB, ceiling 63488 KiB, with 2048 KiB lent or kept to be lent\n");
+
+	/* No more than that, however little of it is left. */
+	KUNIT_EXPECT_EQ(test, sim_borrow(412), 412U);
+	sim_settle(20);
+	expect_spare(test, 0, 0, 100, 412);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - HUGE);
+}
+
+static void a_guest_keeps_what_it_needs_to_live(struct kunit *test)
+{
+	unsigned long least;
+
+	set_marks(FOREIGN_FULL, 0);
+	sim_target(FOREIGN_FULL);
+	sim_settle(100);
+	least = sim_balloon_stats.current_pages;
+	KUNIT_EXPECT_GT(test, least, FOREIGN_FULL / 2);
+	KUNIT_EXPECT_LT(test, least, FOREIGN_FULL);
+	set_marks(0, 0);
+	sim_settle(100);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL);
+}
+
+static void a_huge_page_that_is_whole_again_comes_back(struct kunit *test)
+{
+	lend_all(test, 2);
+	come_back(lent_region(0), 0, HUGE);
+	expect_spare(test, 0, 0, HUGE, HUGE);
+
+	KUNIT_EXPECT_EQ(test, trim(), HUGE);
+	expect_spare(test, 1, 0, 0, HUGE);
+	expect_foreign_counts(test, 2, 1, 0);
+	KUNIT_EXPECT_EQ(test, trim(), 0UL);
+}
+
+static void the_worker_takes_back_what_is_whole(struct kunit *test)
+{
+	lend_all(test, 2);
+	come_back(lent_region(1), 0, HUGE);
+	sim_settle(1);
+	sim.now += 2 * NSEC_PER_SEC;
+	sim_turn();
+	expect_spare(test, 1, 0, 0, HUGE);
+}
+
+static void pages_that_make_nothing_whole_become_base_pages(struct kunit *test)
+{
+	lend_all(test, 1);
+	come_back(lent_region(0), 1, HUGE - 1);
+	KUNIT_EXPECT_EQ(test, trim(), HUGE - 1UL);
+	expect_spare(test, 0, HUGE - 1, 0, 1);
+	expect_foreign_counts(test, 1, 0, HUGE - 1);
+
+	/* With the last one they are whole all the same. */
+	come_back(lent_region(0), 0, 1);
+	KUNIT_EXPECT_EQ(test, trim(), 1UL);
+	expect_spare(test, 1, 0, 0, 0);
+}
+
+static void regions_with_the_most_pages_are_kept(struct kunit *test)
+{
+	unsigned int region[4], i;
+
+	lend_all(test, 4);
+	for (i = 0; i < 4; i++)
+		region[i] = lent_region(i);
+	come_back(region[0], 0, 30);
+	come_back(region[1], 0, 200);
+	come_back(region[2], 0, 100);
+	come_back(region[3], 0, HUGE);
+	set_marks(0, 250);
+
+	/* The whole one, and those that with the largest are too many. */
+	KUNIT_EXPECT_EQ(test, trim(), HUGE + 100UL);
+	expect_spare(test, 1, 100, 230, 3 * HUGE - 330);
+	KUNIT_EXPECT_EQ(test, sim.region[region[0]].owner[0], (u8)SIM_LISTED);
+	KUNIT_EXPECT_EQ(test, sim.region[region[1]].owner[0], (u8)SIM_LISTED);
+	KUNIT_EXPECT_EQ(test, sim.region[region[2]].owner[0], (u8)SIM_DRIVER);
+}
+
+static unsigned long seen_spare;
+
+static void look(void)
+{
+	seen_spare = intree_foreign_spare();
+}
+
+static void the_list_never_falls_below_low(struct kunit *test)
+{
+	lend_all(test, 2);
+	come_back(lent_region(0), 0, HUGE);
+	come_back(lent_region(0), 0, 300);
+	set_marks(50, 0);
+	seen_spare = 0;
+	sim.meanwhile = look;
+	KUNIT_EXPECT_GT(test, trim(), 0UL);
+	KUNIT_EXPECT_EQ(test, seen_spare, 812UL);
+	KUNIT_EXPECT_GE(test, intree_foreign_spare(), 50UL);
+	KUNIT_EXPECT_LE(test, intree_foreign_spare(), 562UL);
+}
+
+static void borrow_some(void)
+{
+	sim_borrow(100);
+}
+
+static void a_loan_in_the_midst_of_it_is_accounted_for(struct kunit *test)
+{
+	lend_all(test, 1);
+	come_back(lent_region(0), 0, HUGE);
+	sim.meanwhile = borrow_some;
+	trim();
+	/* The in-tree driver has ballooned out by itself what was missing. */
+	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 100UL);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - HUGE - 100);
+	sim_settle(20);
+	sim_check("at the target again");
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - HUGE);
+}
+
+static void what_no_account_can_be_kept_of_stays_on_the_list(struct kunit *test)
+{
+	lend_all(test, 2);
+	come_back(lent_region(0), 0, HUGE);
+	come_back(lent_region(0), 0, 10);
+	sim_fail(SIM_KZALLOC, 1, 2, 0);
+	KUNIT_EXPECT_EQ(test, trim(), 0UL);
+	expect_spare(test, 0, 0, HUGE + 10, HUGE - 10);
+	sim_mend();
+	KUNIT_EXPECT_EQ(test, trim(), HUGE + 10UL);
+	expect_spare(test, 1, 10, 0, HUGE - 10);
+}
+
+static void nothing_comes_back_when_the_list_cannot_be_taken_from(struct kunit *test)
+{
+	lend_all(test, 1);
+	come_back(lent_region(0), 0, 20);
+	sim_fail(SIM_INTREE, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, trim(), 0UL);
+	expect_spare(test, 0, 0, 20, HUGE - 20);
+}
+
+static void a_guest_that_needs_it_gets_what_is_too_much(struct kunit *test)
+{
+	lend_all(test, 1);
+	come_back(lent_region(0), 0, 300);
+	set_marks(0, 100);
+	sim_target(FOREIGN_FULL);
+	sim_settle(20);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - HUGE + 300);
+	expect_spare(test, 0, 0, 0, HUGE - 300);
+}
+
+static void loans_do_not_keep_the_guest_from_its_target(struct kunit *test)
+{
+	unsigned int i;
+
+	go_down(6, 256, 1024);
+	for (i = 0; i < 20; i++) {
+		sim_borrow(sim_random(250));
+		if (i % 3 == 2)
+			sim_return(sim_random(400));
+		sim_target(FOREIGN_FULL - 12 * HUGE + sim_random(3 * HUGE));
+		sim_settle(30);
+		KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages,
+				sim_balloon_stats.target_pages);
+		KUNIT_EXPECT_GE(test, intree_foreign_spare(), 256UL);
+	}
+	sim_return(FOREIGN_FULL);
+	sim_settle(1);
+	for (i = 0; i < 10; i++) {
+		sim.now += 2 * NSEC_PER_SEC;
+		sim_turn();
+	}
+	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 0UL);
+	KUNIT_EXPECT_LE(test, intree_foreign_spare(), 1024UL);
+}
+
+static struct kunit_case foreign_cases[] = {
+	KUNIT_CASE(only_a_kernel_that_lends_ballooned_pages_keeps_some),
+	KUNIT_CASE_PARAM(watermarks_tell_what_is_missing_and_what_is_too_much, mark_gen_params),
+	KUNIT_CASE(what_is_lent_comes_out_of_a_huge_page),
+	KUNIT_CASE(a_guest_with_nothing_ballooned_out_gives_a_huge_page),
+	KUNIT_CASE(a_guest_keeps_what_it_needs_to_live),
+	KUNIT_CASE(a_huge_page_that_is_whole_again_comes_back),
+	KUNIT_CASE(the_worker_takes_back_what_is_whole),
+	KUNIT_CASE(pages_that_make_nothing_whole_become_base_pages),
+	KUNIT_CASE(regions_with_the_most_pages_are_kept),
+	KUNIT_CASE(the_list_never_falls_below_low),
+	KUNIT_CASE(a_loan_in_the_midst_of_it_is_accounted_for),
+	KUNIT_CASE(what_no_account_can_be_kept_of_stays_on_the_list),
+	KUNIT_CASE(nothing_comes_back_when_the_list_cannot_be_taken_from),
+	KUNIT_CASE(a_guest_that_needs_it_gets_what_is_too_much),
+	KUNIT_CASE(loans_do_not_keep_the_guest_from_its_target),
+	{}
+};
+
+static struct kunit_suite foreign_suite = {
+	.name = "foreign",
+	.init = foreign_init,
+	.exit = sim_exit,
+	.test_cases = foreign_cases,
+};
+
+kunit_test_suite(foreign_suite);
