@@ -38,7 +38,7 @@ STATIC = {
     "unit": ["scripts/check/units.py"],
 }
 KUNIT = {
-    "test kernels": ["scripts/kernel/build.py", "6.12", "base", "debug"],
+    "test kernels": ["scripts/kernel/build.py", "6.12", "base", "nounpopulated", "debug"],
     "module 6.12-base": ["scripts/check/module.sh", "6.12-base"],
     "unit tests": ["scripts/kunit/run.py", "--param", "steps=100000"],
     "unit tests debug": ["scripts/kunit/run.py", "--kernel", "debug"],

@@ -147,10 +147,10 @@ def main():
             print(f"{scenario.name:14} {scenario.summary}")
         return
     cases = [(scenario, *case) for scenario in scenarios
-             for case in scenario.cases(args.type or KINDS, args.kernel or packages.SERIES)]
+             for case in scenario.cases(args.type or KINDS, args.kernel)]
     if args.by_turns:
         cases = by_turns(cases)
-    names = [name for name in args.kernel or packages.SERIES if name in {kernel for *_, kernel in cases}]
+    names = sorted({kernel for *_, kernel in cases})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("run.py: ended by SIGTERM"))
     try:
         prepare(names)

@@ -2,8 +2,8 @@
 """The scenarios, and in which guests each is run.
 
 A scenario is a file of tests/lab: run(lab, kind, kernel) shows what its head
-says, for each of its TYPES of guests and KERNELS, within TIMEOUT seconds; EXPECTED
-are the reports on a console that it provokes; CORE are the types of guests that it
+says, for each of its TYPES of guests and KERNELS (of Debian's, or ours where it needs one), within TIMEOUT
+seconds; EXPECTED are the reports on a console that it provokes; CORE are the types of guests that it
 is run in even where scenarios take turns; one that TAKES_LONG is left out there. Those of tests/lab/bench misbehave
 on purpose: EXPECT_VERDICT and EXPECT_REASON say what must be found.
 """
@@ -43,10 +43,14 @@ class Scenario:
         self.summary = (module.__doc__ or "").strip().partition("\n")[0]
 
     def cases(self, kinds, wanted):
-        """Return the (kind, kernel) that it is to run for: kernels of ours, unlike Debian's, are for all scenarios."""
-        return [(kind, kernel) for kernel in wanted if kernel in self.kernels or kernels.flavour_of(kernel)
+        """Return the (kind, kernel) that it is to run for: on its own kernels, unless some are wanted.
+
+        Kernels of ours, unlike Debian's, are for all scenarios.
+        """
+        on = [kernel for kernel in wanted or self.kernels if kernel in self.kernels or kernels.flavour_of(kernel)]
+        return [(kind, kernel) for kernel in on
                 for kind in self.types if kind in kinds and kind in FLAVOUR_KINDS.get(kernels.flavour_of(kernel), KINDS)
-                and (kind != "hvm" or kernel == HVM_KERNEL or HVM_KERNEL not in wanted)]
+                and (kind != "hvm" or kernel == HVM_KERNEL or HVM_KERNEL not in on)]
 
 
 def find(names):

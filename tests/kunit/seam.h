@@ -50,6 +50,8 @@
 #define nr_free_pages()			sim.nr_free
 #define get_num_physpages()		sim_num_physpages()
 #define pfn_to_online_page(pfn)		sim_online_page(pfn)
+#undef NODE_DATA
+#define NODE_DATA(nid)			((void)(nid), &sim_node)
 #undef node_start_pfn
 #define node_start_pfn(nid)		((void)(nid), sim.first_pfn)
 #define pgdat_end_pfn(pgdat)		sim_end_pfn(pgdat)

@@ -198,7 +198,14 @@ static void set_content(unsigned long pfn, unsigned long nr, enum sim_content co
 	}
 }
 
-/* Free blocks */
+/* Free blocks, in one node and one zone */
+
+struct pglist_data sim_node;
+
+static struct free_area *area(unsigned int order)
+{
+	return &sim_node.node_zones[MAX_NR_ZONES - 1].free_area[order];
+}
 
 static void link_block(unsigned long pfn, unsigned int order)
 {
@@ -207,6 +214,7 @@ static void link_block(unsigned long pfn, unsigned int order)
 	__SetPageBuddy(page);
 	set_page_private(page, order);
 	list_add(&page->lru, &sim.blocks[order]);
+	area(order)->nr_free++;
 	sim.nr_free += 1UL << order;
 }
 
@@ -215,6 +223,7 @@ static void unlink_block(unsigned long pfn, unsigned int order)
 	struct page *page = pfn_to_page(pfn);
 
 	list_del(&page->lru);
+	area(order)->nr_free--;
 	set_page_private(page, 0);
 	__ClearPageBuddy(page);
 	sim.nr_free -= 1UL << order;
@@ -499,6 +508,8 @@ void sim_guest_build(void)
 	sim.first_pfn = PHYS_PFN(ARENA_START);
 	for (i = 0; i <= SIM_TOP_ORDER; i++)
 		INIT_LIST_HEAD(&sim.blocks[i]);
+	memset(&sim_node, 0, sizeof(sim_node));
+	area(SIM_TOP_ORDER)->nr_free = sim.config.unseen;
 	sim.nr_free = 0;
 
 	for (i = 0; i < nr; i++)

@@ -97,6 +97,7 @@ enum sim_content {
  * @init_on_free: it zeroes what it frees
  * @tail: pages of the machine after the last region, which are no region
  * @worked: the in-tree driver has moved memory before the driver was loaded
+ * @unseen: free blocks of the largest size beyond those that are simulated
  * @low: pages that are kept to be lent, at least
  * @high: and at most
  * @lenient: misuse gets Xen's answer and does not fail the test
@@ -117,6 +118,7 @@ struct sim_config {
 	bool init_on_free;
 	bool worked;
 	unsigned int tail;
+	unsigned int unseen;
 	unsigned int low;
 	unsigned int high;
 	bool lenient;
@@ -319,6 +321,7 @@ unsigned int sim_superpages(void);
 unsigned long sim_populated(void);
 
 /* sim-guest.c */
+extern struct pglist_data sim_node;
 int sim_arena_init(unsigned int windows);
 void sim_arena_exit(void);
 unsigned long sim_total(void);

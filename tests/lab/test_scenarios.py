@@ -8,7 +8,7 @@ from unittest import mock
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / folder) for folder in ("scripts/lab", "scripts/kernel")]
 
-from scenarios import by_turns      # noqa: E402
+from scenarios import KINDS, Scenario, by_turns      # noqa: E402
 
 KERNELS = ("6.1", "6.12")
 
@@ -45,3 +45,24 @@ class TurnsTest(unittest.TestCase):
 
     def test_a_scenario_for_one_type_alone_is_run(self):
         self.assertEqual([case[1] for case in turns(scenario("s0", ("pvh",)))], ["pvh"])
+
+
+class KernelsTest(unittest.TestCase):
+    def cases(self, own, wanted, types=("pv", "pvh")):
+        made = Scenario.__new__(Scenario)
+        made.types, made.kernels = types, own
+        return made.cases(KINDS, wanted)
+
+    def test_a_scenario_is_run_on_its_own_kernels(self):
+        self.assertEqual(self.cases(("6.12-nounpopulated",), None, ("pv",)), [("pv", "6.12-nounpopulated")])
+
+    def test_of_those_wanted_only_on_its_own_and_on_ours(self):
+        self.assertEqual(self.cases(("6.1",), ["6.1", "6.12", "6.12-lockdep"], ("pv",)),
+                         [("pv", "6.1"), ("pv", "6.12-lockdep")])
+
+    def test_of_debians_one_is_enough_for_hvm(self):
+        self.assertEqual(self.cases(KERNELS, None, ("hvm",)), [("hvm", "6.1")])
+        self.assertEqual(self.cases(KERNELS, ["6.12"], ("hvm",)), [("hvm", "6.12")])
+
+    def test_a_kernel_that_does_not_run_in_all_types_gets_the_others_only(self):
+        self.assertEqual(self.cases(KERNELS, ["6.12-debug"]), [("pvh", "6.12-debug")])

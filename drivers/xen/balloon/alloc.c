@@ -43,6 +43,8 @@
 #define FEW_CACHE	64U
 /* How many base pages of other regions to go through for one of a broken one. */
 #define MORE_TRIES	64
+/* One part in so many of what is left free shall not be in small blocks. */
+#define BLOCKS_SHARE	4
 /* How many base pages are held back until it is their region's turn. */
 #define MAX_HELD	1024
 
@@ -449,11 +451,37 @@ static unsigned int take_held(struct balloon_alloc *a, struct page **pages,
 }
 
 /*
+ * Free pages in blocks from which the kernel gets what it needs in one piece:
+ * stacks, roots of page tables. The first 16 MiB are kept for old devices.
+ */
+static unsigned long free_in_blocks(void)
+{
+	unsigned int i, order;
+	unsigned long pages = 0;
+	struct zone *zone;
+	int nid;
+
+	for_each_online_node(nid) {
+		for (i = IS_ENABLED(CONFIG_ZONE_DMA); i < MAX_NR_ZONES; i++) {
+			zone = &NODE_DATA(nid)->node_zones[i];
+			for (order = PAGE_ALLOC_COSTLY_ORDER;
+			     order < ARRAY_SIZE(zone->free_area); order++)
+				pages += READ_ONCE(zone->free_area[order].nr_free) << order;
+		}
+	}
+
+	return pages;
+}
+
+/*
  * Empty region after region of its free pages: from the one with the largest
  * free block, all blocks down to the smallest. The allocator cannot be asked
  * for the blocks of one region; but those that were freed together come out
  * together, so mostly the next block is of the region that is being emptied.
  * Others are held back until it is their turn.
+ *
+ * When few large blocks are left, only single pages go: a guest with nothing
+ * but single pages free cannot even fork.
  */
 static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
 			      unsigned int max)
@@ -475,6 +503,8 @@ static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
 		}
 
 		order = min(order, ilog2(max - n));
+		if (order && free_in_blocks() < balloon_alloc_reserve(xb) / BLOCKS_SHARE)
+			order = 0;
 		page = alloc_pages(GFP_SCRAPS, order);
 		if (!page) {
 			order--;

@@ -118,7 +118,7 @@ static void take_down(struct xen_balloon *xb, struct list_head *taken)
 	unsigned int i, nr;
 
 	for (; left; left -= nr) {
-		nr = intree_take_spare(xb, min(left, (unsigned long)XENMEM_MAX_BASE));
+		nr = intree_take_spare(xb, min_t(unsigned long, left, XENMEM_MAX_BASE));
 		if (!nr)
 			break;
 		for (i = 0; i < nr; i++) {

@@ -90,8 +90,13 @@ static const struct attribute_group upkeep_group = {
 	.attrs = upkeep_attrs,
 };
 
+static ssize_t show_mark(char *buf, const unsigned long *mark)
+{
+	return sysfs_emit(buf, "%lu\n", PAGES_TO_KB(READ_ONCE(*mark)));
+}
+
 /* What a guest does not have cannot be lent. */
-static int parse_mark(const char *buf, unsigned long *mark)
+static ssize_t store_mark(const char *buf, size_t count, unsigned long *mark)
 {
 	unsigned long kb;
 	int ret = kstrtoul(buf, 0, &kb);
@@ -100,28 +105,35 @@ static int parse_mark(const char *buf, unsigned long *mark)
 		return ret;
 	if (kb > PAGES_TO_KB(shown->total))
 		return -ERANGE;
+
 	WRITE_ONCE(*mark, kb / PAGES_TO_KB(1UL));
 	balloon_worker_kick(shown);
-	return 0;
+	return count;
 }
 
-#define FOREIGN_ATTR(_name, _mark)						\
-static ssize_t _name##_show(struct device *dev, struct device_attribute *attr,	\
-			    char *buf)						\
-{										\
-	return sysfs_emit(buf, "%lu\n", PAGES_TO_KB(READ_ONCE(_mark)));	\
-}										\
-static ssize_t _name##_store(struct device *dev, struct device_attribute *attr,	\
-			     const char *buf, size_t count)			\
-{										\
-	int ret = parse_mark(buf, &(_mark));					\
-										\
-	return ret ?: count;							\
-}										\
-static DEVICE_ATTR_RW(_name)
+static ssize_t low_kb_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return show_mark(buf, &shown->foreign.low);
+}
 
-FOREIGN_ATTR(low_kb, shown->foreign.low);
-FOREIGN_ATTR(high_kb, shown->foreign.high);
+static ssize_t low_kb_store(struct device *dev, struct device_attribute *attr,
+			    const char *buf, size_t count)
+{
+	return store_mark(buf, count, &shown->foreign.low);
+}
+static DEVICE_ATTR_RW(low_kb);
+
+static ssize_t high_kb_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return show_mark(buf, &shown->foreign.high);
+}
+
+static ssize_t high_kb_store(struct device *dev, struct device_attribute *attr,
+			     const char *buf, size_t count)
+{
+	return store_mark(buf, count, &shown->foreign.high);
+}
+static DEVICE_ATTR_RW(high_kb);
 
 static struct attribute *foreign_attrs[] = {
 	&dev_attr_low_kb.attr,

@@ -12,6 +12,7 @@
 static const struct sim_config alloc_config = {
 	.regions = ALLOC_REGIONS,
 	.host_pieces = 1,
+	.unseen = 1,
 };
 
 static int alloc_init(struct kunit *test)
@@ -803,6 +804,26 @@ static void region_with_the_largest_free_block_is_emptied_first(struct kunit *te
 	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
 }
 
+static void a_guest_keeps_some_large_blocks(struct kunit *test)
+{
+	const struct sim_config config = { .regions = ALLOC_REGIONS };
+	unsigned int i;
+
+	sim_build(test, &config);
+	occupy_all(test);
+	for (i = 0; i < 100; i += 2)
+		drop(7, i, 1);
+	drop(2, 0, 256);
+	drop(5, 0, 128);
+
+	/* From below 256 pages in large blocks on, single pages. */
+	KUNIT_EXPECT_EQ(test, take_base(300), 300U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(2, 0))), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(5, 0))), 128U);
+	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(7, 0))), 6U);
+	expect_taken(test, 300, 0);
+}
+
 /* Step by step: each begins with what the one before held back. */
 static void other_regions_are_held_until_it_is_their_turn(struct kunit *test)
 {
@@ -1000,6 +1021,7 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(what_was_found_before_an_allocation_failed_is_taken),
 	KUNIT_CASE(whole_region_of_base_pages_breaks_no_huge_page_in_vain),
 	KUNIT_CASE(region_with_the_largest_free_block_is_emptied_first),
+	KUNIT_CASE(a_guest_keeps_some_large_blocks),
 	KUNIT_CASE(other_regions_are_held_until_it_is_their_turn),
 	KUNIT_CASE(block_of_a_broken_region_is_not_held),
 	KUNIT_CASE(region_held_longest_is_taken_first_and_alone),

@@ -81,7 +81,7 @@ static unsigned long trim(void)
 	kept = balloon_foreign_trim(sim.xb);
 	intree_publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
-	sim_check("after a trim");
+	sim_check("with a shorter list");
 
 	return kept;
 }

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A guest maps many pages of another one, and breaks none of its superpages for it.
+
+On a kernel whose drivers borrow ballooned pages to map other guests' memory: xen-gntdev in the guest
+under test maps what xen-gntalloc in another one shares, while the target moves and memory is
+compacted. What they borrow comes out of whole 2 MiB, which come back; the guest misses its target
+by no more than what is lent and kept to be lent, and only where nothing else is ballooned out.
+"""
+
+import random
+
+from common import DEVICE, MIB, Agreement, Holder, move, stats
+
+KERNELS = ("6.12-nounpopulated",)
+TIMEOUT = 600
+SHARED = 2000               # pages, each mapped several times
+PEAK = 20000                # pages mapped at a time
+LOW_KB, HIGH_KB = 8 * MIB, 16 * MIB
+HOME_KB = 384 * MIB
+LOWEST_KB, HIGHEST_KB = 300 * MIB, 400 * MIB
+COMPACT = "while [ ! -e /mapped ]; do echo 1 > /proc/sys/vm/compact_memory; sleep 0.2; done"
+FEW = 1500                  # pages for the comparison
+
+
+def queues(guest):
+    """The size of each queue in KiB, by name."""
+    said = guest.run(f"cd {DEVICE}/queues; for i in *; do echo $i $(cat $i); done")
+    return {name.removesuffix("_kb"): int(value) for name, value in map(str.split, said.splitlines())}
+
+
+def share(lab, giver, domid, pages):
+    """Have one guest share pages with another; returns the references, as ranges."""
+    giver.run("echo 32768 > /sys/module/xen_gntalloc/parameters/limit")
+    sharer = giver.spawn(f"grants share {domid} {pages}")
+    lab.wait(lambda: "ready" in sharer.output(), 60, f"{giver.name} to share {pages} pages")
+    return sharer.output().splitlines()[0]
+
+
+def walk(lab, guest, draw):
+    """Go to some targets, and land on each."""
+    targets = [draw.randrange(LOWEST_KB, HIGHEST_KB, 4) for _ in range(4)]
+    said = guest.run(f"walk 60 {' '.join(map(str, targets))}", timeout=300, check=False)
+    if not said.strip().endswith("landed on 4 of 4 targets"):
+        lab.fail(f"walk through {targets} kB: {said.strip()}")
+
+
+def at_home(guest):
+    """Superpages at a target that is always the same."""
+    move(guest, HOME_KB)
+    return guest.meter().superpages
+
+
+def run(lab, kind, kernel):
+    seed = random.randrange(1 << 32)
+    lab.note(f"seed {seed}")
+    draw = random.Random(seed)
+    guest, giver = lab.guests([dict(kind=kind, kernel=kernel, vcpus=2, name="mapper"),
+                               dict(kind="pvh", kernel=kernel, memory=128, name="giver")])
+    guest.load()
+    agreement = Agreement(lab, guest)
+    holder = Holder(lab, guest, 120, seed % 1000)
+    # What is broken stays broken, and is seen.
+    guest.run(f"cd {DEVICE}; echo 0 > upkeep/heal; echo {HIGH_KB} > foreign/high_kb; echo {LOW_KB} > foreign/low_kb")
+    before = at_home(guest)
+    agreement.check("with some kept to be lent")
+    now = queues(guest)
+    lab.check(now["foreign_spare"] >= LOW_KB and now["foreign_lent"] == 0,
+              f"kept to be lent: {now['foreign_spare']} kB, expected at least {LOW_KB}; lent: {now['foreign_lent']} kB")
+
+    refs = share(lab, giver, guest.domid, SHARED)
+    mapper = guest.spawn(f"grants map {giver.domid} {PEAK} {seed} {refs}")
+    compaction = guest.spawn(COMPACT)
+    while "peak" not in mapper.output():
+        walk(lab, guest, draw)
+    after = at_home(guest)
+    now = queues(guest)
+    lab.equal("lent, in kB, with all mapped", now["foreign_lent"], PEAK * 4)
+    lab.note(f"counters: {stats(guest)}")
+    lab.check(after >= before, f"superpages with {PEAK} pages mapped: {after}, before {before}")
+    agreement.check("with all mapped")
+
+    guest.run("killall -USR1 grants")
+    walk(lab, guest, draw)
+    said = mapper.wait(300).strip().splitlines()[-1]
+    lab.check(said.startswith("intact"), f"the mapping program said: {said}")
+    guest.run("touch /mapped")
+    compaction.wait(60)
+    after = at_home(guest)
+    lab.wait(lambda: queues(guest)["foreign_spare"] <= HIGH_KB, 60, f"no more than {HIGH_KB} kB to be kept")
+    now = queues(guest)
+    lab.equal("lent, in kB, in the end", now["foreign_lent"], 0)
+    lab.check(now["base"] < 2 * MIB, f"in base pages in the end: {now['base']} kB, huge {now['huge']} kB, "
+              f"kept to be lent {now['foreign_spare']} kB")
+    lab.check(after >= before, f"superpages with nothing mapped any more: {after}, before {before}")
+    agreement.check("with nothing mapped any more")
+    holder.intact()
+
+    # As large as it can be: what is kept to be lent is missing, and that is said.
+    guest.mem_set(f"{agreement.whole}k")
+    lab.wait(lambda: guest.current_kb() + queues(guest)["foreign_spare"] == agreement.whole, 60,
+             f"all but what is kept to be lent to be the guest's: {guest.current_kb()} kB and {queues(guest)}")
+    missed = agreement.whole - guest.current_kb()
+    lab.check(0 < missed <= HIGH_KB, f"at {agreement.whole} kB the guest misses {missed} kB, kept to be lent")
+    lab.check("kept to be lent" in guest.dmesg(), "dmesg tells of it")
+    guest.run(f"echo 0 > {DEVICE}/foreign/low_kb; echo 0 > {DEVICE}/foreign/high_kb")
+    guest.landed()
+    agreement.check("with nothing kept to be lent")
+
+    full = guest.meter().superpages
+    borrower = guest.spawn(f"grants map {giver.domid} {FEW} {seed} {refs}")
+    lab.wait(lambda: "peak" in borrower.output(), 60, f"{FEW} pages to be mapped")
+    lab.note(f"superpages with {FEW} pages borrowed from a guest that keeps none to be lent: "
+             f"{guest.meter().superpages}, before {full}")
+    guest.run("killall -USR1 grants")
+    borrower.wait(60)
+    lab.wait(lambda: guest.current_kb() == agreement.whole, 60, "all that was lent to be the guest's again")
+    agreement.check("after a loan that nothing was kept for")
+    guest.unload()
