@@ -172,6 +172,14 @@ class Guest:
         self._found()
         self.booted = True
 
+    def migrate(self, timeout=240):
+        """Migrate the guest, as it runs, to this same host."""
+        self._forget()
+        self.booted = False
+        self.host.dom0(f"xl migrate -s '' {self.name} 'xl migrate-receive'", timeout=timeout)
+        self._found()
+        self.booted = True
+
     # Commands
 
     def exists(self):

@@ -56,6 +56,7 @@
 #define node_start_pfn(nid)		((void)(nid), sim.first_pfn)
 #define pgdat_end_pfn(pgdat)		sim_end_pfn(pgdat)
 #define is_zone_device_page(page)	sim_is_zone_device(page)
+#define folio_order(folio)		sim_page_order(&(folio)->page)
 
 #undef kzalloc
 #define kzalloc(size, gfp)		sim_kzalloc(size, gfp)

@@ -624,14 +624,19 @@ int sim_alloc_contig_range(unsigned long start, unsigned long end,
 			   unsigned int migratetype, gfp_t gfp)
 {
 	unsigned long pfn, moved = 0, free_elsewhere;
+	struct sim_region *region;
 	unsigned int index;
 
 	sim.now += sim.contig_ns;
 	sim.gfp = gfp;
 	if (migratetype != MIGRATE_MOVABLE)
 		sim_violation("alloc_contig_range() that retypes the pageblock");
-	if (!sim_region_of(start, &index) || index || end - start != SIM_REGION_PAGES)
+	region = sim_region_of(start, &index);
+	if (!region || index || end - start != SIM_REGION_PAGES)
 		sim_violation("alloc_contig_range() of a range that is no region");
+	else if (region->program_huge && list_empty(&sim.blocks[SIM_HUGE_ORDER]) &&
+		 list_empty(&sim.blocks[SIM_TOP_ORDER]))
+		sim_violation("alloc_contig_range() that splits a program's huge page");
 	if (!(gfp & __GFP_NOWARN))
 		sim_violation("alloc_contig_range() that warns");
 	if (sim_fails(SIM_CONTIG, NULL, NULL))
@@ -656,6 +661,7 @@ int sim_alloc_contig_range(unsigned long start, unsigned long end,
 		if (owner_of(pfn) != SIM_FREE)
 			return -EBUSY;
 	}
+	region->program_huge = false;
 	for (pfn = start; pfn < end; pfn++) {
 		if (owner_of(pfn) == SIM_PROGRAM)
 			move_away(pfn, start, end);
@@ -736,6 +742,14 @@ struct page *sim_online_page(unsigned long pfn)
 unsigned long sim_end_pfn(const struct pglist_data *node)
 {
 	return sim.first_pfn + sim_total() + sim.config.tail;
+}
+
+unsigned int sim_page_order(struct page *page)
+{
+	unsigned int index;
+	struct sim_region *region = sim_region_of(page_to_pfn(page), &index);
+
+	return region && region->program_huge ? SIM_HUGE_ORDER : 0;
 }
 
 bool sim_is_zone_device(struct page *page)

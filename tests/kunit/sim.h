@@ -130,6 +130,7 @@ struct sim_config {
  * @owner: enum sim_owner of each page
  * @content: enum sim_content of each page
  * @superpage: mapped as one (auto-translated only)
+ * @program_huge: a program has it as a huge page
  * @changed: since @nr was counted
  * @nr: pages by owner, without and with memory behind them
  * @queued: in how many queues the check found it as a whole
@@ -139,6 +140,7 @@ struct sim_region {
 	u8 owner[SIM_REGION_PAGES];
 	u8 content[SIM_REGION_PAGES];
 	bool superpage;
+	bool program_huge;
 	bool changed;
 	u16 nr[SIM_NR_OWNERS][2];
 	u8 queued;
@@ -361,6 +363,7 @@ unsigned long sim_num_physpages(void);
 struct page *sim_online_page(unsigned long pfn);
 unsigned long sim_end_pfn(const struct pglist_data *node);
 bool sim_is_zone_device(struct page *page);
+unsigned int sim_page_order(struct page *page);
 void *sim_kzalloc(size_t size, gfp_t gfp);
 void sim_kfree(const void *p);
 u64 sim_now(void);

@@ -2,8 +2,9 @@
 """A guest whose superpages were shattered gets them back, while half of it is in use.
 
 Shattered by the in-tree driver, which took it down and up before the module was loaded; by being
-built with populate-on-demand; by being saved and restored. What counts are the 2 MiB regions in
-which the kernel has no page that cannot be moved.
+built with populate-on-demand; by being saved and restored, or migrated. What counts are the 2 MiB
+regions in which the kernel has no page that cannot be moved. The program that holds memory has it
+in huge pages of its own, but in PV, where Linux has none.
 """
 
 import time
@@ -45,18 +46,26 @@ def heals(lab, guest, holder, how):
     guest.destroy()
 
 
+def hold(lab, guest, mib):
+    """Have a program hold memory, in huge pages where Linux has them."""
+    guest.run("! cd /sys/kernel/mm/transparent_hugepage || echo always > enabled")
+    holder = Holder(lab, guest, mib)
+    lab.note(f"{guest.name}: in huge pages of programs: {guest.meminfo().get('AnonHugePages', 0)} kB")
+    return holder
+
+
 def by_the_intree_driver(lab, kind, kernel):
     guest = lab.guest(kind, kernel, vcpus=2)
     for target in (256 * MIB, 512 * MIB):
         move(guest, target)
-    holder = Holder(lab, guest, 200)
+    holder = hold(lab, guest, 200)
     guest.load()
     heals(lab, guest, holder, "after the in-tree driver's 512 -> 256 -> 512 MiB")
 
 
 def by_populate_on_demand(lab, kind, kernel):
     guest = lab.guest(kind, kernel, memory=256, maxmem=512, vcpus=2)
-    holder = Holder(lab, guest, 90)
+    holder = hold(lab, guest, 90)
     guest.load()
     heals(lab, guest, holder, "built with 256 of 512 MiB")
 
@@ -64,10 +73,18 @@ def by_populate_on_demand(lab, kind, kernel):
 def by_restore(lab, kind, kernel):
     guest = lab.guest(kind, kernel, memory=320, vcpus=2)
     guest.load()
-    holder = Holder(lab, guest, 130)
+    holder = hold(lab, guest, 130)
     guest.save("/tmp/saved")
     guest.restore("/tmp/saved")
     heals(lab, guest, holder, "saved and restored")
+
+
+def by_migration(lab, kind, kernel):
+    guest = lab.guest(kind, kernel, memory=320, vcpus=2)
+    guest.load()
+    holder = hold(lab, guest, 130)
+    guest.migrate()
+    heals(lab, guest, holder, "migrated")
 
 
 def run(lab, kind, kernel):
@@ -75,3 +92,5 @@ def run(lab, kind, kernel):
     by_populate_on_demand(lab, kind, kernel)
     if kind != "hvm":
         by_restore(lab, kind, kernel)
+    if kind == "pvh":       # without shadow paging PV cannot be
+        by_migration(lab, kind, kernel)

@@ -145,6 +145,28 @@ unsigned int balloon_alloc_region_free(unsigned long pfn)
 	return min_t(unsigned int, nr_free, XENMEM_HUGE_PAGES);
 }
 
+/*
+ * Free pages in blocks of @least order and more. The first 16 MiB do not count:
+ * they are kept for old devices.
+ */
+static unsigned long free_in_blocks(unsigned int least)
+{
+	unsigned int i, order;
+	unsigned long pages = 0;
+	struct zone *zone;
+	int nid;
+
+	for_each_online_node(nid) {
+		for (i = IS_ENABLED(CONFIG_ZONE_DMA); i < MAX_NR_ZONES; i++) {
+			zone = &NODE_DATA(nid)->node_zones[i];
+			for (order = least; order < ARRAY_SIZE(zone->free_area); order++)
+				pages += READ_ONCE(zone->free_area[order].nr_free) << order;
+		}
+	}
+
+	return pages;
+}
+
 /**
  * balloon_alloc_settle - free what was held back
  * @a: the search
@@ -173,38 +195,48 @@ static bool is_clean_cache(struct page *page)
 	       !folio_test_dirty(folio);
 }
 
+/* Would a program's huge page be split, for want of a place to move it to? */
+static bool would_split(struct page *page)
+{
+	return folio_order(page_folio(page)) >= XENMEM_HUGE_ORDER &&
+	       !free_in_blocks(XENMEM_HUGE_ORDER);
+}
+
 /*
  * Can all that is in use in a region be moved, without waiting for a device and
- * with no more than @max_cache pages dropped?
+ * with no more than @max_cache pages dropped? Returns 0 if so; -EAGAIN when it
+ * could with more free memory in one piece; -EBUSY.
  */
-static bool region_movable(unsigned long start_pfn, unsigned int max_cache)
+static int region_movable(unsigned long start_pfn, unsigned int max_cache)
 {
 	struct page *page = pfn_to_online_page(start_pfn);
 	unsigned int i, run, cache = 0;
+	int ret = 0;
 
-	if (page && page_zone(page) != page_zone(page + XENMEM_HUGE_PAGES - 1))
-		return false;
+	if (!page || page_zone(page) != page_zone(page + XENMEM_HUGE_PAGES - 1))
+		return -EBUSY;
 
-	for (i = 0; page && i < XENMEM_HUGE_PAGES; i += max(run, 1U)) {
+	for (i = 0; i < XENMEM_HUGE_PAGES; i += max(run, 1U)) {
 		run = free_run(page + i);
 		if (run)
 			continue;
 		/* A base page of ours goes, a page of a huge one does not. */
 		if (__PageMovable(page + i))
 			continue;
-		if (PageReserved(page + i) || PageOffline(page + i) ||
-		    PageCompound(page + i))
-			return false;
+		if (PageReserved(page + i) || PageOffline(page + i))
+			return -EBUSY;
 		if (page_count(page + i) && !PageLRU(page + i))
-			return false;
+			return -EBUSY;
 		if (PageLocked(page + i) || PageWriteback(page + i))
-			return false;
+			return -EBUSY;
 		cache += is_clean_cache(page + i);
 		if (cache > max_cache)
-			return false;
+			return -EBUSY;
+		if (would_split(page + i))
+			ret = -EAGAIN;
 	}
 
-	return page;
+	return ret;
 }
 
 /* Empty one region of what is in use. */
@@ -233,16 +265,23 @@ static struct page *contig_region(unsigned long pfn)
  *
  * Context: the worker, under step_lock; may sleep and move pages, so that
  * balloon_alloc_has_spare() shall be true.
- * Return: its first page, in transit; NULL when it cannot be emptied.
+ * Return: its first page, in transit; an ERR_PTR(): -EAGAIN when it can be emptied
+ * once 2 MiB are free in one piece, -EBUSY.
  */
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
 {
-	struct page *page = region_movable(pfn, FEW_CACHE) ? contig_region(pfn) : NULL;
+	int ret = region_movable(pfn, FEW_CACHE);
+	struct page *page;
 
-	if (page) {
-		scrub(xb, page, XENMEM_HUGE_PAGES);
-		balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);
-	}
+	if (ret)
+		return ERR_PTR(ret);
+
+	page = contig_region(pfn);
+	if (!page)
+		return ERR_PTR(-EBUSY);
+
+	scrub(xb, page, XENMEM_HUGE_PAGES);
+	balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);
 
 	return page;
 }
@@ -269,7 +308,7 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache)
 		pfn = a->cursor;
 		a->cursor += XENMEM_HUGE_PAGES;
 		if (balloon_alloc_region_free(pfn) >= a->min_free &&
-		    region_movable(pfn, max_cache)) {
+		    !region_movable(pfn, max_cache)) {
 			balloon_count(xb, COUNT_CONTIG_TRIES, 1);
 			found = contig_region(pfn);
 		}
@@ -291,7 +330,7 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache)
 #else
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
 {
-	return NULL;
+	return ERR_PTR(-EBUSY);
 }
 
 static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache)
@@ -450,27 +489,11 @@ static unsigned int take_held(struct balloon_alloc *a, struct page **pages,
 	return n;
 }
 
-/*
- * Free pages in blocks from which the kernel gets what it needs in one piece:
- * stacks, roots of page tables. The first 16 MiB are kept for old devices.
- */
-static unsigned long free_in_blocks(void)
+/* Can the kernel get what it needs in one piece, as stacks and roots of page tables? */
+static bool large_blocks_left(const struct xen_balloon *xb)
 {
-	unsigned int i, order;
-	unsigned long pages = 0;
-	struct zone *zone;
-	int nid;
-
-	for_each_online_node(nid) {
-		for (i = IS_ENABLED(CONFIG_ZONE_DMA); i < MAX_NR_ZONES; i++) {
-			zone = &NODE_DATA(nid)->node_zones[i];
-			for (order = PAGE_ALLOC_COSTLY_ORDER;
-			     order < ARRAY_SIZE(zone->free_area); order++)
-				pages += READ_ONCE(zone->free_area[order].nr_free) << order;
-		}
-	}
-
-	return pages;
+	return free_in_blocks(PAGE_ALLOC_COSTLY_ORDER) >=
+	       balloon_alloc_reserve(xb) / BLOCKS_SHARE;
 }
 
 /*
@@ -503,7 +526,7 @@ static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
 		}
 
 		order = min(order, ilog2(max - n));
-		if (order && free_in_blocks() < balloon_alloc_reserve(xb) / BLOCKS_SHARE)
+		if (order && !large_blocks_left(xb))
 			order = 0;
 		page = alloc_pages(GFP_SCRAPS, order);
 		if (!page) {

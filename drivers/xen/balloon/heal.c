@@ -10,6 +10,7 @@
  * those first that are free, then those from which the fewest pages have to be
  * moved away.
  */
+#include <linux/err.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -147,8 +148,10 @@ static struct page *next_region(struct xen_balloon *xb, bool *over)
 		if (!worth_trying(xb, at, &nr_free))
 			continue;
 		page = balloon_alloc_region(xb, first_pfn(h, at));
-		if (page)
+		if (!IS_ERR(page))
 			return page;
+		if (PTR_ERR(page) == -EAGAIN)
+			continue;
 		WRITE_ONCE(h->state[at], tried(nr_free));
 		balloon_count(xb, COUNT_HEAL_GIVEN_UP, 1);
 		trace_xen_balloon_heal(first_pfn(h, at), HEAL_GIVEN_UP);

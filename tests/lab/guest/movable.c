@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * movable: counts the 2 MiB regions of memory in which no page is in the way:
- * each is free, or on an LRU list, by /proc/kpageflags. Prints how many those
- * are, and how many regions have any memory of the kernel's.
+ * each is free, or on an LRU list, or of a transparent huge page, by
+ * /proc/kpageflags. Prints how many those are, and how many regions have any
+ * memory of the kernel's.
  *
  * See Documentation/admin-guide/mm/pagemap.rst for the flags.
  */
@@ -16,6 +17,7 @@
 #define LRU		(1ULL << 5)
 #define BUDDY		(1ULL << 10)
 #define NOPAGE		(1ULL << 20)
+#define THP		(1ULL << 22)
 #define OFFLINE		(1ULL << 23)
 #define RESERVED	(1ULL << 32)
 
@@ -34,7 +36,7 @@ int main(void)
 		stuck = 0;
 		for (i = 0; i < REGION_PAGES; i++) {
 			absent += !!(flags[i] & (NOPAGE | OFFLINE | RESERVED));
-			stuck += !(flags[i] & (LRU | BUDDY));
+			stuck += !(flags[i] & (LRU | BUDDY | THP));
 		}
 		if (absent == REGION_PAGES)
 			continue;

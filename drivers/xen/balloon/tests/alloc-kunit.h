@@ -291,19 +291,19 @@ static void only_what_programs_have_can_be_moved(struct kunit *test)
 {
 	unsigned long pfn = page_to_pfn(sim_page(2, 0));
 
-	KUNIT_EXPECT_TRUE(test, region_movable(pfn, 64));
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64), 0);
 	occupy(test, 2, 0, 7, SIM_PROGRAM);
 	occupy(test, 2, 300, 5, SIM_PROGRAM);
 	occupy(test, 2, 511, 1, SIM_PROGRAM);
-	KUNIT_EXPECT_TRUE(test, region_movable(pfn, 64));
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64), 0);
 
 	/* One on its way to the free list. */
 	set_page_count(sim_page(2, 3), 0);
 	ClearPageLRU(sim_page(2, 3));
-	KUNIT_EXPECT_TRUE(test, region_movable(pfn, 64));
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64), 0);
 	set_page_count(sim_page(2, 3), 1);
 
-	KUNIT_EXPECT_FALSE(test, region_movable(page_to_pfn(sim_page(0, 0)) - 512, 64));
+	KUNIT_EXPECT_EQ(test, region_movable(page_to_pfn(sim_page(0, 0)) - 512, 64), -EBUSY);
 }
 
 /* What it holds is nobody's. */
@@ -315,7 +315,7 @@ static void inside_of_a_free_block_is_not_looked_at(struct kunit *test)
 	occupy(test, 2, 0, 1, SIM_PROGRAM);
 	for (i = 0; i < ARRAY_SIZE(stale); i++)
 		SetPageReserved(sim_page(2, stale[i]));
-	KUNIT_EXPECT_TRUE(test, region_movable(page_to_pfn(sim_page(2, 0)), 64));
+	KUNIT_EXPECT_EQ(test, region_movable(page_to_pfn(sim_page(2, 0)), 64), 0);
 	for (i = 0; i < ARRAY_SIZE(stale); i++)
 		ClearPageReserved(sim_page(2, stale[i]));
 }
@@ -337,17 +337,6 @@ static void clear_reserved(struct page *page)
 	ClearPageReserved(page);
 }
 
-static void set_compound(struct page *page)
-{
-	__SetPageHead(page);
-}
-
-static void clear_compound(struct page *page)
-{
-	__ClearPageHead(page);
-}
-
-/* As a page inside a ballooned huge one, which has no reference. */
 static void set_ballooned(struct page *page)
 {
 	set_page_count(page, 0);
@@ -374,7 +363,6 @@ static const struct flag_case flag_cases[] = {
 	{ "reserved", 200, set_reserved, clear_reserved },
 	{ "reserved first", 0, set_reserved, clear_reserved },
 	{ "reserved last", 511, set_reserved, clear_reserved },
-	{ "compound", 200, set_compound, clear_compound },
 	{ "ballooned", 200, set_ballooned, clear_ballooned },
 	{ "ballooned last", 511, set_ballooned, clear_ballooned },
 	{ "the kernel's", 200, set_kernel, clear_kernel },
@@ -395,9 +383,9 @@ static void page_that_cannot_be_moved_bars_its_region(struct kunit *test)
 	unsigned long pfn = page_to_pfn(sim_page(2, 0));
 
 	occupy(test, 2, 0, 512, SIM_PROGRAM);
-	KUNIT_EXPECT_TRUE(test, region_movable(pfn, 64));
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64), 0);
 	c->set(page);
-	KUNIT_EXPECT_FALSE(test, region_movable(pfn, 64));
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64), -EBUSY);
 	c->clear(page);
 }
 

@@ -173,6 +173,42 @@ static void a_region_in_use_is_emptied_first(struct kunit *test)
 	expect_healed(test, 1, 0, 0);
 }
 
+/* A program has all of a region as a huge page. */
+static void use_huge(struct kunit *test, unsigned int region)
+{
+	unsigned int i;
+
+	for (i = 0; i < SIM_REGION_PAGES; i++)
+		KUNIT_ASSERT_TRUE(test, sim_use(region, i, SIM_PROGRAM));
+	sim.region[region].program_huge = true;
+}
+
+static void a_programs_huge_page_is_moved_as_a_whole(struct kunit *test)
+{
+	use_huge(test, 4);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+	expect_healed(test, 1, 0, 0);
+}
+
+static void a_programs_huge_page_waits_for_2_mib_to_be_free(struct kunit *test)
+{
+	unsigned int i;
+
+	use_huge(test, 4);
+	for (i = 0; i < HEAL_REGIONS; i++)
+		if (i != 4)
+			KUNIT_ASSERT_TRUE(test, sim_use(i, 7, SIM_PINNED));
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+	expect_healed(test, 0, 0, 0);
+
+	sim_drop(20, 7);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
 static void the_freest_regions_come_first(struct kunit *test)
 {
 	unsigned int i;
@@ -354,6 +390,8 @@ static struct kunit_case heal_cases[] = {
 	KUNIT_CASE(the_whole_guest_is_suspect_when_healing_is_switched_on),
 	KUNIT_CASE(the_whole_guest_is_suspect_after_the_intree_driver_has_worked),
 	KUNIT_CASE(a_region_in_use_is_emptied_first),
+	KUNIT_CASE(a_programs_huge_page_is_moved_as_a_whole),
+	KUNIT_CASE(a_programs_huge_page_waits_for_2_mib_to_be_free),
 	KUNIT_CASE(the_freest_regions_come_first),
 	KUNIT_CASE(a_region_with_a_pinned_page_is_tried_again_only_when_it_changed),
 	KUNIT_CASE(single_pages_come_when_xen_has_no_2_mib),
