@@ -36,6 +36,8 @@
 #undef alloc_contig_range
 #define alloc_pages(gfp, order)		sim_alloc_pages(gfp, order)
 #define alloc_page(gfp)			sim_alloc_pages(gfp, 0)
+#undef alloc_pages_node
+#define alloc_pages_node(nid, gfp, order) sim_alloc_pages_node(nid, gfp, order)
 #define __free_pages(page, order)	sim_free_pages(page, order)
 #define __free_page(page)		sim_free_pages(page, 0)
 #define alloc_contig_range(start, end, migratetype, gfp) \
@@ -50,6 +52,10 @@
 #define nr_free_pages()			sim.nr_free
 #define get_num_physpages()		sim_num_physpages()
 #define pfn_to_online_page(pfn)		sim_online_page(pfn)
+#undef page_to_nid
+#define page_to_nid(page)		sim_page_nid(page)
+#undef for_each_online_node
+#define for_each_online_node(nid)	for ((nid) = 0; (nid) < sim_nodes(); (nid)++)
 #undef NODE_DATA
 #define NODE_DATA(nid)			((void)(nid), &sim_node)
 #undef node_start_pfn

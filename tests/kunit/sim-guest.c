@@ -351,18 +351,22 @@ void sim_drop(unsigned int region, unsigned int index)
 	free_block(page_to_pfn(page), 0);
 }
 
-/* The smallest free block of at least @order, which is taken apart for it. */
-static unsigned long take_block(unsigned int order)
+/*
+ * The smallest free block of at least @order, which is taken apart for it, of one
+ * node or, with NUMA_NO_NODE, any.
+ */
+static unsigned long take_block(unsigned int order, int nid)
 {
 	unsigned int from;
 	struct page *page;
 
 	for (from = order; from <= SIM_TOP_ORDER; from++) {
-		page = list_first_entry_or_null(&sim.blocks[from], struct page, lru);
-		if (!page)
-			continue;
-		split_block(page_to_pfn(page), from, order);
-		return page_to_pfn(page);
+		list_for_each_entry(page, &sim.blocks[from], lru) {
+			if (nid != NUMA_NO_NODE && nid != sim_page_nid(page))
+				continue;
+			split_block(page_to_pfn(page), from, order);
+			return page_to_pfn(page);
+		}
 	}
 
 	return 0;
@@ -376,7 +380,7 @@ static unsigned long take_block(unsigned int order)
  */
 struct page *sim_get_page(enum sim_owner owner)
 {
-	unsigned long pfn = take_block(0);
+	unsigned long pfn = take_block(0, NUMA_NO_NODE);
 
 	if (!pfn)
 		return NULL;
@@ -542,7 +546,7 @@ static void check_gfp(gfp_t gfp)
 	sim_may_sleep("allocation");
 }
 
-struct page *sim_alloc_pages(gfp_t gfp, unsigned int order)
+struct page *sim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 {
 	bool zero = (gfp & __GFP_ZERO) || sim_init_on_alloc(gfp) || sim_init_on_free();
 	unsigned long pfn;
@@ -562,7 +566,7 @@ struct page *sim_alloc_pages(gfp_t gfp, unsigned int order)
 	if (sim.nr_free < sim.low_water + (1UL << order))
 		return NULL;
 
-	pfn = take_block(order);
+	pfn = take_block(order, gfp & __GFP_THISNODE ? nid : NUMA_NO_NODE);
 	if (!pfn)
 		return NULL;
 
@@ -572,6 +576,11 @@ struct page *sim_alloc_pages(gfp_t gfp, unsigned int order)
 	set_page_count(page, 1);
 
 	return page;
+}
+
+struct page *sim_alloc_pages(gfp_t gfp, unsigned int order)
+{
+	return sim_alloc_pages_node(NUMA_NO_NODE, gfp, order);
 }
 
 void sim_free_pages(struct page *page, unsigned int order)
@@ -742,6 +751,17 @@ struct page *sim_online_page(unsigned long pfn)
 unsigned long sim_end_pfn(const struct pglist_data *node)
 {
 	return sim.first_pfn + sim_total() + sim.config.tail;
+}
+
+/* Of two nodes each has one half of the memory. */
+int sim_nodes(void)
+{
+	return sim.config.two_nodes ? 2 : 1;
+}
+
+int sim_page_nid(struct page *page)
+{
+	return sim.config.two_nodes && page_to_pfn(page) - sim.first_pfn >= sim_total() / 2;
 }
 
 unsigned int sim_page_order(struct page *page)

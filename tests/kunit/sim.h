@@ -100,6 +100,7 @@ enum sim_content {
  * @unseen: free blocks of the largest size beyond those that are simulated
  * @low: pages that are kept to be lent, at least
  * @high: and at most
+ * @two_nodes: memory is on two nodes
  * @lenient: misuse gets Xen's answer and does not fail the test
  */
 struct sim_config {
@@ -121,6 +122,7 @@ struct sim_config {
 	unsigned int unseen;
 	unsigned int low;
 	unsigned int high;
+	bool two_nodes;
 	bool lenient;
 };
 
@@ -350,6 +352,9 @@ unsigned int sim_compact(unsigned int nr);
 /* What seam.h puts in place of the kernel's own */
 void sim_sleep(unsigned long us);
 struct page *sim_alloc_pages(gfp_t gfp, unsigned int order);
+struct page *sim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
+int sim_nodes(void);
+int sim_page_nid(struct page *page);
 void sim_free_pages(struct page *page, unsigned int order);
 int sim_alloc_contig_range(unsigned long start, unsigned long end,
 			   unsigned int migratetype, gfp_t gfp);

@@ -239,6 +239,11 @@ static int region_movable(unsigned long start_pfn, unsigned int max_cache)
 	return ret;
 }
 
+static bool is_on(unsigned long pfn, int nid)
+{
+	return nid == NUMA_NO_NODE || nid == page_to_nid(pfn_to_page(pfn));
+}
+
 /* Empty one region of what is in use. */
 static struct page *contig_region(unsigned long pfn)
 {
@@ -287,10 +292,11 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
 }
 
 /*
- * Make a huge page: empty a region that is free to some part. The freest go
- * first: each pass over memory lowers what is asked of a region.
+ * Make a huge page: empty a region that is free to some part, of one node or,
+ * with NUMA_NO_NODE, any. The freest go first: each pass over memory lowers what
+ * is asked of a region.
  */
-static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache)
+static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid)
 {
 	struct balloon_alloc *a = &xb->alloc;
 	u64 start = ktime_get_ns(), spent = 0;
@@ -308,7 +314,7 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache)
 		pfn = a->cursor;
 		a->cursor += XENMEM_HUGE_PAGES;
 		if (balloon_alloc_region_free(pfn) >= a->min_free &&
-		    !region_movable(pfn, max_cache)) {
+		    is_on(pfn, nid) && !region_movable(pfn, max_cache)) {
 			balloon_count(xb, COUNT_CONTIG_TRIES, 1);
 			found = contig_region(pfn);
 		}
@@ -333,7 +339,7 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
 	return ERR_PTR(-EBUSY);
 }
 
-static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache)
+static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid)
 {
 	return NULL;
 }
@@ -356,7 +362,7 @@ unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 	for (n = 0; n < max; n++) {
 		page = alloc_pages(gfp, XENMEM_HUGE_ORDER);
 		if (!page && !n)
-			page = contig_huge(xb, XENMEM_HUGE_PAGES);
+			page = contig_huge(xb, XENMEM_HUGE_PAGES, NUMA_NO_NODE);
 		if (!page)
 			break;
 		balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);
@@ -393,22 +399,23 @@ bool balloon_alloc_has_spare(const struct xen_balloon *xb)
 /**
  * balloon_alloc_spare - take one huge page that the guest has no use for
  * @xb: the driver, for which balloon_alloc_has_spare() is true
+ * @nid: of which node
  *
  * Context: the worker, under step_lock; may sleep and move pages, but nothing
  * is reclaimed.
  * Return: the page, in transit; NULL when the guest has none to spare.
  */
-struct page *balloon_alloc_spare(struct xen_balloon *xb)
+struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid)
 {
 	gfp_t gfp = GFP_SPARE | (READ_ONCE(*xb->scrub_pages) ? __GFP_ZERO : 0);
 	struct page *page;
 
-	page = alloc_pages(gfp, XENMEM_HUGE_ORDER);
+	page = alloc_pages_node(nid, gfp | __GFP_THISNODE, XENMEM_HUGE_ORDER);
 	if (!page) {
 		/* A search that is over was so a while ago. */
 		if (xb->alloc.exhausted)
 			balloon_alloc_reset(&xb->alloc);
-		page = contig_huge(xb, FEW_CACHE);
+		page = contig_huge(xb, FEW_CACHE, nid);
 	}
 	if (page)
 		balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);

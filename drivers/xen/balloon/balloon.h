@@ -139,6 +139,7 @@ enum balloon_counter {
 	COUNT_FOREIGN_STOCKED,	/* huge pages that went to be lent in pieces */
 	COUNT_FOREIGN_WHOLE,	/* and that came back whole */
 	COUNT_FOREIGN_SCRAPS,	/* pages that came back otherwise */
+	COUNT_FOREIGN_TAKEN,	/* pages that the in-tree driver took for a loan */
 	COUNT_STALLS,		/* steps that ended in BALLOON_STALLED */
 	COUNT_TARGETS,		/* times that the target changed */
 	NR_BALLOON_COUNTERS
@@ -347,7 +348,8 @@ void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int or
 unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 				  unsigned int max);
 unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
-				  unsigned int max);
+				  unsigned int max, int nid);
+unsigned long balloon_base_on(struct balloon_queue *q, int nid);
 struct page *balloon_dequeue_split(struct balloon_queue *q);
 int balloon_move_begin(struct balloon_queue *q, struct page *newpage);
 void balloon_move_cancel(struct balloon_queue *q, struct page *newpage);
@@ -370,7 +372,7 @@ unsigned int balloon_alloc_region_free(unsigned long pfn);
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn);
 bool balloon_alloc_has_spare(const struct xen_balloon *xb);
 unsigned long balloon_alloc_reserve(const struct xen_balloon *xb);
-struct page *balloon_alloc_spare(struct xen_balloon *xb);
+struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid);
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 
 /* target.c */

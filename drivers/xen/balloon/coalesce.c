@@ -64,12 +64,12 @@ static bool move_all(struct xen_balloon *xb, struct page *page)
 }
 
 /* Change places in one operation, or without Xen's giving any memory. */
-static bool change_places(struct xen_balloon *xb, struct page *page)
+static bool change_places(struct xen_balloon *xb, struct page *page, int nid)
 {
 	struct balloon_queue *q = &xb->queue;
 	unsigned int i, nr, gone = 0, got;
 
-	nr = balloon_dequeue_base(q, xb->pages, XENMEM_HUGE_PAGES);
+	nr = balloon_dequeue_base(q, xb->pages, XENMEM_HUGE_PAGES, nid);
 	if (nr < XENMEM_HUGE_PAGES || balloon_queue_prepare(q, page)) {
 		for (i = 0; i < nr; i++)
 			balloon_enqueue(q, xb->pages[i], 0);
@@ -91,7 +91,7 @@ static bool change_places(struct xen_balloon *xb, struct page *page)
  * then. Should another guest be faster, this one is short of some pages, which
  * the worker gets back as after any change of the target.
  */
-static bool release_and_populate(struct xen_balloon *xb, struct page *page)
+static bool release_and_populate(struct xen_balloon *xb, struct page *page, int nid)
 {
 	unsigned long got = 0;
 	unsigned int nr;
@@ -100,7 +100,7 @@ static bool release_and_populate(struct xen_balloon *xb, struct page *page)
 	if (!balloon_release(xb, 1, XENMEM_HUGE_ORDER))
 		return false;
 
-	nr = balloon_dequeue_base(&xb->queue, xb->pages, XENMEM_HUGE_PAGES);
+	nr = balloon_dequeue_base(&xb->queue, xb->pages, XENMEM_HUGE_PAGES, nid);
 	if (nr)
 		got = balloon_populate(xb, nr, 0);
 	trace_xen_balloon_coalesce(page_to_pfn(page), XENMEM_HUGE_PAGES, got);
@@ -108,11 +108,27 @@ static bool release_and_populate(struct xen_balloon *xb, struct page *page)
 	return true;
 }
 
+/* A node with base pages enough; NUMA_NO_NODE when there is none. */
+static int find_node(struct xen_balloon *xb)
+{
+	int nid;
+
+	if (balloon_figures(&xb->queue).base < XENMEM_HUGE_PAGES)
+		return NUMA_NO_NODE;
+
+	for_each_online_node(nid)
+		if (balloon_base_on(&xb->queue, nid) >= XENMEM_HUGE_PAGES)
+			return nid;
+
+	return NUMA_NO_NODE;
+}
+
 /**
  * balloon_coalesce - make one huge page of 512 base pages in the queue
  * @xb: the driver, at its target
  *
- * Takes only what is free: nothing is reclaimed for it.
+ * Takes only what is free: nothing is reclaimed for it. All pages are of one
+ * node, so that no node of the guest loses memory to another.
  *
  * Context: the worker, under step_lock; may sleep and move pages.
  * Return: UPKEEP_GAINED when some changed places; UPKEEP_NOTHING when there was
@@ -122,21 +138,23 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 {
 	struct page *page;
 	bool done;
+	int nid;
 
-	if (!READ_ONCE(xb->coalesce) ||
-	    balloon_figures(&xb->queue).base < XENMEM_HUGE_PAGES ||
-	    !balloon_alloc_has_spare(xb))
+	if (!READ_ONCE(xb->coalesce) || !balloon_alloc_has_spare(xb))
+		return UPKEEP_NOTHING;
+	nid = find_node(xb);
+	if (nid == NUMA_NO_NODE)
 		return UPKEEP_NOTHING;
 
 	balloon_count(xb, COUNT_COALESCE_TRIES, 1);
-	page = balloon_alloc_spare(xb);
+	page = balloon_alloc_spare(xb, nid);
 	if (!page)
 		return xb->alloc.exhausted ? UPKEEP_NOTHING : UPKEEP_SEARCHED;
 
 	if (xb->ops->exchange || balloon_over_limit(xb))
-		done = change_places(xb, page);
+		done = change_places(xb, page, nid);
 	else
-		done = release_and_populate(xb, page);
+		done = release_and_populate(xb, page, nid);
 	balloon_count(xb, COUNT_COALESCED, done);
 
 	return done ? UPKEEP_GAINED : UPKEEP_NOTHING;

@@ -96,6 +96,7 @@ static void note_intree_change(struct xen_balloon *xb)
 		return;
 
 	xb->intree.published += delta;
+	balloon_count(xb, COUNT_FOREIGN_TAKEN, max(-delta, 0L));
 	balloon_correct_guest(&xb->queue, delta);
 }
 
@@ -395,7 +396,7 @@ static void return_all(struct xen_balloon *xb)
 		cond_resched();
 	}
 	while (balloon_figures(&xb->queue).base) {
-		nr = balloon_dequeue_base(&xb->queue, xb->pages, BATCH);
+		nr = balloon_dequeue_base(&xb->queue, xb->pages, BATCH, NUMA_NO_NODE);
 		if (nr)
 			intree_give(xb, nr);
 		else

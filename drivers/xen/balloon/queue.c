@@ -447,6 +447,31 @@ unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 	return n;
 }
 
+static bool region_is_on(const struct balloon_region *region, int nid)
+{
+	return nid == NUMA_NO_NODE || nid == page_to_nid(pfn_to_page(region->start_pfn));
+}
+
+/**
+ * balloon_base_on - how many base pages are of one node
+ * @q: the queue
+ * @nid: the node
+ */
+unsigned long balloon_base_on(struct balloon_queue *q, int nid)
+{
+	struct balloon_region *region;
+	unsigned int class;
+	unsigned long n = 0;
+
+	spin_lock(&q->lock);
+	for (class = 1; class < QUEUE_FILL_CLASSES; class++)
+		list_for_each_entry(region, &q->by_fill[class], list)
+			n += region_is_on(region, nid) ? region->nr : 0;
+	spin_unlock(&q->lock);
+
+	return n;
+}
+
 /* Take up to @max base pages out of one region. Returns how many. */
 static unsigned int dequeue_region(struct balloon_queue *q, struct balloon_region *region,
 				   struct page **pages, unsigned int max)
@@ -472,6 +497,7 @@ static unsigned int dequeue_region(struct balloon_queue *q, struct balloon_regio
  * @q: the queue
  * @pages: where to put them
  * @max: how many at most
+ * @nid: of which node, or NUMA_NO_NODE
  *
  * The regions with the fewest ballooned pages, to within a factor of two, go
  * first: so the most regions are whole again the soonest. What compaction is
@@ -480,7 +506,7 @@ static unsigned int dequeue_region(struct balloon_queue *q, struct balloon_regio
  * Return: how many there were.
  */
 unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
-				  unsigned int max)
+				  unsigned int max, int nid)
 {
 	struct balloon_region *region, *next;
 	unsigned int class, n = 0;
@@ -490,7 +516,8 @@ unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 		list_for_each_entry_safe(region, next, &q->by_fill[class], list) {
 			if (n == max)
 				break;
-			n += dequeue_region(q, region, pages + n, max - n);
+			if (region_is_on(region, nid))
+				n += dequeue_region(q, region, pages + n, max - n);
 		}
 	}
 	q->n.base -= n;

@@ -88,7 +88,7 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 
 	/* No 2 MiB wanted, or none to be had from Xen. */
 	want = min(want, (unsigned long)XENMEM_MAX_BASE);
-	nr = balloon_dequeue_base(q, xb->pages, want);
+	nr = balloon_dequeue_base(q, xb->pages, want, NUMA_NO_NODE);
 	if (nr)
 		return balloon_populate(xb, nr, 0);
 	if (balloon_figures(q).huge)

@@ -38,15 +38,17 @@ long xenmem_maximum_pages(void)
  *	machine frames over it in a PV guest
  * @nr: extents
  * @order: order of each extent; above 9 Xen does nothing for a domU
+ * @mem_flags: XENMEMF_*: where the memory shall come from
  *
  * Return: extents done, from the front; 0 for every refusal.
  */
 unsigned int xenmem_reservation(unsigned int cmd, xen_pfn_t *frames,
-				unsigned int nr, unsigned int order)
+				unsigned int nr, unsigned int order, unsigned int mem_flags)
 {
 	struct xen_memory_reservation reservation = {
 		.nr_extents   = nr,
 		.extent_order = order,
+		.address_bits = mem_flags,	/* its name in Xen */
 		.domid        = DOMID_SELF,
 	};
 	int done;

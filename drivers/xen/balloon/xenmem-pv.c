@@ -109,7 +109,7 @@ static unsigned int decrease(unsigned int first, unsigned int last)
 		n = min_t(unsigned int, last - first, XENMEM_MAX_BASE);
 		memcpy(batch->scratch, batch->mfn + first, n * sizeof(xen_pfn_t));
 		done = xenmem_reservation(XENMEM_decrease_reservation,
-					  batch->scratch, n, 0);
+					  batch->scratch, n, 0, 0);
 		first += done;
 		if (done < n)
 			break;
@@ -173,7 +173,7 @@ static unsigned int pv_populate(struct page **pages, unsigned int nr,
 		batch->scratch[i] = page_to_pfn(pages[i]);
 
 	done = xenmem_reservation(XENMEM_populate_physmap, batch->scratch, nr,
-				  order);
+				  order, 0);
 	last = done << order;
 	for (i = 0; i < last; i++)
 		batch->mfn[i] = batch->scratch[i >> order] +
@@ -243,7 +243,7 @@ static int pv_move(struct page *from, struct page *to)
 		if (write_mapping(to, pfn))
 			return 0;
 		/* Without a mapping a frame is of no use: give it back. */
-		xenmem_reservation(XENMEM_decrease_reservation, &pfn, 1, 0);
+		xenmem_reservation(XENMEM_decrease_reservation, &pfn, 1, 0, 0);
 		return -ENODATA;
 	}
 
@@ -256,7 +256,7 @@ static int pv_move(struct page *from, struct page *to)
 		return -EBUSY;
 
 	pr_err("cannot map again what Xen did not exchange\n");
-	xenmem_reservation(XENMEM_decrease_reservation, &mfn, 1, 0);
+	xenmem_reservation(XENMEM_decrease_reservation, &mfn, 1, 0, 0);
 	return -ENODATA;
 }
 

@@ -6,11 +6,16 @@
 #include <linux/errno.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <xen/interface/xen.h>
 #include <xen/interface/memory.h>
 #include <asm/xen/hypercall.h>
 
 #include "xenmem.h"
+
+/* From Xen's public/memory.h, not in linux-headers. */
+#define XENMEMF_node(node)	(((node) + 1) << 8)
+#define XENMEMF_vnode		(1 << 18)
 
 /* Only the holder of step_lock uses it: see struct xenmem_ops. */
 static xen_pfn_t frames[XENMEM_MAX_BASE];
@@ -23,7 +28,7 @@ static unsigned int change(unsigned int cmd, struct page **pages,
 	for (i = 0; i < nr; i++)
 		frames[i] = page_to_pfn(pages[i]);
 
-	return xenmem_reservation(cmd, frames, nr, order);
+	return xenmem_reservation(cmd, frames, nr, order, 0);
 }
 
 static unsigned int translated_release(struct page **pages, unsigned int nr,
@@ -32,10 +37,49 @@ static unsigned int translated_release(struct page **pages, unsigned int nr,
 	return change(XENMEM_decrease_reservation, pages, nr, order);
 }
 
+/* How many of the first pages are on the same node. */
+static unsigned int on_one_node(struct page **pages, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 1; i < nr; i++)
+		if (page_to_nid(pages[i]) != page_to_nid(pages[0]))
+			break;
+
+	return i;
+}
+
+/* Have memory of the page's own node, or any if there is none. */
+static unsigned int populate_on_node(unsigned int from, unsigned int nr, unsigned int order, int nid)
+{
+	unsigned int done = xenmem_reservation(XENMEM_populate_physmap, frames + from, nr, order,
+					       XENMEMF_vnode | XENMEMF_node(nid));
+
+	return done ?: xenmem_reservation(XENMEM_populate_physmap, frames + from, nr, order, 0);
+}
+
+/*
+ * The kernel's nodes are numbered as Xen's virtual nodes of this guest, whose
+ * tables of firmware say so. To a guest without any Xen gives what it has.
+ */
 static unsigned int translated_populate(struct page **pages, unsigned int nr,
 					unsigned int order)
 {
-	return change(XENMEM_populate_physmap, pages, nr, order);
+	unsigned int i, part, got, done = 0;
+
+	if (num_online_nodes() == 1)
+		return change(XENMEM_populate_physmap, pages, nr, order);
+
+	for (i = 0; i < nr; i++)
+		frames[i] = page_to_pfn(pages[i]);
+
+	do {
+		part = on_one_node(pages + done, nr - done);
+		got = populate_on_node(done, part, order, page_to_nid(pages[done]));
+		done += got;
+	} while (got == part && done < nr);
+
+	return done;
 }
 
 /*
@@ -58,11 +102,11 @@ static int translated_move(struct page *from, struct page *to)
 		return 0;
 
 	clear_highpage(from);
-	xenmem_reservation(XENMEM_decrease_reservation, &old, 1, 0);
-	if (xenmem_reservation(XENMEM_populate_physmap, &new, 1, 0))
+	xenmem_reservation(XENMEM_decrease_reservation, &old, 1, 0, 0);
+	if (xenmem_reservation(XENMEM_populate_physmap, &new, 1, 0, 0))
 		return 0;
 
-	return xenmem_reservation(XENMEM_populate_physmap, &old, 1, 0) ? -EBUSY : -ENODATA;
+	return xenmem_reservation(XENMEM_populate_physmap, &old, 1, 0, 0) ? -EBUSY : -ENODATA;
 }
 
 static int translated_init(void)

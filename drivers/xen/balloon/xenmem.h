@@ -80,6 +80,6 @@ extern const struct xenmem_ops xenmem_pv_ops;
 long xenmem_current_pages(void);
 long xenmem_maximum_pages(void);
 unsigned int xenmem_reservation(unsigned int cmd, xen_pfn_t *frames,
-				unsigned int nr, unsigned int order);
+				unsigned int nr, unsigned int order, unsigned int mem_flags);
 
 #endif

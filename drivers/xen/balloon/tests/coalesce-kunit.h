@@ -113,6 +113,65 @@ static void regions_with_the_fewest_base_pages_become_whole_first(struct kunit *
 	KUNIT_EXPECT_EQ(test, whole_regions(), 30U);
 }
 
+static const struct sim_config two_nodes = {
+	.regions = 32, .host_pieces = 4, .slack = 5, .two_nodes = true,
+};
+
+static void the_huge_page_is_of_the_node_of_the_base_pages(struct kunit *test)
+{
+	struct page *huge;
+	unsigned int i;
+
+	sim_build(test, &two_nodes);
+	for (i = 0; i < 8; i++) {
+		sim_queue_base(2 + i, 0, 60);
+		sim_queue_base(16 + i, 0, 64);
+	}
+	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 0), 480UL);
+	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 1), 512UL);
+
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 0), 480UL);
+	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 1), 0UL);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &huge, 1), 1U);
+	KUNIT_EXPECT_EQ(test, sim_page_nid(huge), 1);
+	balloon_enqueue(&sim.xb->queue, huge, XENMEM_HUGE_ORDER);
+}
+
+#ifdef CONFIG_CONTIG_ALLOC
+static void the_huge_page_is_made_on_that_node(struct kunit *test)
+{
+	struct page *huge;
+	unsigned int i;
+
+	sim_build(test, &two_nodes);
+	for (i = 0; i < 16; i++)
+		KUNIT_ASSERT_TRUE(test, sim_use(16 + i, 500, SIM_PROGRAM));
+	for (i = 0; i < 8; i++)
+		sim_queue_base(16 + i, 0, 64);
+
+	while (!coalesce())
+		KUNIT_ASSERT_FALSE(test, sim.xb->alloc.exhausted);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &huge, 1), 1U);
+	KUNIT_EXPECT_EQ(test, sim_page_nid(huge), 1);
+	balloon_enqueue(&sim.xb->queue, huge, XENMEM_HUGE_ORDER);
+}
+#endif
+
+static void base_pages_of_two_nodes_do_not_make_512(struct kunit *test)
+{
+	unsigned int i;
+
+	sim_build(test, &two_nodes);
+	for (i = 0; i < 8; i++) {
+		sim_queue_base(2 + i, 0, 60);
+		sim_queue_base(16 + i, 0, 60);
+	}
+	KUNIT_EXPECT_FALSE(test, coalesce());
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCE_TRIES), 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).base, 960UL);
+}
+
 static void fewer_than_512_base_pages_stay(struct kunit *test)
 {
 	build(test, &coalesce_worlds[0], 1, 1);
@@ -283,6 +342,11 @@ static void without_memory_to_keep_account_nothing_changes_places(struct kunit *
 static struct kunit_case coalesce_cases[] = {
 	KUNIT_CASE_PARAM(base_pages_here_and_there_become_a_huge_page, coalesce_world_gen_params),
 	KUNIT_CASE(regions_with_the_fewest_base_pages_become_whole_first),
+	KUNIT_CASE(the_huge_page_is_of_the_node_of_the_base_pages),
+#ifdef CONFIG_CONTIG_ALLOC
+	KUNIT_CASE(the_huge_page_is_made_on_that_node),
+#endif
+	KUNIT_CASE(base_pages_of_two_nodes_do_not_make_512),
 	KUNIT_CASE(fewer_than_512_base_pages_stay),
 	KUNIT_CASE(a_guest_short_of_memory_keeps_what_it_has),
 	KUNIT_CASE(nothing_changes_without_a_huge_page),

@@ -298,6 +298,7 @@ static void a_loan_in_the_midst_of_it_is_accounted_for(struct kunit *test)
 	trim();
 	/* The in-tree driver has ballooned out by itself what was missing. */
 	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 100UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_TAKEN), 100UL);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - HUGE - 100);
 	sim_settle(20);
 	sim_check("at the target again");

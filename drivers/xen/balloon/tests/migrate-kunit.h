@@ -102,7 +102,7 @@ static void what_was_moved_moves_again_and_comes_out(struct kunit *test)
 		check("after a move");
 		}
 
-	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1), 1U);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_TRUE(test, PageOffline(page));
 	KUNIT_EXPECT_EQ(test, page_count(page), 1);
 	KUNIT_EXPECT_NULL(test, page->mapping);
@@ -153,7 +153,7 @@ static void memory_that_gets_lost_on_the_way_comes_back(struct kunit *test)
 	sim_build(test, &world);
 	sim_target(full - 1);
 	sim_settle(10);
-	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1), 1U);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1, NUMA_NO_NODE), 1U);
 	balloon_enqueue(&sim.xb->queue, page, 0);
 
 	sim_fail(SIM_MOVE, 1, 1, 1);
@@ -177,12 +177,12 @@ static void a_page_that_is_being_moved_is_not_taken_out(struct kunit *test)
 	struct page *first = base_page(3, 7), *second = base_page(5, 8), *got[2];
 
 	KUNIT_ASSERT_TRUE(test, sim_isolate_page(first));
-	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, got, 2), 1U);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, got, 2, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_PTR_EQ(test, got[0], second);
 	balloon_enqueue(&sim.xb->queue, second, 0);
 
 	sim_put_back_isolated();
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, got, 2), 2U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, got, 2, NUMA_NO_NODE), 2U);
 	balloon_enqueue(&sim.xb->queue, first, 0);
 	balloon_enqueue(&sim.xb->queue, second, 0);
 }
@@ -192,16 +192,16 @@ static void a_page_that_somebody_has_locked_is_not_taken_out(struct kunit *test)
 	struct page *page = base_page(3, 7), *got;
 
 	lock_page(page);
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &got, 1), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &got, 1, NUMA_NO_NODE), 0U);
 	unlock_page(page);
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &got, 1), 1U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &got, 1, NUMA_NO_NODE), 1U);
 
 	/* Queued while it is locked, it stays where it is. */
 	lock_page(page);
 	balloon_enqueue(&sim.xb->queue, page, 0);
 	unlock_page(page);
 	KUNIT_EXPECT_FALSE(test, sim_isolate_page(page));
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &got, 1), 1U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &got, 1, NUMA_NO_NODE), 1U);
 	balloon_enqueue(&sim.xb->queue, page, 0);
 }
 

@@ -490,7 +490,7 @@ static void page_with_another_reference_keeps_a_region_from_being_joined(struct 
 	/* When that is gone, the next page that comes back makes it whole. */
 	page_ref_dec(first + index);
 	page_ref_dec(first);
-	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(q, &page, 1), 1U);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(q, &page, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_PTR_EQ(test, page, first);
 	balloon_enqueue(q, page, 0);
 	expect_figures(test, (struct balloon_figures){
@@ -578,7 +578,7 @@ static void base_pages_of_the_emptiest_region_go_first(struct kunit *test)
 	sim_queue_base(2, 10, 2);
 	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(0, 0)), 0);
 
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 5), 5U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 5, NUMA_NO_NODE), 5U);
 	KUNIT_EXPECT_PTR_EQ(test, pages[0], sim_page(4, 511));
 	KUNIT_EXPECT_PTR_EQ(test, pages[1], sim_page(2, 10));
 	KUNIT_EXPECT_PTR_EQ(test, pages[2], sim_page(2, 11));
@@ -603,7 +603,7 @@ static void of_equal_regions_the_one_changed_last_goes_first(struct kunit *test)
 
 	sim_queue_base(1, 0, 2);
 	sim_queue_base(2, 0, 3);
-	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1), 1U);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_PTR_EQ(test, page, sim_page(2, 0));
 }
 
@@ -614,11 +614,11 @@ static void no_more_base_pages_come_out_than_there_are(struct kunit *test)
 
 	queue_huge(test);
 	sim_queue_base(2, 0, 3);
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 0), 0U);
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 9), 3U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 0, NUMA_NO_NODE), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 9, NUMA_NO_NODE), 3U);
 	KUNIT_EXPECT_PTR_EQ(test, pages[2], sim_page(2, 2));
 	KUNIT_EXPECT_NULL(test, pages[3]);
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 9), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 9, NUMA_NO_NODE), 0U);
 	expect_figures(test, (struct balloon_figures){
 		.guest = QUEUE_GUEST - 515, .huge = 1, .transit = 3 });
 }
@@ -759,7 +759,7 @@ static void region_with_a_base_page_in_the_queue_is_broken(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(1, 511)));
 	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(3, 0)));
 
-	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(q, &page, 1), 1U);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(q, &page, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 17)));
 }
 
@@ -818,7 +818,7 @@ static void call_dequeue_huge(struct balloon_queue *q, struct page *page)
 
 static void call_dequeue_base(struct balloon_queue *q, struct page *page)
 {
-	balloon_dequeue_base(q, &page, 1);
+	balloon_dequeue_base(q, &page, 1, NUMA_NO_NODE);
 }
 
 static void call_quarantine(struct balloon_queue *q, struct page *page)
@@ -934,7 +934,7 @@ static void call_waits_for_the_lock(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, returns_under_lock(test, &caller));
 	expect_unlocked(test, caller.q);
 
-	balloon_dequeue_base(caller.q, &page, 1);
+	balloon_dequeue_base(caller.q, &page, 1, NUMA_NO_NODE);
 	balloon_queue_destroy(caller.q);
 }
 

@@ -329,7 +329,7 @@ static unsigned long dequeue_and_populate(struct kunit *test, const struct popul
 {
 	struct balloon_queue *q = &sim.xb->queue;
 	unsigned int nr = c->order ? balloon_dequeue_huge(q, sim.xb->pages, c->nr) :
-				     balloon_dequeue_base(q, sim.xb->pages, c->nr);
+				     balloon_dequeue_base(q, sim.xb->pages, c->nr, NUMA_NO_NODE);
 
 	KUNIT_ASSERT_EQ(test, nr, c->nr);
 	return balloon_populate(sim.xb, nr, c->order);
