@@ -55,7 +55,7 @@
 #undef page_to_nid
 #define page_to_nid(page)		sim_page_nid(page)
 #undef for_each_online_node
-#define for_each_online_node(nid)	for ((nid) = 0; (nid) < sim_nodes(); (nid)++)
+#define for_each_online_node(nid)	for_each_set_bit(nid, sim_nodes(), MAX_NUMNODES)
 #undef NODE_DATA
 #define NODE_DATA(nid)			((void)(nid), &sim_node)
 #undef node_start_pfn

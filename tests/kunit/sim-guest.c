@@ -754,9 +754,12 @@ unsigned long sim_end_pfn(const struct pglist_data *node)
 }
 
 /* Of two nodes each has one half of the memory. */
-int sim_nodes(void)
+const unsigned long *sim_nodes(void)
 {
-	return sim.config.two_nodes ? 2 : 1;
+	static unsigned long nodes[BITS_TO_LONGS(MAX_NUMNODES)];
+
+	nodes[0] = sim.config.two_nodes ? BIT(0) | BIT(1) : BIT(0);
+	return nodes;
 }
 
 int sim_page_nid(struct page *page)

@@ -107,6 +107,7 @@ void sim_load_driver(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, balloon_queue_init(&xb->queue), 0);
 	balloon_migrate_init(xb);
 	balloon_heal_init(xb);
+	balloon_foreign_init(xb);
 	xb->foreign.low = sim.config.low;
 	xb->foreign.high = sim.config.high;
 	xb->coalesce = true;
@@ -128,6 +129,7 @@ static void tear_down(void)
 	rbtree_postorder_for_each_entry_safe(region, next, &q->regions, node)
 		kfree(region);
 	kfree(q->spare);
+	balloon_foreign_exit(sim.xb);
 	balloon_heal_exit(sim.xb);
 	memset(sim.xb, 0, sizeof(*sim.xb));
 }

@@ -353,7 +353,7 @@ unsigned int sim_compact(unsigned int nr);
 void sim_sleep(unsigned long us);
 struct page *sim_alloc_pages(gfp_t gfp, unsigned int order);
 struct page *sim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
-int sim_nodes(void);
+const unsigned long *sim_nodes(void);
 int sim_page_nid(struct page *page);
 void sim_free_pages(struct page *page, unsigned int order);
 int sim_alloc_contig_range(unsigned long start, unsigned long end,

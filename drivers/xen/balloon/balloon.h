@@ -186,13 +186,19 @@ struct balloon_heal {
 };
 
 /**
- * struct balloon_foreign - how many pages are kept to be lent: see foreign.c
- * @low: so many at least, in pages
- * @high: so many at most, but @low and a huge page in any case
+ * struct balloon_foreign - the foreign queue: see foreign.c
+ * @low: so many pages at least are kept to be lent; an attribute
+ * @high: so many at most; an attribute, but @low and a huge page in any case
+ * @stocked: which regions were stocked as a whole and are not back
+ * @nr: how many regions there are
+ * @trim_at: when to look for what is whole again, by ktime_get_ns()
  */
 struct balloon_foreign {
 	unsigned long low;
 	unsigned long high;
+	unsigned long *stocked;
+	unsigned long nr;
+	u64 trim_at;
 };
 
 /**
@@ -254,7 +260,7 @@ struct balloon_intree {
  *	under way. Protects what follows, down to @total.
  * @alloc: search for huge pages
  * @heal: which regions are no superpages
- * @foreign: the foreign queue's watermarks, which are attributes
+ * @foreign: the foreign queue
  * @target: where to go
  * @intree: the in-tree driver
  * @scrub_pages: are pages to be zeroed before Xen gets them?
@@ -406,10 +412,12 @@ enum balloon_upkeep balloon_heal(struct xen_balloon *xb);
 
 /* foreign.c */
 void balloon_foreign_init(struct xen_balloon *xb);
+void balloon_foreign_exit(struct xen_balloon *xb);
 unsigned long balloon_foreign_missing(const struct xen_balloon *xb);
 unsigned long balloon_foreign_excess(const struct xen_balloon *xb);
 void balloon_foreign_refill(struct xen_balloon *xb);
-unsigned long balloon_foreign_trim(struct xen_balloon *xb);
+unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps);
+enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb);
 
 /* worker.c */
 int balloon_worker_start(struct xen_balloon *xb);

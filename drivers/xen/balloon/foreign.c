@@ -10,9 +10,12 @@
  * The list is out of reach: it can be taken from and given to, at its head. What
  * is on it, or is lent, is in nobody's way but neither moved nor populated.
  */
+#include <linux/bitmap.h>
+#include <linux/ktime.h>
 #include <linux/list_sort.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 
 #include "balloon.h"
 #include "trace.h"
@@ -23,6 +26,9 @@
  */
 #define LOW_PAGES	(IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) ? 0 : SZ_2M / PAGE_SIZE)
 #define HIGH_PAGES	(LOW_PAGES * 4)
+
+/* How often to look for what is whole again. */
+#define TRIM_EVERY_NS	NSEC_PER_SEC
 
 /* The most that is kept: what is stocked at once must not be too much. */
 static unsigned long most(const struct xen_balloon *xb)
@@ -61,6 +67,25 @@ unsigned long balloon_foreign_excess(const struct xen_balloon *xb)
 	return spare - min(spare, most(xb));
 }
 
+static unsigned long region_of(struct page *page)
+{
+	return page_to_pfn(page) / XENMEM_HUGE_PAGES;
+}
+
+static void mark_stocked(struct xen_balloon *xb, struct page *page, bool stocked)
+{
+	if (region_of(page) < xb->foreign.nr)
+		__assign_bit(region_of(page), xb->foreign.stocked, stocked);
+}
+
+/* Was a region stocked as a whole, so that what is missing of it is lent? */
+static bool is_stocked(struct xen_balloon *xb, struct list_head *region)
+{
+	unsigned long nr = region_of(list_first_entry(region, struct page, lru));
+
+	return nr < xb->foreign.nr && test_bit(nr, xb->foreign.stocked);
+}
+
 /**
  * balloon_foreign_refill - stock what is missing from the huge queue
  * @xb: the driver
@@ -76,6 +101,7 @@ void balloon_foreign_refill(struct xen_balloon *xb)
 
 	while (balloon_foreign_missing(xb) && balloon_dequeue_huge(&xb->queue, &page, 1)) {
 		trace_xen_balloon_foreign(page_to_pfn(page), XENMEM_HUGE_PAGES, FOREIGN_STOCKED);
+		mark_stocked(xb, page, true);
 		intree_give_huge(xb, page);
 		balloon_count(xb, COUNT_FOREIGN_STOCKED, 1);
 	}
@@ -85,11 +111,6 @@ static int by_pfn(void *unused, const struct list_head *a, const struct list_hea
 {
 	return page_to_pfn(list_entry(a, struct page, lru)) >
 	       page_to_pfn(list_entry(b, struct page, lru));
-}
-
-static unsigned long region_of(struct page *page)
-{
-	return page_to_pfn(page) / XENMEM_HUGE_PAGES;
 }
 
 /* Cut the pages of the first region off a sorted list. Returns how many. */
@@ -110,15 +131,15 @@ static unsigned int cut_region(struct list_head *from, struct list_head *region)
 	return nr;
 }
 
-/* Take from the list all but what must stay there even now, sorted. */
-static void take_down(struct xen_balloon *xb, struct list_head *taken)
+/* Take from the list what is above @low, and sort it. */
+static void take_above(struct xen_balloon *xb, unsigned long low, struct list_head *taken)
 {
 	unsigned long spare = intree_foreign_spare();
-	unsigned long left = spare - min(spare, READ_ONCE(xb->foreign.low));
+	unsigned long todo = spare - min(spare, low);
 	unsigned int i, nr;
 
-	for (; left; left -= nr) {
-		nr = intree_take_spare(xb, min_t(unsigned long, left, XENMEM_MAX_BASE));
+	for (; todo; todo -= nr) {
+		nr = intree_take_spare(xb, min_t(unsigned long, todo, XENMEM_MAX_BASE));
 		if (!nr)
 			break;
 		for (i = 0; i < nr; i++) {
@@ -128,6 +149,23 @@ static void take_down(struct xen_balloon *xb, struct list_head *taken)
 		cond_resched();
 	}
 	list_sort(NULL, taken, by_pfn);
+}
+
+/* Are all pages of a region on a sorted list? */
+static bool has_whole(const struct list_head *taken)
+{
+	unsigned long region = ULONG_MAX;
+	unsigned int nr = 0;
+	struct page *page;
+
+	list_for_each_entry(page, taken, lru) {
+		nr = region_of(page) == region ? nr + 1 : 1;
+		region = region_of(page);
+		if (nr == XENMEM_HUGE_PAGES)
+			return true;
+	}
+
+	return false;
 }
 
 /* Pages of one region go back to the list. */
@@ -157,6 +195,7 @@ static unsigned int keep(struct xen_balloon *xb, struct list_head *region, unsig
 		return 0;
 	}
 
+	mark_stocked(xb, page, false);
 	trace_xen_balloon_foreign(page_to_pfn(page), nr, whole ? FOREIGN_WHOLE : FOREIGN_SCRAPS);
 	list_for_each_entry_safe(page, next, region, lru) {
 		list_del(&page->lru);
@@ -170,40 +209,50 @@ static unsigned int keep(struct xen_balloon *xb, struct list_head *region, unsig
 /**
  * balloon_foreign_trim - take back what is kept too much of
  * @xb: the driver
+ * @scraps: of huge pages of which a part is lent, too
  *
- * Huge pages that are whole come first; what else is to stay is of the regions
- * with the most pages. The others are base pages from now on, to be coalesced.
+ * Huge pages that are whole come back, and what never was of one. Those of which
+ * a part is lent stay, since they are of no other use; if not, those with the most
+ * pages stay. What is not whole becomes base pages, to be coalesced.
  *
  * Context: the worker, under step_lock; may sleep.
  * Return: pages, which are in the other queues now.
  */
-unsigned long balloon_foreign_trim(struct xen_balloon *xb)
+unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps)
 {
+	unsigned int size = scraps ? XENMEM_HUGE_PAGES / 2 : 1, nr;
 	unsigned long kept = 0;
 	LIST_HEAD(taken);
 	LIST_HEAD(region);
-	unsigned int size, nr;
+	LIST_HEAD(parts);
 
 	if (!balloon_foreign_excess(xb))
 		return 0;
 
-	take_down(xb, &taken);
-	for (size = XENMEM_HUGE_PAGES; size; size /= 2) {
-		LIST_HEAD(smaller);
+	/* What is at the end of the list may be what a region lacks. */
+	take_above(xb, READ_ONCE(xb->foreign.low), &taken);
+	if (!has_whole(&taken))
+		take_above(xb, 0, &taken);
 
-		while (!list_empty(&taken)) {
-			nr = cut_region(&taken, &region);
-			if (nr == XENMEM_HUGE_PAGES)
-				kept += keep(xb, &region, nr);
-			else if (nr >= size && intree_foreign_spare() + nr <= most(xb))
-				put_back(xb, &region);
-			else
-				list_splice_tail_init(&region, &smaller);
-		}
-		list_splice(&smaller, &taken);
-	}
 	while (!list_empty(&taken)) {
 		nr = cut_region(&taken, &region);
+		if (nr == XENMEM_HUGE_PAGES || !is_stocked(xb, &region))
+			kept += keep(xb, &region, nr);
+		else
+			list_splice_tail_init(&region, &parts);
+	}
+	for (; size; size /= 2) {
+		list_splice_init(&parts, &taken);
+		while (!list_empty(&taken)) {
+			nr = cut_region(&taken, &region);
+			if (nr >= size && (!scraps || intree_foreign_spare() + nr <= most(xb)))
+				put_back(xb, &region);
+			else
+				list_splice_tail_init(&region, &parts);
+		}
+	}
+	while (!list_empty(&parts)) {
+		nr = cut_region(&parts, &region);
 		kept += keep(xb, &region, nr);
 	}
 
@@ -211,13 +260,52 @@ unsigned long balloon_foreign_trim(struct xen_balloon *xb)
 }
 
 /**
+ * balloon_foreign_upkeep - take back what is whole again, now and then
+ * @xb: the driver, at its target
+ *
+ * To see what is on the list it has to be taken down.
+ *
+ * Context: the worker, under step_lock; may sleep.
+ * Return: UPKEEP_GAINED when something came back, else UPKEEP_NOTHING.
+ */
+enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb)
+{
+	u64 now = ktime_get_ns();
+
+	if (now < xb->foreign.trim_at)
+		return UPKEEP_NOTHING;
+
+	xb->foreign.trim_at = now + TRIM_EVERY_NS;
+	return balloon_foreign_trim(xb, false) ? UPKEEP_GAINED : UPKEEP_NOTHING;
+}
+
+/**
  * balloon_foreign_init - the watermarks as they are unless somebody changes them
  * @xb: the driver
+ *
+ * Without memory to keep account of what was stocked, its parts are not told from
+ * other pages.
  */
 void balloon_foreign_init(struct xen_balloon *xb)
 {
-	xb->foreign.low = LOW_PAGES;
-	xb->foreign.high = HIGH_PAGES;
+	struct balloon_foreign *f = &xb->foreign;
+	unsigned long nr = balloon_alloc_span_end() / XENMEM_HUGE_PAGES;
+
+	f->low = LOW_PAGES;
+	f->high = HIGH_PAGES;
+	f->stocked = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
+	f->nr = f->stocked ? nr : 0;
+}
+
+/**
+ * balloon_foreign_exit - undo balloon_foreign_init()
+ * @xb: the driver
+ */
+void balloon_foreign_exit(struct xen_balloon *xb)
+{
+	xb->foreign.nr = 0;
+	kvfree(xb->foreign.stocked);
+	xb->foreign.stocked = NULL;
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST

@@ -87,6 +87,7 @@ err_takeover:
 err_ops:
 	xb->ops->exit();
 err_queue:
+	balloon_foreign_exit(xb);
 	balloon_heal_exit(xb);
 	balloon_queue_destroy(&xb->queue);
 err_probe:
@@ -105,6 +106,7 @@ static void __exit balloon_unload(void)
 	balloon_sysfs_exit(takeover_device());
 	takeover_end(xb);
 	xb->ops->exit();
+	balloon_foreign_exit(xb);
 	balloon_heal_exit(xb);
 	balloon_queue_destroy(&xb->queue);
 	takeover_forget();

@@ -94,7 +94,7 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 	if (balloon_figures(q).huge)
 		return balloon_populate_part(xb, want);
 
-	return balloon_foreign_trim(xb);
+	return balloon_foreign_trim(xb, true);
 }
 
 /*
@@ -109,7 +109,9 @@ static enum balloon_step upkeep(struct xen_balloon *xb)
 	if (start < xb->upkeep_at)
 		return BALLOON_AT_TARGET;
 
-	result = balloon_foreign_trim(xb) ? UPKEEP_GAINED : balloon_coalesce(xb);
+	result = balloon_foreign_upkeep(xb);
+	if (result == UPKEEP_NOTHING)
+		result = balloon_coalesce(xb);
 	if (result == UPKEEP_NOTHING)
 		result = balloon_heal(xb);
 	now = ktime_get_ns();

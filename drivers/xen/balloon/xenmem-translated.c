@@ -15,7 +15,7 @@
 
 /* From Xen's public/memory.h, not in linux-headers. */
 #define XENMEMF_node(node)	(((node) + 1) << 8)
-#define XENMEMF_vnode		(1 << 18)
+#define XENMEMF_vnode		BIT(18)
 
 /* Only the holder of step_lock uses it: see struct xenmem_ops. */
 static xen_pfn_t frames[XENMEM_MAX_BASE];
@@ -50,7 +50,8 @@ static unsigned int on_one_node(struct page **pages, unsigned int nr)
 }
 
 /* Have memory of the page's own node, or any if there is none. */
-static unsigned int populate_on_node(unsigned int from, unsigned int nr, unsigned int order, int nid)
+static unsigned int populate_on_node(unsigned int from, unsigned int nr, unsigned int order,
+				     int nid)
 {
 	unsigned int done = xenmem_reservation(XENMEM_populate_physmap, frames + from, nr, order,
 					       XENMEMF_vnode | XENMEMF_node(nid));

@@ -73,12 +73,12 @@ static unsigned int lent_region(unsigned int n)
 	return i;
 }
 
-static unsigned long trim(void)
+static unsigned long trim(bool scraps)
 {
 	unsigned long kept;
 
 	mutex_lock(&sim.xb->step_lock);
-	kept = balloon_foreign_trim(sim.xb);
+	kept = balloon_foreign_trim(sim.xb, scraps);
 	intree_publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 	sim_check("with a shorter list");
@@ -107,6 +107,7 @@ static void only_a_kernel_that_lends_ballooned_pages_keeps_some(struct kunit *te
 {
 	bool lends = !IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC);
 
+	balloon_foreign_exit(sim.xb);
 	balloon_foreign_init(sim.xb);
 	KUNIT_EXPECT_EQ(test, sim.xb->foreign.low, lends ? 512UL : 0UL);
 	KUNIT_EXPECT_EQ(test, sim.xb->foreign.high, lends ? 2048UL : 0UL);
@@ -213,10 +214,10 @@ static void a_huge_page_that_is_whole_again_comes_back(struct kunit *test)
 	come_back(lent_region(0), 0, HUGE);
 	expect_spare(test, 0, 0, HUGE, HUGE);
 
-	KUNIT_EXPECT_EQ(test, trim(), HUGE);
+	KUNIT_EXPECT_EQ(test, trim(false), (unsigned long)HUGE);
 	expect_spare(test, 1, 0, 0, HUGE);
 	expect_foreign_counts(test, 2, 1, 0);
-	KUNIT_EXPECT_EQ(test, trim(), 0UL);
+	KUNIT_EXPECT_EQ(test, trim(false), 0UL);
 }
 
 static void the_worker_takes_back_what_is_whole(struct kunit *test)
@@ -229,17 +230,72 @@ static void the_worker_takes_back_what_is_whole(struct kunit *test)
 	expect_spare(test, 1, 0, 0, HUGE);
 }
 
+static void what_is_lent_in_part_stays_on_the_list(struct kunit *test)
+{
+	unsigned int first, second, third;
+
+	lend_all(test, 3);
+	first = lent_region(0);
+	second = lent_region(1);
+	third = lent_region(2);
+	come_back(first, 0, HUGE - 1);
+	come_back(second, 5, 1);
+	come_back(third, 0, HUGE);
+	KUNIT_EXPECT_EQ(test, trim(false), (unsigned long)HUGE);
+	expect_spare(test, 1, 0, HUGE, HUGE);
+	expect_foreign_counts(test, 3, 1, 0);
+}
+
+static void what_the_intree_driver_took_becomes_base_pages(struct kunit *test)
+{
+	sim_borrow(30);
+	sim_return(30);
+	KUNIT_EXPECT_EQ(test, trim(false), 30UL);
+	expect_spare(test, 0, 30, 0, 0);
+	expect_foreign_counts(test, 0, 0, 30);
+}
+
+static void without_memory_for_that_all_parts_are_taken_back(struct kunit *test)
+{
+	balloon_foreign_exit(sim.xb);
+	lend_all(test, 1);
+	come_back(lent_region(0), 0, 7);
+	KUNIT_EXPECT_EQ(test, trim(false), 7UL);
+	expect_spare(test, 0, 7, 0, HUGE - 7);
+}
+
+static void upkeep_looks_once_a_second(struct kunit *test)
+{
+	enum balloon_upkeep first, second, third;
+	unsigned int region;
+
+	lend_all(test, 1);
+	region = lent_region(0);
+	come_back(region, 0, HUGE - 1);
+	mutex_lock(&sim.xb->step_lock);
+	first = balloon_foreign_upkeep(sim.xb);
+	come_back(region, HUGE - 1, 1);
+	second = balloon_foreign_upkeep(sim.xb);
+	sim.now += NSEC_PER_SEC;
+	third = balloon_foreign_upkeep(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+	KUNIT_EXPECT_EQ(test, (int)first, (int)UPKEEP_NOTHING);
+	KUNIT_EXPECT_EQ(test, (int)second, (int)UPKEEP_NOTHING);
+	KUNIT_EXPECT_EQ(test, (int)third, (int)UPKEEP_GAINED);
+	expect_spare(test, 1, 0, 0, 0);
+}
+
 static void pages_that_make_nothing_whole_become_base_pages(struct kunit *test)
 {
 	lend_all(test, 1);
 	come_back(lent_region(0), 1, HUGE - 1);
-	KUNIT_EXPECT_EQ(test, trim(), HUGE - 1UL);
+	KUNIT_EXPECT_EQ(test, trim(true), HUGE - 1UL);
 	expect_spare(test, 0, HUGE - 1, 0, 1);
 	expect_foreign_counts(test, 1, 0, HUGE - 1);
 
 	/* With the last one they are whole all the same. */
 	come_back(lent_region(0), 0, 1);
-	KUNIT_EXPECT_EQ(test, trim(), 1UL);
+	KUNIT_EXPECT_EQ(test, trim(true), 1UL);
 	expect_spare(test, 1, 0, 0, 0);
 }
 
@@ -257,7 +313,7 @@ static void regions_with_the_most_pages_are_kept(struct kunit *test)
 	set_marks(0, 250);
 
 	/* The whole one, and those that with the largest are too many. */
-	KUNIT_EXPECT_EQ(test, trim(), HUGE + 100UL);
+	KUNIT_EXPECT_EQ(test, trim(true), HUGE + 100UL);
 	expect_spare(test, 1, 100, 230, 3 * HUGE - 330);
 	KUNIT_EXPECT_EQ(test, sim.region[region[0]].owner[0], (u8)SIM_LISTED);
 	KUNIT_EXPECT_EQ(test, sim.region[region[1]].owner[0], (u8)SIM_LISTED);
@@ -279,10 +335,26 @@ static void the_list_never_falls_below_low(struct kunit *test)
 	set_marks(50, 0);
 	seen_spare = 0;
 	sim.meanwhile = look;
-	KUNIT_EXPECT_GT(test, trim(), 0UL);
+	KUNIT_EXPECT_GT(test, trim(true), 0UL);
 	KUNIT_EXPECT_EQ(test, seen_spare, 812UL);
 	KUNIT_EXPECT_GE(test, intree_foreign_spare(), 50UL);
 	KUNIT_EXPECT_LE(test, intree_foreign_spare(), 562UL);
+}
+
+static void what_is_below_low_is_taken_when_nothing_else_is_whole(struct kunit *test)
+{
+	unsigned int region;
+
+	lend_all(test, 2);
+	region = lent_region(0);
+	/* What comes first is at the end of the list. */
+	come_back(region, 0, 100);
+	come_back(region + 1, 0, 50);
+	come_back(region, 100, HUGE - 100);
+	come_back(region + 1, 50, 200);
+	set_marks(50, 0);
+	KUNIT_EXPECT_EQ(test, trim(false), (unsigned long)HUGE);
+	expect_spare(test, 1, 0, 250, HUGE - 250);
 }
 
 static void borrow_some(void)
@@ -295,7 +367,7 @@ static void a_loan_in_the_midst_of_it_is_accounted_for(struct kunit *test)
 	lend_all(test, 1);
 	come_back(lent_region(0), 0, HUGE);
 	sim.meanwhile = borrow_some;
-	trim();
+	trim(true);
 	/* The in-tree driver has ballooned out by itself what was missing. */
 	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 100UL);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_TAKEN), 100UL);
@@ -311,10 +383,10 @@ static void what_no_account_can_be_kept_of_stays_on_the_list(struct kunit *test)
 	come_back(lent_region(0), 0, HUGE);
 	come_back(lent_region(0), 0, 10);
 	sim_fail(SIM_KZALLOC, 1, 2, 0);
-	KUNIT_EXPECT_EQ(test, trim(), 0UL);
+	KUNIT_EXPECT_EQ(test, trim(true), 0UL);
 	expect_spare(test, 0, 0, HUGE + 10, HUGE - 10);
 	sim_mend();
-	KUNIT_EXPECT_EQ(test, trim(), HUGE + 10UL);
+	KUNIT_EXPECT_EQ(test, trim(true), HUGE + 10UL);
 	expect_spare(test, 1, 10, 0, HUGE - 10);
 }
 
@@ -322,8 +394,8 @@ static void nothing_comes_back_when_the_list_cannot_be_taken_from(struct kunit *
 {
 	lend_all(test, 1);
 	come_back(lent_region(0), 0, 20);
-	sim_fail(SIM_INTREE, 1, 1, 0);
-	KUNIT_EXPECT_EQ(test, trim(), 0UL);
+	sim_fail(SIM_INTREE, 1, 2, 0);
+	KUNIT_EXPECT_EQ(test, trim(true), 0UL);
 	expect_spare(test, 0, 0, 20, HUGE - 20);
 }
 
@@ -371,9 +443,14 @@ static struct kunit_case foreign_cases[] = {
 	KUNIT_CASE(a_guest_keeps_what_it_needs_to_live),
 	KUNIT_CASE(a_huge_page_that_is_whole_again_comes_back),
 	KUNIT_CASE(the_worker_takes_back_what_is_whole),
+	KUNIT_CASE(what_is_lent_in_part_stays_on_the_list),
+	KUNIT_CASE(what_the_intree_driver_took_becomes_base_pages),
+	KUNIT_CASE(without_memory_for_that_all_parts_are_taken_back),
+	KUNIT_CASE(upkeep_looks_once_a_second),
 	KUNIT_CASE(pages_that_make_nothing_whole_become_base_pages),
 	KUNIT_CASE(regions_with_the_most_pages_are_kept),
 	KUNIT_CASE(the_list_never_falls_below_low),
+	KUNIT_CASE(what_is_below_low_is_taken_when_nothing_else_is_whole),
 	KUNIT_CASE(a_loan_in_the_midst_of_it_is_accounted_for),
 	KUNIT_CASE(what_no_account_can_be_kept_of_stays_on_the_list),
 	KUNIT_CASE(nothing_comes_back_when_the_list_cannot_be_taken_from),
