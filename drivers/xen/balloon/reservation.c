@@ -274,3 +274,7 @@ void balloon_check_current(struct xen_balloon *xb)
 		xb->drift = 0;
 	}
 }
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/reservation-kunit.h"
+#endif
