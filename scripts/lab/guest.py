@@ -90,14 +90,14 @@ class Guest:
 
     _serial = count(1)
 
-    def __init__(self, lab, kind, kernel, memory=512, maxmem=None, vcpus=1, name=None, cmdline=""):
+    def __init__(self, lab, kind, kernel, memory=512, maxmem=None, vcpus=1, name=None, cmdline="", config=""):
         self.lab = lab
         self.host = lab.host
         self.kind, self.kernel, self.vcpus = kind, kernel, vcpus
         self.memory, self.maxmem = memory, maxmem or memory
         self.name = f"{name or kind}-{next(self._serial)}"
         self.domid = self._path = None      # until it is created
-        self._cmdline = cmdline
+        self._cmdline, self._config = cmdline, config
         self._ids = count(1)
         self._ended = False
         self.booted = False
@@ -110,7 +110,7 @@ class Guest:
         """Build the domain; it boots while this returns."""
         hvm = self.kind == "hvm"
         options = f"{'console=ttyS0 pci=noearly' if hvm else 'console=hvc0'} {OPTIONS} {self._cmdline}"
-        config = (CONFIG + (HVM_CONFIG if hvm else "")).format(
+        config = self._config + (CONFIG + (HVM_CONFIG if hvm else "")).format(
             name=self.name, kind=self.kind, kernel=self.kernel, image="vmlinuz" if hvm else "vmlinux",
             options=options.strip(), memory=self.memory, maxmem=self.maxmem, vcpus=self.vcpus)
         path = f"/run/{self.name}.cfg"

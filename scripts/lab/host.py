@@ -60,11 +60,12 @@ def result(what, status, out, err, check):
 
 
 class Host:
-    """One boot of Xen and dom0."""
+    """One boot of Xen and dom0, on a machine of several NUMA nodes if asked for: that has no memory_file."""
 
-    def __init__(self, folder, kernels):
+    def __init__(self, folder, kernels, nodes=1):
         self.folder = Path(folder)
         self.kernels = kernels
+        self.nodes = nodes
         self.watch = Watch()
         self.condition = threading.Condition()
         self.store = Xenstore(self._send_store, self.wait, self.condition)
@@ -101,8 +102,9 @@ class Host:
             xen, vmlinux = images.xen(), images.kernel_elf(images.DOM0_SERIES)
             images.dom0_image(self.folder / "dom0.img", self.kernels)
         self._cleanup.callback((self.folder / "dom0.img").unlink, missing_ok=True)
-        self.memory_file = self._make_memory_file()
-        self._cleanup.callback(self.memory_file.unlink, missing_ok=True)
+        if self.nodes == 1:
+            self.memory_file = self._make_memory_file()
+            self._cleanup.callback(self.memory_file.unlink, missing_ok=True)
         sockets = self._cleanup.enter_context(tempfile.TemporaryDirectory())
         packages.say("booting Xen and dom0")
         self._start(xen, vmlinux, f"{sockets}/agent")
@@ -142,9 +144,7 @@ class Host:
         listener.settimeout(60)
         self._qemu = subprocess.Popen(
             ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "2",
-             "-m", f"{MEMORY_MIB}M", "-object",
-             f"memory-backend-file,id=memory,size={MEMORY_MIB}M,mem-path={self.memory_file},share=on",
-             "-machine", "pc,memory-backend=memory", "-display", "none", "-monitor", "none", "-no-reboot",
+             "-m", f"{MEMORY_MIB}M", *self._memory(), "-display", "none", "-monitor", "none", "-no-reboot",
              "-net", "none", "-serial", f"file:{log}", "-chardev", f"socket,id=agent,path={path}",
              "-serial", "chardev:agent", "-kernel", xen, "-append", XEN_OPTIONS,
              "-initrd", f"{vmlinux} {DOM0_OPTIONS},{self.folder}/dom0.img"],
@@ -159,6 +159,15 @@ class Host:
         self._cleanup.enter_context(self._xen_log)
         for listen in (self._listen, self._follow):
             threading.Thread(target=listen, daemon=True).start()
+
+    def _memory(self):
+        """Return the machine's memory in QEMU's words: in a file, or spread over its nodes, one for each CPU."""
+        if self.nodes == 1:
+            return ("-machine", "pc,memory-backend=memory", "-object",
+                    f"memory-backend-file,id=memory,size={MEMORY_MIB}M,mem-path={self.memory_file},share=on")
+        return [word for i in range(self.nodes) for word in (
+            "-object", f"memory-backend-ram,id=memory{i},size={MEMORY_MIB // self.nodes}M",
+            "-numa", f"node,memdev=memory{i},cpus={i}")]
 
     def _stop(self):
         self._qemu.kill()

@@ -117,7 +117,7 @@ def run_all(cases, names):
             start = time.monotonic()
             packages.say(f"running {name}")
             try:
-                verdict, reason = judge(scenario, kind, kernel, session.host(), ktap.note)
+                verdict, reason = judge(scenario, kind, kernel, session.host(scenario.nodes), ktap.note)
             except (HostError, Timeout, packages.PackageError, images.ImageError) as error:
                 verdict, reason = ERROR, f"no host: {error}"
             if scenario.verdict != SUCCESS:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """The scenarios, and in which guests each is run.
 
-A scenario is a file of tests/lab: run(lab, kind, kernel) shows what its head
-says, for each of its TYPES of guests and KERNELS (of Debian's, or ours where it needs one), within TIMEOUT
-seconds; EXPECTED are the reports on a console that it provokes; CORE are the types of guests that it
-is run in even where scenarios take turns; one that TAKES_LONG is left out there. Those of tests/lab/bench misbehave
-on purpose: EXPECT_VERDICT and EXPECT_REASON say what must be found.
+A scenario is a file of tests/lab: run(lab, kind, kernel) shows what its head says, for each of its
+TYPES of guests and KERNELS (of Debian's, or ours where it needs one), within TIMEOUT seconds, on a
+machine with NODES of memory; EXPECTED are the reports on a console that it provokes; CORE are the
+types of guests that it is run in even where scenarios take turns; one that TAKES_LONG is left out
+there. Those of tests/lab/bench misbehave on purpose: EXPECT_VERDICT and EXPECT_REASON say what must
+be found.
 """
 
 import importlib.util
@@ -36,6 +37,7 @@ class Scenario:
         self.kernels = getattr(module, "KERNELS", packages.SERIES)
         self.core = getattr(module, "CORE", ())
         self.long = getattr(module, "TAKES_LONG", False)
+        self.nodes = getattr(module, "NODES", 1)
         self.timeout = getattr(module, "TIMEOUT", 300)
         self.expected = getattr(module, "EXPECTED", ())
         self.verdict = getattr(module, "EXPECT_VERDICT", SUCCESS)

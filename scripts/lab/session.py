@@ -35,21 +35,21 @@ class Session:
             return False
         return True
 
-    def _boot(self):
+    def _boot(self, nodes):
         self._boots += 1
         folder = self.folder / f"boot{self._boots}"
         folder.mkdir(parents=True)
-        return Host(folder, self._kernels).__enter__()
+        return Host(folder, self._kernels, nodes).__enter__()
 
-    def host(self):
-        """Return a host that answers."""
-        if self._host and not self._healthy():
+    def host(self, nodes=1):
+        """Return a host that answers, with so many NUMA nodes."""
+        if self._host and (self._host.nodes != nodes or not self._healthy()):
             self._close()
         for attempt in range(BOOTS):
             if self._host:
                 break
             try:
-                self._host = self._boot()
+                self._host = self._boot(nodes)
             except (HostError, Timeout) as error:
                 if attempt + 1 == BOOTS:
                     raise

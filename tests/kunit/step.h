@@ -59,7 +59,7 @@ static inline void balloon_out(struct kunit *test, unsigned long pages)
 }
 
 static inline void expect_figures(struct kunit *test, unsigned long guest, unsigned long huge,
-			   unsigned long base, unsigned long quarantined)
+				  unsigned long base, unsigned long quarantined)
 {
 	struct balloon_figures n = balloon_figures(&sim.xb->queue);
 
@@ -71,7 +71,7 @@ static inline void expect_figures(struct kunit *test, unsigned long guest, unsig
 }
 
 static inline void expect_released(struct kunit *test, unsigned long calls, unsigned long extents,
-			    unsigned long pages)
+				   unsigned long pages)
 {
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_RELEASE], calls);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_RELEASE_CALLS), calls);
@@ -80,7 +80,7 @@ static inline void expect_released(struct kunit *test, unsigned long calls, unsi
 }
 
 static inline void expect_populated(struct kunit *test, unsigned long calls, unsigned long extents,
-			     unsigned long pages, unsigned long refused)
+				    unsigned long pages, unsigned long refused)
 {
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_POPULATE], calls);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_CALLS), calls);

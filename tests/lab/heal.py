@@ -26,7 +26,7 @@ def heals(lab, guest, holder, how):
     curve = []
     while True:
         now = thread_time(guest)
-        movable, _ = map(int, guest.run("movable").split())
+        movable = int(guest.run("movable").split()[0])
         superpages = guest.meter().superpages
         curve.append(f"{now[1] - start[1]:.0f} s {superpages}")
         if superpages >= AIM * movable or time.monotonic() > end:

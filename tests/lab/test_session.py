@@ -20,7 +20,8 @@ class FakeHost:
 
     boots = []
 
-    def __init__(self, folder, kernels):
+    def __init__(self, folder, kernels, nodes):
+        self.nodes = nodes
         self.answers = True
         self.closed = False
 
@@ -47,6 +48,12 @@ class SessionTest(unittest.TestCase):
     def test_one_boot_serves_all(self):
         FakeHost.boots = [True]
         self.assertIs(self.session.host(), self.session.host())
+
+    def test_another_machine_takes_another_boot(self):
+        FakeHost.boots = [True, True]
+        first = self.session.host()
+        self.assertEqual(self.session.host(2).nodes, 2)
+        self.assertTrue(first.closed)
 
     def test_a_boot_that_fails_is_tried_once_more(self):
         FakeHost.boots = [False, True]

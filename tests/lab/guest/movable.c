@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * movable: counts the 2 MiB regions of memory in which no page is in the way:
- * each is free, or on an LRU list, or of a transparent huge page, by
- * /proc/kpageflags. Prints how many those are, and how many regions have any
- * memory of the kernel's.
+ * movable: looks at each 2 MiB region of memory by /proc/kpageflags. Prints
+ *
+ *	how many are populated and hold no page that cannot be moved: each is
+ *	free, or on an LRU list, or of a transparent huge page;
+ *	how many have any memory of the kernel's;
+ *	how many could be free as a whole, if all that can be moved, ballooned
+ *	base pages included, stood close together in the others that hold no
+ *	page that cannot be moved, which is where compaction moves things to.
  *
  * See Documentation/admin-guide/mm/pagemap.rst for the flags.
  */
@@ -25,7 +29,8 @@ int main(void)
 {
 	int fd = open("/proc/kpageflags", O_RDONLY);
 	uint64_t flags[REGION_PAGES];
-	unsigned int movable = 0, regions = 0, i, absent, stuck;
+	unsigned int movable = 0, regions = 0, open = 0, used = 0;
+	unsigned int i, absent, offline, stuck, buddy;
 
 	if (fd < 0) {
 		perror("movable: /proc/kpageflags");
@@ -33,16 +38,24 @@ int main(void)
 	}
 	while (read(fd, flags, sizeof(flags)) == sizeof(flags)) {
 		absent = 0;
+		offline = 0;
 		stuck = 0;
+		buddy = 0;
 		for (i = 0; i < REGION_PAGES; i++) {
-			absent += !!(flags[i] & (NOPAGE | OFFLINE | RESERVED));
-			stuck += !(flags[i] & (LRU | BUDDY | THP));
+			absent += !!(flags[i] & (NOPAGE | RESERVED));
+			offline += !!(flags[i] & OFFLINE);
+			buddy += !!(flags[i] & BUDDY);
+			stuck += !(flags[i] & (LRU | BUDDY | THP | OFFLINE));
 		}
-		if (absent == REGION_PAGES)
+		if (absent + offline == REGION_PAGES)
 			continue;
 		regions++;
-		movable += !stuck && !absent;
+		if (stuck || absent)
+			continue;
+		movable += !offline;
+		open++;
+		used += REGION_PAGES - buddy;
 	}
-	printf("%u %u\n", movable, regions);
+	printf("%u %u %u\n", movable, regions, open - (used + REGION_PAGES - 1) / REGION_PAGES);
 	return 0;
 }

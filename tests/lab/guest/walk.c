@@ -64,7 +64,7 @@ static bool loaded(void)
 	return !access(queue_files[0], R_OK);
 }
 
-static struct counts read_counts(void)
+static struct counts look(void)
 {
 	struct counts counts = {
 		.current = read_number(DEVICE "info/current_kb", "%ld"),
@@ -75,6 +75,19 @@ static struct counts read_counts(void)
 		return counts;
 	for (size_t i = 0; i < sizeof(queue_files) / sizeof(*queue_files); i++)
 		counts.queues += read_number(queue_files[i], "%ld");
+	return counts;
+}
+
+/* The files are read one after the other: what moves meanwhile is seen twice or not at all. */
+static struct counts read_counts(void)
+{
+	struct counts counts = look(), before;
+
+	do {
+		before = counts;
+		counts = look();
+	} while (memcmp(&counts, &before, sizeof(counts)));
+
 	return counts;
 }
 

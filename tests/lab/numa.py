@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A guest on two nodes of the machine keeps its memory on both, as it was, through a cycle.
+
+Each of its own nodes has its memory on one of the machine's. In-tree in the same boot: what comes
+back comes from where Xen has most.
+"""
+
+import re
+
+from common import MIB, Agreement, move
+
+TYPES = ("hvm",)            # Xen's tools build virtual nodes for no PV guest
+TAKES_LONG = True
+TIMEOUT = 600
+NODES = 2
+EACH_MIB = 256
+VNUMA = """
+vnuma = [ ["pnode=0", "size=256", "vcpus=0", "vdistances=10,20"],
+          ["pnode=1", "size=256", "vcpus=1", "vdistances=20,10"] ]
+"""
+CYCLES = 3
+MOVED_PAGES = 2048          # that may have changed the node all the same
+
+
+def on_nodes(lab, guest):
+    """How many pages the guest has on each of the machine's nodes, by Xen's debug-key u."""
+    said = lab.debug_key("u")
+    found = re.search(rf"Domain {guest.domid} \(total: \d+\):(.*?)(?:Domain \d|\Z)", said, re.DOTALL)
+    if not found:
+        lab.fail(f"Xen printed nothing of domain {guest.domid} for debug-key u: {said[-500:]}")
+    return [int(pages) for pages in re.findall(r"Node \d+: (\d+)", found[1])]
+
+
+def cycle(lab, guest):
+    """Go down and up; returns what is on each node before and after."""
+    before = on_nodes(lab, guest)
+    for _ in range(CYCLES):
+        move(guest, 256 * MIB)
+        move(guest, 512 * MIB)
+    after = on_nodes(lab, guest)
+    lab.note(f"{guest.name}: pages on the machine's nodes {before} before, {after} after {CYCLES} cycles")
+    return before, after
+
+
+def run(lab, kind, kernel):
+    def boot(name):
+        guest = lab.guest(kind, kernel, memory=2 * EACH_MIB, vcpus=2, name=name, config=VNUMA)
+        nodes = guest.run("ls -d /sys/devices/system/node/node*").split()
+        lab.equal(f"nodes of {name}", len(nodes), 2)
+        return guest
+
+    intree = boot("intree")
+    before, after = cycle(lab, intree)
+    theirs = abs(after[0] - before[0])
+    intree.destroy()
+
+    ours = boot("ours")
+    ours.load()
+    agreement = Agreement(lab, ours)
+    before, after = cycle(lab, ours)
+    mine = abs(after[0] - before[0])
+    lab.check(mine < theirs and mine <= MOVED_PAGES,
+              f"pages that changed the node: {mine}, in-tree {theirs}")
+    agreement.check("after the cycles")
+    ours.unload()
