@@ -54,6 +54,8 @@
 #define pfn_to_online_page(pfn)		sim_online_page(pfn)
 #undef page_to_nid
 #define page_to_nid(page)		sim_page_nid(page)
+#undef num_online_nodes
+#define num_online_nodes()		(sim.config.two_nodes ? 2 : 1)
 #undef for_each_online_node
 #define for_each_online_node(nid)	for_each_set_bit(nid, sim_nodes(), MAX_NUMNODES)
 #undef NODE_DATA

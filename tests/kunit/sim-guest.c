@@ -204,7 +204,7 @@ struct pglist_data sim_node;
 
 static struct free_area *area(unsigned int order)
 {
-	return &sim_node.node_zones[MAX_NR_ZONES - 1].free_area[order];
+	return &sim_node.node_zones[ZONE_NORMAL].free_area[order];
 }
 
 static void link_block(unsigned long pfn, unsigned int order)
@@ -670,6 +670,8 @@ int sim_alloc_contig_range(unsigned long start, unsigned long end,
 		if (owner_of(pfn) != SIM_FREE)
 			return -EBUSY;
 	}
+	if (region->program_huge)
+		__ClearPageHead(pfn_to_page(start));
 	region->program_huge = false;
 	for (pfn = start; pfn < end; pfn++) {
 		if (owner_of(pfn) == SIM_PROGRAM)
@@ -764,6 +766,8 @@ const unsigned long *sim_nodes(void)
 
 int sim_page_nid(struct page *page)
 {
+	if (!sim_online_page(page_to_pfn(page)))
+		sim_violation("asked for the node of a page that is not there");
 	return sim.config.two_nodes && page_to_pfn(page) - sim.first_pfn >= sim_total() / 2;
 }
 

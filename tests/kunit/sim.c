@@ -110,7 +110,7 @@ void sim_load_driver(struct kunit *test)
 	balloon_foreign_init(xb);
 	xb->foreign.low = sim.config.low;
 	xb->foreign.high = sim.config.high;
-	xb->coalesce = true;
+	balloon_coalesce_init(xb);
 
 	mutex_lock(&xb->step_lock);
 	intree_begin(xb);

@@ -146,8 +146,8 @@ unsigned int balloon_alloc_region_free(unsigned long pfn)
 }
 
 /*
- * Free pages in blocks of @least order and more. The first 16 MiB do not count:
- * they are kept for old devices.
+ * Free pages in blocks of @least order and more, for the kernel's own use. The
+ * first 16 MiB do not count: they are kept for old devices.
  */
 static unsigned long free_in_blocks(unsigned int least)
 {
@@ -157,7 +157,7 @@ static unsigned long free_in_blocks(unsigned int least)
 	int nid;
 
 	for_each_online_node(nid) {
-		for (i = IS_ENABLED(CONFIG_ZONE_DMA); i < MAX_NR_ZONES; i++) {
+		for (i = IS_ENABLED(CONFIG_ZONE_DMA); i <= ZONE_NORMAL; i++) {
 			zone = &NODE_DATA(nid)->node_zones[i];
 			for (order = least; order < ARRAY_SIZE(zone->free_area); order++)
 				pages += READ_ONCE(zone->free_area[order].nr_free) << order;
@@ -198,7 +198,7 @@ static bool is_clean_cache(struct page *page)
 /* Would a program's huge page be split, for want of a place to move it to? */
 static bool would_split(struct page *page)
 {
-	return folio_order(page_folio(page)) >= XENMEM_HUGE_ORDER &&
+	return PageHead(page) && folio_order(page_folio(page)) >= XENMEM_HUGE_ORDER &&
 	       !free_in_blocks(XENMEM_HUGE_ORDER);
 }
 
@@ -225,7 +225,8 @@ static int region_movable(unsigned long start_pfn, unsigned int max_cache)
 			continue;
 		if (PageReserved(page + i) || PageOffline(page + i))
 			return -EBUSY;
-		if (page_count(page + i) && !PageLRU(page + i))
+		/* Of the kernel, or of hugetlb's pool. */
+		if ((page_count(page + i) || PageCompound(page + i)) && !PageLRU(page + i))
 			return -EBUSY;
 		if (PageLocked(page + i) || PageWriteback(page + i))
 			return -EBUSY;
@@ -241,7 +242,9 @@ static int region_movable(unsigned long start_pfn, unsigned int max_cache)
 
 static bool is_on(unsigned long pfn, int nid)
 {
-	return nid == NUMA_NO_NODE || nid == page_to_nid(pfn_to_page(pfn));
+	struct page *page = pfn_to_online_page(pfn);
+
+	return page && (nid == NUMA_NO_NODE || nid == page_to_nid(page));
 }
 
 /* Empty one region of what is in use. */

@@ -192,6 +192,7 @@ struct balloon_heal {
  * @stocked: which regions were stocked as a whole and are not back
  * @nr: how many regions there are
  * @trim_at: when to look for what is whole again, by ktime_get_ns()
+ * @trim_delay_ns: how long after the last look that is
  */
 struct balloon_foreign {
 	unsigned long low;
@@ -199,6 +200,7 @@ struct balloon_foreign {
 	unsigned long *stocked;
 	unsigned long nr;
 	u64 trim_at;
+	u64 trim_delay_ns;
 };
 
 /**
@@ -222,7 +224,9 @@ struct balloon_target {
  * @seen_target: balloon_stats.target_pages at the last look
  * @seen_total: balloon_stats.total_pages at the last look
  * @published: balloon_stats.current_pages as written last
- * @adopted: pages of ours that balloon_stats.target_unpopulated counts
+ * @adopted: pages of ours that balloon_stats.target_unpopulated counts; below 0,
+ *	pages of the in-tree list that it counts the other way round, since they
+ *	were ours first
  * @regions: pfns that came from the allocator of unpopulated pages, as [@start,
  *	@end) each
  * @nr_regions: how many regions
@@ -239,7 +243,7 @@ struct balloon_intree {
 	unsigned long seen_target;
 	unsigned long seen_total;
 	unsigned long published;
-	unsigned long adopted;
+	long adopted;
 	struct {
 		unsigned long start;
 		unsigned long end;
@@ -281,6 +285,7 @@ struct balloon_intree {
  * @delay_ms: how long it waits after a step that stalled
  * @at_target: so it was after the last step
  * @coalesce: the attribute
+ * @coalesce_failed_on: the node that had no huge page the last time
  * @base_only: for tests: inflate in base pages from anywhere, as the in-tree
  *	driver does
  * @upkeep_at: when there is time for upkeep again, by ktime_get_ns()
@@ -311,6 +316,7 @@ struct xen_balloon {
 	unsigned int delay_ms;
 	bool at_target;
 	bool coalesce;
+	int coalesce_failed_on;
 	bool base_only;
 	u64 upkeep_at;
 	u64 upkeep_delay_ns;
@@ -382,6 +388,7 @@ struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid);
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 
 /* target.c */
+unsigned long balloon_floor(unsigned long total);
 bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
 unsigned long balloon_target(struct xen_balloon *xb);
 
@@ -399,6 +406,7 @@ void balloon_check_current(struct xen_balloon *xb);
 void balloon_migrate_init(struct xen_balloon *xb);
 
 /* coalesce.c */
+void balloon_coalesce_init(struct xen_balloon *xb);
 enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb);
 
 /* heal.c */
@@ -413,9 +421,9 @@ enum balloon_upkeep balloon_heal(struct xen_balloon *xb);
 /* foreign.c */
 void balloon_foreign_init(struct xen_balloon *xb);
 void balloon_foreign_exit(struct xen_balloon *xb);
-unsigned long balloon_foreign_missing(const struct xen_balloon *xb);
+bool balloon_foreign_is_low(const struct xen_balloon *xb);
 unsigned long balloon_foreign_excess(const struct xen_balloon *xb);
-void balloon_foreign_refill(struct xen_balloon *xb);
+bool balloon_foreign_stock(struct xen_balloon *xb);
 unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps);
 enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb);
 

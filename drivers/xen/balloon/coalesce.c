@@ -108,19 +108,27 @@ static bool release_and_populate(struct xen_balloon *xb, struct page *page, int 
 	return true;
 }
 
-/* A node with base pages enough; NUMA_NO_NODE when there is none. */
+/*
+ * A node with base pages enough, which is another one than the last that had no
+ * huge page for them, if there are several; NUMA_NO_NODE when there is none.
+ */
 static int find_node(struct xen_balloon *xb)
 {
-	int nid;
+	int nid, found = NUMA_NO_NODE;
 
 	if (balloon_figures(&xb->queue).base < XENMEM_HUGE_PAGES)
 		return NUMA_NO_NODE;
 
-	for_each_online_node(nid)
-		if (balloon_base_on(&xb->queue, nid) >= XENMEM_HUGE_PAGES)
+	for_each_online_node(nid) {
+		if (balloon_base_on(&xb->queue, nid) < XENMEM_HUGE_PAGES)
+			continue;
+		if (nid > xb->coalesce_failed_on)
 			return nid;
+		if (found == NUMA_NO_NODE)
+			found = nid;
+	}
 
-	return NUMA_NO_NODE;
+	return found;
 }
 
 /**
@@ -148,8 +156,11 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 
 	balloon_count(xb, COUNT_COALESCE_TRIES, 1);
 	page = balloon_alloc_spare(xb, nid);
+	if (!page && !xb->alloc.exhausted)
+		return UPKEEP_SEARCHED;
+	xb->coalesce_failed_on = page ? NUMA_NO_NODE : nid;
 	if (!page)
-		return xb->alloc.exhausted ? UPKEEP_NOTHING : UPKEEP_SEARCHED;
+		return UPKEEP_NOTHING;
 
 	if (xb->ops->exchange || balloon_over_limit(xb))
 		done = change_places(xb, page, nid);
@@ -158,6 +169,16 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 	balloon_count(xb, COUNT_COALESCED, done);
 
 	return done ? UPKEEP_GAINED : UPKEEP_NOTHING;
+}
+
+/**
+ * balloon_coalesce_init - coalescing is on
+ * @xb: the driver
+ */
+void balloon_coalesce_init(struct xen_balloon *xb)
+{
+	xb->coalesce = true;
+	xb->coalesce_failed_on = NUMA_NO_NODE;
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST

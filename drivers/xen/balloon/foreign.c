@@ -21,14 +21,17 @@
 #include "trace.h"
 
 /*
- * A kernel with CONFIG_XEN_UNPOPULATED_ALLOC has address space of its own for
- * what is mapped, and does not ask for ballooned pages.
+ * On x86 a kernel with CONFIG_XEN_UNPOPULATED_ALLOC has address space of its own
+ * for what is mapped, and does not ask for ballooned pages.
  */
 #define LOW_PAGES	(IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) ? 0 : SZ_2M / PAGE_SIZE)
 #define HIGH_PAGES	(LOW_PAGES * 4)
 
-/* How often to look for what is whole again. */
-#define TRIM_EVERY_NS	NSEC_PER_SEC
+/* How long to wait at least before looking again for what is whole. */
+#define TRIM_MIN_NS	NSEC_PER_SEC
+#define TRIM_MAX_NS	(64 * NSEC_PER_SEC)
+/* What one step takes for a guest that is to grow. */
+#define TRIM_PAGES	(SZ_64M / PAGE_SIZE)
 
 /* The most that is kept: what is stocked at once must not be too much. */
 static unsigned long most(const struct xen_balloon *xb)
@@ -40,18 +43,14 @@ static unsigned long most(const struct xen_balloon *xb)
 }
 
 /**
- * balloon_foreign_missing - how much has to be stocked
+ * balloon_foreign_is_low - is there too little left to be lent?
  * @xb: the driver
  *
  * Context: any.
- * Return: pages, a multiple of XENMEM_HUGE_PAGES.
  */
-unsigned long balloon_foreign_missing(const struct xen_balloon *xb)
+bool balloon_foreign_is_low(const struct xen_balloon *xb)
 {
-	unsigned long low = READ_ONCE(xb->foreign.low);
-	unsigned long spare = intree_foreign_spare();
-
-	return spare < low ? round_up(low - spare, XENMEM_HUGE_PAGES) : 0;
+	return intree_foreign_spare() < READ_ONCE(xb->foreign.low);
 }
 
 /**
@@ -87,24 +86,25 @@ static bool is_stocked(struct xen_balloon *xb, struct list_head *region)
 }
 
 /**
- * balloon_foreign_refill - stock what is missing from the huge queue
+ * balloon_foreign_stock - keep a huge page of the huge queue to be lent
  * @xb: the driver
  *
- * Should that hold less than is missing, balloon_target() makes the worker
- * inflate by as much.
- *
  * Context: the worker, under step_lock; may sleep.
+ * Return: false when there is none.
  */
-void balloon_foreign_refill(struct xen_balloon *xb)
+bool balloon_foreign_stock(struct xen_balloon *xb)
 {
 	struct page *page;
 
-	while (balloon_foreign_missing(xb) && balloon_dequeue_huge(&xb->queue, &page, 1)) {
-		trace_xen_balloon_foreign(page_to_pfn(page), XENMEM_HUGE_PAGES, FOREIGN_STOCKED);
-		mark_stocked(xb, page, true);
-		intree_give_huge(xb, page);
-		balloon_count(xb, COUNT_FOREIGN_STOCKED, 1);
-	}
+	if (!balloon_dequeue_huge(&xb->queue, &page, 1))
+		return false;
+
+	trace_xen_balloon_foreign(page_to_pfn(page), XENMEM_HUGE_PAGES, FOREIGN_STOCKED);
+	mark_stocked(xb, page, true);
+	intree_give_huge(xb, page);
+	balloon_count(xb, COUNT_FOREIGN_STOCKED, 1);
+
+	return true;
 }
 
 static int by_pfn(void *unused, const struct list_head *a, const struct list_head *b)
@@ -131,11 +131,12 @@ static unsigned int cut_region(struct list_head *from, struct list_head *region)
 	return nr;
 }
 
-/* Take from the list what is above @low, and sort it. */
-static void take_above(struct xen_balloon *xb, unsigned long low, struct list_head *taken)
+/* Take from the list what is above @low, but @max pages at most, and sort it. */
+static void take_above(struct xen_balloon *xb, unsigned long low, unsigned long max,
+		       struct list_head *taken)
 {
 	unsigned long spare = intree_foreign_spare();
-	unsigned long todo = spare - min(spare, low);
+	unsigned long todo = min(spare - min(spare, low), max);
 	unsigned int i, nr;
 
 	for (; todo; todo -= nr) {
@@ -179,6 +180,7 @@ static void put_back(struct xen_balloon *xb, struct list_head *region)
 		xb->pages[nr++] = page;
 	}
 	intree_give(xb, nr);
+	cond_resched();
 }
 
 /*
@@ -202,6 +204,7 @@ static unsigned int keep(struct xen_balloon *xb, struct list_head *region, unsig
 		balloon_enqueue(&xb->queue, page, 0);
 	}
 	balloon_count(xb, whole ? COUNT_FOREIGN_WHOLE : COUNT_FOREIGN_SCRAPS, whole ? 1 : nr);
+	cond_resched();
 
 	return nr;
 }
@@ -229,10 +232,10 @@ unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps)
 	if (!balloon_foreign_excess(xb))
 		return 0;
 
+	take_above(xb, READ_ONCE(xb->foreign.low), scraps ? TRIM_PAGES : ULONG_MAX, &taken);
 	/* What is at the end of the list may be what a region lacks. */
-	take_above(xb, READ_ONCE(xb->foreign.low), &taken);
-	if (!has_whole(&taken))
-		take_above(xb, 0, &taken);
+	if (!scraps && !has_whole(&taken))
+		take_above(xb, 0, ULONG_MAX, &taken);
 
 	while (!list_empty(&taken)) {
 		nr = cut_region(&taken, &region);
@@ -263,20 +266,28 @@ unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps)
  * balloon_foreign_upkeep - take back what is whole again, now and then
  * @xb: the driver, at its target
  *
- * To see what is on the list it has to be taken down.
+ * To see what is on the list it has to be taken down, and who borrows in that
+ * moment finds too little: so the next look comes later each time that there was
+ * nothing.
  *
  * Context: the worker, under step_lock; may sleep.
  * Return: UPKEEP_GAINED when something came back, else UPKEEP_NOTHING.
  */
 enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb)
 {
+	struct balloon_foreign *f = &xb->foreign;
 	u64 now = ktime_get_ns();
+	bool gained;
 
-	if (now < xb->foreign.trim_at)
+	if (now < f->trim_at || !balloon_foreign_excess(xb))
 		return UPKEEP_NOTHING;
 
-	xb->foreign.trim_at = now + TRIM_EVERY_NS;
-	return balloon_foreign_trim(xb, false) ? UPKEEP_GAINED : UPKEEP_NOTHING;
+	gained = balloon_foreign_trim(xb, false);
+	f->trim_delay_ns = gained ? TRIM_MIN_NS :
+			   clamp_t(u64, f->trim_delay_ns * 2, TRIM_MIN_NS, TRIM_MAX_NS);
+	f->trim_at = now + f->trim_delay_ns;
+
+	return gained ? UPKEEP_GAINED : UPKEEP_NOTHING;
 }
 
 /**

@@ -349,7 +349,6 @@ void intree_give(struct xen_balloon *xb, unsigned int nr)
 	struct balloon_intree *it = &xb->intree;
 	struct page **pages = xb->pages;
 	unsigned int i, listed = 0;
-	unsigned long extra;
 
 	balloon_disown(&xb->queue, pages, nr);
 
@@ -361,10 +360,7 @@ void intree_give(struct xen_balloon *xb, unsigned int nr)
 	}
 
 	/* The in-tree driver subtracts what it gets from target_unpopulated. */
-	extra = listed - min_t(unsigned long, listed, it->adopted);
-	it->adopted -= listed - extra;
-	if (extra)
-		xadd(&balloon_stats.target_unpopulated, extra);
+	it->adopted -= listed;
 	xen_free_ballooned_pages(listed, pages);
 }
 
@@ -406,11 +402,14 @@ static void return_all(struct xen_balloon *xb)
 
 	/* Those that were adopted and are the kernel's memory now. */
 	memset(xb->pages, 0, sizeof(xb->pages));
-	for (; it->adopted; it->adopted -= nr) {
-		nr = min_t(unsigned long, it->adopted, BATCH);
+	for (; it->adopted > 0; it->adopted -= nr) {
+		nr = min_t(long, it->adopted, BATCH);
 		xen_free_ballooned_pages(nr, xb->pages);
 		cond_resched();
 	}
+	/* Those that it got beyond those. */
+	xadd(&balloon_stats.target_unpopulated, -it->adopted);
+	it->adopted = 0;
 
 	/* Memory that the in-tree driver did not know of. */
 	balloon_stats.total_pages += it->region_pages;

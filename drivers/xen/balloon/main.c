@@ -54,7 +54,7 @@ static int __init balloon_load(void)
 	balloon_migrate_init(xb);
 	balloon_heal_init(xb);
 	balloon_foreign_init(xb);
-	xb->coalesce = true;
+	balloon_coalesce_init(xb);
 	ret = xb->ops->init();
 	if (ret)
 		goto err_queue;

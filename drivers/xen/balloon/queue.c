@@ -463,6 +463,9 @@ unsigned long balloon_base_on(struct balloon_queue *q, int nid)
 	unsigned int class;
 	unsigned long n = 0;
 
+	if (num_online_nodes() == 1)
+		return balloon_figures(q).base;
+
 	spin_lock(&q->lock);
 	for (class = 1; class < QUEUE_FILL_CLASSES; class++)
 		list_for_each_entry(region, &q->by_fill[class], list)

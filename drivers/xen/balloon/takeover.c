@@ -138,7 +138,7 @@ static struct kprobe target_probe = {
 /* Pages were lent: there may be too few left. */
 static int hear_loan(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	if (balloon_foreign_missing(t.xb))
+	if (balloon_foreign_is_low(t.xb))
 		irq_work_queue(&t.kick);
 
 	return 0;

@@ -12,13 +12,17 @@
 
 #define MB_TO_PAGES(mb)	((unsigned long)(mb) << (20 - PAGE_SHIFT))
 
-/*
- * What a guest needs to live, in pages: the least that the balloon leaves it. A
- * guest of @total pages has its kernel's own tables and caches sized for them,
- * and they do not shrink with the balloon. Linear between the points of the
- * table; the shape is that of the balloon driver of the Xen 3 and 4 kernels.
+/**
+ * balloon_floor - what a guest needs to live: the least that the balloon leaves it
+ * @total: all that it may have, in pages
+ *
+ * Its kernel's own tables and caches are sized for that, and they do not shrink
+ * with the balloon. Linear between the points of the table; the shape is that of
+ * the balloon driver of the Xen 3 and 4 kernels.
+ *
+ * Return: pages.
  */
-static unsigned long balloon_floor(unsigned long total)
+unsigned long balloon_floor(unsigned long total)
 {
 	static const struct {
 		unsigned int total_mb;
@@ -87,13 +91,9 @@ unsigned long balloon_target(struct xen_balloon *xb)
 	unsigned long ceiling = n.guest + n.transit + n.base +
 				n.huge * XENMEM_HUGE_PAGES + balloon_foreign_excess(xb);
 	unsigned long floor = min(balloon_floor(xb->total), ceiling);
-	unsigned long target;
+	unsigned long target = clamp(xb->target.wanted, floor, ceiling);
 
 	lockdep_assert_held(&xb->step_lock);
-
-	/* What is to be lent is taken from the guest, if there is no other. */
-	ceiling -= min(balloon_foreign_missing(xb), ceiling - floor);
-	target = clamp(xb->target.wanted, floor, ceiling);
 
 	if (target != xb->target.wanted && xb->target.said != xb->target.wanted) {
 		pr_warn("target of %lu KiB is out of range, going to %lu KiB: floor %lu KiB, ceiling %lu KiB, with %lu KiB lent or kept to be lent\n",

@@ -98,6 +98,31 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 }
 
 /*
+ * The guest gives a huge page more than its target says, if it can do without:
+ * what is kept to be lent is missing from the ceiling then.
+ */
+static bool give_huge(struct xen_balloon *xb)
+{
+	if (inflatable(xb) < XENMEM_HUGE_PAGES ||
+	    balloon_figures(&xb->queue).guest < balloon_floor(xb->total) + XENMEM_HUGE_PAGES)
+		return false;
+
+	return balloon_alloc_huge(xb, 1) && balloon_release(xb, 1, XENMEM_HUGE_ORDER);
+}
+
+/* Stock what other drivers borrow from. Returns whether there was need and way. */
+static bool stock(struct xen_balloon *xb)
+{
+	unsigned int n;
+
+	for (n = 0; n < XENMEM_MAX_HUGE && balloon_foreign_is_low(xb); n++)
+		if (!balloon_foreign_stock(xb) && !(give_huge(xb) && balloon_foreign_stock(xb)))
+			break;
+
+	return n;
+}
+
+/*
  * The guest is at its target: one short step of what makes its memory, and the
  * host's, better than it is.
  */
@@ -155,7 +180,8 @@ static enum balloon_step step(struct xen_balloon *xb)
 
 	lockdep_assert_held(&xb->step_lock);
 
-	balloon_foreign_refill(xb);
+	if (stock(xb))
+		return BALLOON_PROGRESS;
 	credit = balloon_target(xb) - balloon_figures(&xb->queue).guest;
 
 	if (!credit) {

@@ -3,6 +3,7 @@
  * The operations table for auto-translated guests (PVH and HVM), where a frame
  * number is the guest's own and Xen keeps the mapping.
  */
+#include <acpi/acpi_numa.h>
 #include <linux/errno.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
@@ -49,20 +50,21 @@ static unsigned int on_one_node(struct page **pages, unsigned int nr)
 	return i;
 }
 
-/* Have memory of the page's own node, or any if there is none. */
-static unsigned int populate_on_node(unsigned int from, unsigned int nr, unsigned int order,
-				     int nid)
+/*
+ * Flags that ask Xen for memory of a node, if it has any. What Xen calls a virtual
+ * node of this guest is a proximity domain in the tables of the firmware.
+ */
+static unsigned int node_flags(int nid)
 {
-	unsigned int done = xenmem_reservation(XENMEM_populate_physmap, frames + from, nr, order,
-					       XENMEMF_vnode | XENMEMF_node(nid));
+	unsigned int vnode;
 
-	return done ?: xenmem_reservation(XENMEM_populate_physmap, frames + from, nr, order, 0);
+	for (vnode = 0; vnode < num_possible_nodes(); vnode++)
+		if (pxm_to_node(vnode) == nid)
+			return XENMEMF_vnode | XENMEMF_node(vnode);
+
+	return 0;
 }
 
-/*
- * The kernel's nodes are numbered as Xen's virtual nodes of this guest, whose
- * tables of firmware say so. To a guest without any Xen gives what it has.
- */
 static unsigned int translated_populate(struct page **pages, unsigned int nr,
 					unsigned int order)
 {
@@ -76,7 +78,8 @@ static unsigned int translated_populate(struct page **pages, unsigned int nr,
 
 	do {
 		part = on_one_node(pages + done, nr - done);
-		got = populate_on_node(done, part, order, page_to_nid(pages[done]));
+		got = xenmem_reservation(XENMEM_populate_physmap, frames + done, part, order,
+					 node_flags(page_to_nid(pages[done])));
 		done += got;
 	} while (got == part && done < nr);
 

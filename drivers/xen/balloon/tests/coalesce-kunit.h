@@ -142,11 +142,13 @@ static void the_huge_page_is_of_the_node_of_the_base_pages(struct kunit *test)
 static void the_huge_page_is_made_on_that_node(struct kunit *test)
 {
 	struct page *huge;
-	unsigned int i;
+	unsigned int i, j;
 
 	sim_build(test, &two_nodes);
+	/* So little is free in each region that the last pass is the one. */
 	for (i = 0; i < 16; i++)
-		KUNIT_ASSERT_TRUE(test, sim_use(16 + i, 500, SIM_PROGRAM));
+		for (j = 0; j < 440; j++)
+			KUNIT_ASSERT_TRUE(test, sim_use(16 + i, 64 + j, SIM_PROGRAM));
 	for (i = 0; i < 8; i++)
 		sim_queue_base(16 + i, 0, 64);
 
@@ -157,6 +159,23 @@ static void the_huge_page_is_made_on_that_node(struct kunit *test)
 	balloon_enqueue(&sim.xb->queue, huge, XENMEM_HUGE_ORDER);
 }
 #endif
+
+static void a_node_without_a_huge_page_does_not_stand_in_the_others_way(struct kunit *test)
+{
+	unsigned int i;
+
+	sim_build(test, &two_nodes);
+	for (i = 0; i < 16; i++)
+		KUNIT_ASSERT_TRUE(test, sim_use(i, 500, SIM_PINNED));
+	for (i = 0; i < 8; i++) {
+		sim_queue_base(i, 0, 64);
+		sim_queue_base(16 + i, 0, 64);
+	}
+	KUNIT_EXPECT_FALSE(test, coalesce());
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 0), 512UL);
+	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 1), 0UL);
+}
 
 static void base_pages_of_two_nodes_do_not_make_512(struct kunit *test)
 {
@@ -346,6 +365,7 @@ static struct kunit_case coalesce_cases[] = {
 #ifdef CONFIG_CONTIG_ALLOC
 	KUNIT_CASE(the_huge_page_is_made_on_that_node),
 #endif
+	KUNIT_CASE(a_node_without_a_huge_page_does_not_stand_in_the_others_way),
 	KUNIT_CASE(base_pages_of_two_nodes_do_not_make_512),
 	KUNIT_CASE(fewer_than_512_base_pages_stay),
 	KUNIT_CASE(a_guest_short_of_memory_keeps_what_it_has),

@@ -47,7 +47,7 @@ static void come_back(unsigned int region, unsigned int from, unsigned int nr)
 	}
 }
 
-/* Another driver has all of some huge pages; returns the region of the first. */
+/* Another driver has all of some huge pages. */
 static void lend_all(struct kunit *test, unsigned int huge)
 {
 	unsigned int i;
@@ -118,22 +118,20 @@ struct mark_case {
 	unsigned long low;
 	unsigned long high;
 	unsigned int spare;
-	unsigned long missing;
+	bool is_low;
 	unsigned long excess;
 };
 
 static const struct mark_case mark_cases[] = {
-	{ "none", 0, 0, 0, 0, 0 },
-	{ "all too much", 0, 0, 1, 0, 1 },
-	{ "kept if it comes", 0, 10, 11, 0, 1 },
-	{ "one page missing", 10, 0, 9, 512, 0 },
-	{ "enough", 10, 0, 10, 0, 0 },
-	{ "more than a huge page missing", 600, 0, 0, 1024, 0 },
-	{ "a huge page missing", 600, 0, 88, 512, 0 },
-	{ "a huge page above low", 10, 0, 522, 0, 0 },
-	{ "more than a huge page above low", 10, 100, 523, 0, 1 },
-	{ "at high", 10, 700, 700, 0, 0 },
-	{ "above high", 10, 700, 702, 0, 2 },
+	{ "none", 0, 0, 0, false, 0 },
+	{ "all too much", 0, 0, 1, false, 1 },
+	{ "kept if it comes", 0, 10, 11, false, 1 },
+	{ "one page missing", 10, 0, 9, true, 0 },
+	{ "enough", 10, 0, 10, false, 0 },
+	{ "a huge page above low", 10, 0, 522, false, 0 },
+	{ "more than a huge page above low", 10, 100, 523, false, 1 },
+	{ "at high", 10, 700, 700, false, 0 },
+	{ "above high", 10, 700, 702, false, 2 },
 };
 
 static void name_mark_case(const struct mark_case *c, char *name)
@@ -152,7 +150,7 @@ static void watermarks_tell_what_is_missing_and_what_is_too_much(struct kunit *t
 	intree_publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 	set_marks(c->low, c->high);
-	KUNIT_EXPECT_EQ(test, balloon_foreign_missing(sim.xb), c->missing);
+	KUNIT_EXPECT_EQ(test, balloon_foreign_is_low(sim.xb), c->is_low);
 	KUNIT_EXPECT_EQ(test, balloon_foreign_excess(sim.xb), c->excess);
 }
 
@@ -191,6 +189,30 @@ static void a_guest_with_nothing_ballooned_out_gives_a_huge_page(struct kunit *t
 	sim_settle(20);
 	expect_spare(test, 0, 0, 100, 412);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - HUGE);
+}
+
+static void base_pages_come_back_in_place_of_the_huge_page(struct kunit *test)
+{
+	sim_queue_base(9, 0, 100);
+	set_marks(100, 0);
+	sim_target(FOREIGN_FULL);
+	sim_settle(20);
+	expect_spare(test, 0, 0, HUGE, 0);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - HUGE);
+	KUNIT_EXPECT_EQ(test, sim_populated(), FOREIGN_FULL - HUGE);
+}
+
+static void a_guest_without_2_mib_in_one_piece_gives_nothing(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < FOREIGN_REGIONS; i++)
+		KUNIT_ASSERT_TRUE(test, sim_use(i, 7, SIM_PINNED));
+	set_marks(100, 0);
+	sim_target(FOREIGN_FULL);
+	sim_settle(20);
+	expect_spare(test, 0, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL);
 }
 
 static void a_guest_keeps_what_it_needs_to_live(struct kunit *test)
@@ -264,25 +286,42 @@ static void without_memory_for_that_all_parts_are_taken_back(struct kunit *test)
 	expect_spare(test, 0, 7, 0, HUGE - 7);
 }
 
-static void upkeep_looks_once_a_second(struct kunit *test)
+static bool upkeep_gains(void)
 {
-	enum balloon_upkeep first, second, third;
+	enum balloon_upkeep result;
+
+	mutex_lock(&sim.xb->step_lock);
+	result = balloon_foreign_upkeep(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+
+	return result == UPKEEP_GAINED;
+}
+
+static void upkeep_looks_less_often_each_time_in_vain(struct kunit *test)
+{
 	unsigned int region;
 
 	lend_all(test, 1);
 	region = lent_region(0);
 	come_back(region, 0, HUGE - 1);
-	mutex_lock(&sim.xb->step_lock);
-	first = balloon_foreign_upkeep(sim.xb);
-	come_back(region, HUGE - 1, 1);
-	second = balloon_foreign_upkeep(sim.xb);
+	/* In vain, after which it looks again in 1 s, and then in 2 s. */
+	KUNIT_EXPECT_FALSE(test, upkeep_gains());
 	sim.now += NSEC_PER_SEC;
-	third = balloon_foreign_upkeep(sim.xb);
-	mutex_unlock(&sim.xb->step_lock);
-	KUNIT_EXPECT_EQ(test, (int)first, (int)UPKEEP_NOTHING);
-	KUNIT_EXPECT_EQ(test, (int)second, (int)UPKEEP_NOTHING);
-	KUNIT_EXPECT_EQ(test, (int)third, (int)UPKEEP_GAINED);
+	KUNIT_EXPECT_FALSE(test, upkeep_gains());
+	come_back(region, HUGE - 1, 1);
+	sim.now += 2 * NSEC_PER_SEC - 1;
+	KUNIT_EXPECT_FALSE(test, upkeep_gains());
+	expect_spare(test, 0, 0, HUGE, 0);
+	sim.now += 1;
+	KUNIT_EXPECT_TRUE(test, upkeep_gains());
 	expect_spare(test, 1, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->foreign.trim_delay_ns, (u64)NSEC_PER_SEC);
+}
+
+static void no_look_is_spent_on_a_list_that_is_not_too_long(struct kunit *test)
+{
+	KUNIT_EXPECT_FALSE(test, upkeep_gains());
+	KUNIT_EXPECT_EQ(test, sim.xb->foreign.trim_at, 0ULL);
 }
 
 static void pages_that_make_nothing_whole_become_base_pages(struct kunit *test)
@@ -440,13 +479,16 @@ static struct kunit_case foreign_cases[] = {
 	KUNIT_CASE_PARAM(watermarks_tell_what_is_missing_and_what_is_too_much, mark_gen_params),
 	KUNIT_CASE(what_is_lent_comes_out_of_a_huge_page),
 	KUNIT_CASE(a_guest_with_nothing_ballooned_out_gives_a_huge_page),
+	KUNIT_CASE(base_pages_come_back_in_place_of_the_huge_page),
+	KUNIT_CASE(a_guest_without_2_mib_in_one_piece_gives_nothing),
 	KUNIT_CASE(a_guest_keeps_what_it_needs_to_live),
 	KUNIT_CASE(a_huge_page_that_is_whole_again_comes_back),
 	KUNIT_CASE(the_worker_takes_back_what_is_whole),
 	KUNIT_CASE(what_is_lent_in_part_stays_on_the_list),
 	KUNIT_CASE(what_the_intree_driver_took_becomes_base_pages),
 	KUNIT_CASE(without_memory_for_that_all_parts_are_taken_back),
-	KUNIT_CASE(upkeep_looks_once_a_second),
+	KUNIT_CASE(upkeep_looks_less_often_each_time_in_vain),
+	KUNIT_CASE(no_look_is_spent_on_a_list_that_is_not_too_long),
 	KUNIT_CASE(pages_that_make_nothing_whole_become_base_pages),
 	KUNIT_CASE(regions_with_the_most_pages_are_kept),
 	KUNIT_CASE(the_list_never_falls_below_low),

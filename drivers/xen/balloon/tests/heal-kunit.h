@@ -181,6 +181,7 @@ static void use_huge(struct kunit *test, unsigned int region)
 	for (i = 0; i < SIM_REGION_PAGES; i++)
 		KUNIT_ASSERT_TRUE(test, sim_use(region, i, SIM_PROGRAM));
 	sim.region[region].program_huge = true;
+	__SetPageHead(sim_page(region, 0));
 }
 
 static void a_programs_huge_page_is_moved_as_a_whole(struct kunit *test)
