@@ -64,7 +64,7 @@ static bool loaded(void)
 	return !access(queue_files[0], R_OK);
 }
 
-static struct counts look(void)
+static struct counts read_counts(void)
 {
 	struct counts counts = {
 		.current = read_number(DEVICE "info/current_kb", "%ld"),
@@ -78,15 +78,22 @@ static struct counts look(void)
 	return counts;
 }
 
-/* The files are read one after the other: what moves meanwhile is seen twice or not at all. */
-static struct counts read_counts(void)
+/*
+ * What is in the midst of being lent or returned is seen twice or not at all:
+ * the counts are good when they stay for longer than a virtual CPU is kept
+ * waiting.
+ */
+static struct counts read_settled_counts(void)
 {
-	struct counts counts = look(), before;
+	struct counts counts = read_counts(), again;
+	unsigned int same = 0;
 
-	do {
-		before = counts;
-		counts = look();
-	} while (memcmp(&counts, &before, sizeof(counts)));
+	while (same < 4) {
+		usleep(20000);
+		again = read_counts();
+		same = memcmp(&counts, &again, sizeof(counts)) ? 0 : same + 1;
+		counts = again;
+	}
 
 	return counts;
 }
@@ -165,7 +172,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: walk SECONDS TARGET_KB...\n");
 		return 2;
 	}
-	first = read_counts();
+	first = read_settled_counts();
 	for (int i = 2; i < argc; i++)
 		if (!visit(&first, strtol(argv[i], NULL, 0), seconds))
 			return 1;
