@@ -5,7 +5,7 @@ Within a minute, while the guest stays as large as it is: neither MemTotal nor c
 moves by more than one huge page.
 """
 
-from common import DEVICE, Agreement
+from common import DEVICE, Agreement, holes
 
 TAKES_LONG = True
 TAKEN_KB = 128 * 1024
@@ -31,12 +31,9 @@ done | awk 'NR == 1 {{l = h = $1; m = n = $2}}
 
 def scatter(lab, guest):
     """Have the in-tree driver balloon out every second page of a part of the guest."""
-    holes = guest.meminfo()["MemAvailable"] // 1024 - SPARED_MIB
-    holder = guest.spawn(f"holes {holes}")
-    lab.wait(lambda: "ready" in holder.output(), 60, f"holes in {guest.name} to have {holes} MiB")
-    guest.target_kb(guest.current_kb() - TAKEN_KB)
-    guest.landed()
-    holder.kill()
+    with holes(lab, guest, guest.meminfo()["MemAvailable"] // 1024 - SPARED_MIB):
+        guest.target_kb(guest.current_kb() - TAKEN_KB)
+        guest.landed()
 
 
 def run(lab, kind, kernel):

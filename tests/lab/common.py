@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What several scenarios share: counts that must agree, the thread's CPU time, a memory holder."""
+"""What several scenarios share: counts that must agree, the thread's CPU time, programs that hold memory."""
+
+import contextlib
 
 DEVICE = "/sys/devices/system/xen_memory/xen_memory0"
 DEBUG = "/sys/kernel/debug/xen-balloon"
 MIB = 1024  # in KiB
+HOLES_MIB = 360
+SPARED_KB = 44 * MIB        # of what is available while that is so; with less the in-tree driver kills
 
 COUNTS = f"""
 cd {DEVICE}
@@ -84,6 +88,21 @@ def thread_time(guest):
 def share(before, after):
     """The part of the wall time that the balloon's thread used between two thread_time()s."""
     return (after[0] - before[0]) / (after[1] - before[1])
+
+
+@contextlib.contextmanager
+def holes(lab, guest, mib=HOLES_MIB):
+    """A program holds every second page of a part of the guest."""
+    holder = guest.spawn(f"holes {mib}")
+    lab.wait(lambda: "ready" in holder.output(), 60, f"holes in {guest.name} to have {mib} MiB")
+    yield
+    holder.kill()
+
+
+def balloon_out(guest):
+    """Have the balloon take nearly all that is free."""
+    guest.target_kb(guest.current_kb() - (guest.meminfo()["MemAvailable"] - SPARED_KB) // 4 * 4)
+    guest.landed()
 
 
 class Holder:

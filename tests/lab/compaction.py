@@ -8,33 +8,14 @@ could be had are the regions in which the kernel has nothing that cannot be move
 all the rest would fill, packed together.
 """
 
-import contextlib
-
-from common import DEBUG, DEVICE, Agreement, Holder, intree_and_ours, stats
+from common import DEBUG, DEVICE, Agreement, Holder, balloon_out, holes, intree_and_ours, stats
 
 CORE = ("pvh",)
-HELD_MIB = 360
-SPARED_KB = 44 * 1024       # of what is available while the program runs; with less the in-tree driver kills
 HUGE_KB = 2048
 HUGE_ORDER = 9
 AIM = 0.95
 ROUNDS = 3
 FREE_KB = 240 * 1024        # for compaction_test
-
-
-@contextlib.contextmanager
-def holes(lab, guest):
-    """A program holds every second page of a part of the guest."""
-    holder = guest.spawn(f"holes {HELD_MIB}")
-    lab.wait(lambda: "ready" in holder.output(), 60, f"holes in {guest.name} to have {HELD_MIB} MiB")
-    yield
-    holder.kill()
-
-
-def balloon_out(guest):
-    """Have the balloon take nearly all that is free."""
-    guest.target_kb(guest.current_kb() - (guest.meminfo()["MemAvailable"] - SPARED_KB) // 4 * 4)
-    guest.landed()
 
 
 def free_blocks(guest):

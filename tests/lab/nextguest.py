@@ -5,12 +5,11 @@ The one that gives is as fragmented as can be: a program holds every second page
 With the in-tree driver, in the same boot, the host gets every second page.
 """
 
-from common import MIB, Agreement, intree_and_ours, move
+from common import MIB, Agreement, holes, intree_and_ours, move
 
 TAKES_LONG = True
 GIVEN_MIB = 190
 NEXT_MIB = 160
-HELD_MIB = 360
 LEFT_MIB = 8                # of the host, for what a guest takes beside its memory
 
 
@@ -24,15 +23,11 @@ def next_guest(lab, kernel):
 
 def give(lab, guest):
     """Fragment a guest, and have it give to a full host; returns what the next guest gets."""
-    holder = guest.spawn(f"holes {HELD_MIB}")
-    lab.wait(lambda: "ready" in holder.output(), 60, f"holes in {guest.name} to have {HELD_MIB} MiB")
-    with lab.starve(LEFT_MIB):
+    with holes(lab, guest), lab.starve(LEFT_MIB):
         guest.target_kb(guest.current_kb() - GIVEN_MIB * MIB)
         guest.landed()
         lab.note(f"{guest.name} gave {GIVEN_MIB} MiB, the host has {lab.host_free_kb() // MIB} MiB")
-        superpages = next_guest(lab, guest.kernel)
-    holder.kill()
-    return superpages
+        return next_guest(lab, guest.kernel)
 
 
 def run(lab, kind, kernel):
