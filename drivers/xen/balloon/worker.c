@@ -218,6 +218,14 @@ static void back_off(struct xen_balloon *xb, enum balloon_step result)
 			     intree_max_delay_ms());
 }
 
+/* How long it is until there is time for upkeep, in jiffies, rounded up. */
+static long until_upkeep(const struct xen_balloon *xb)
+{
+	s64 left = xb->upkeep_at - ktime_get_ns();
+
+	return nsecs_to_jiffies(max(left, 0LL)) + 1;
+}
+
 /* How long to wait after a step, in jiffies; 0 after one that made progress. */
 static long wait_for(const struct xen_balloon *xb, enum balloon_step result)
 {
@@ -226,13 +234,10 @@ static long wait_for(const struct xen_balloon *xb, enum balloon_step result)
 	switch (result) {
 	case BALLOON_PROGRESS:
 		return 0;
-	case BALLOON_UPKEEP:
-		return clamp_t(long, nsecs_to_jiffies(xb->upkeep_at - ktime_get_ns()),
-			       1, look);
 	case BALLOON_STALLED:
 		return min_t(long, look, msecs_to_jiffies(xb->delay_ms));
 	default:
-		return look;
+		return min(look, until_upkeep(xb));
 	}
 }
 
