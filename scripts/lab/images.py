@@ -48,6 +48,7 @@ DOM0_LOADED = ("libgcc_s.so.1",)        # libxl loads it at run time
 DOM0_FILES = ("usr/lib/xen-4.17/boot/hvmloader", "usr/share/seabios/bios-256k.bin",
               "usr/share/qemu/linuxboot.bin", "usr/share/qemu/linuxboot_dma.bin",
               "usr/share/qemu/kvmvapic.bin", "usr/share/qemu/keymaps/en-us")
+GUEST_MODULES = ("xen-gntdev", "xen-gntalloc")     # built into kernels of ours
 DOM0_MODULES = ("xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs")
 LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
 LOADER = "lib64/ld-linux-x86-64.so.2"
@@ -366,6 +367,8 @@ def guest_image(series):
             cpio.file(f"bin/{name}", path.read_bytes())
         for path in built:
             cpio.file(path.name, path.read_bytes())
+        for name in () if kernels.flavour_of(series) else GUEST_MODULES:
+            cpio.file(f"{name}.ko", module_data(series, name))
         return gzip.compress(cpio.bytes(), 6)
     return stored(f"guest-{series}", [root, agent, programs, [stamp(path) for path in built], stamp(INIT / "guest"),
                                       stamp(__file__)], build)

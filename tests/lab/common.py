@@ -73,6 +73,21 @@ class Agreement:
         return current
 
 
+def queues(guest):
+    """The size of each queue in KiB, by name."""
+    said = guest.run(f"cd {DEVICE}/queues; for i in *; do echo $i $(cat $i); done")
+    return {name.removesuffix("_kb"): int(value) for name, value in map(str.split, said.splitlines())}
+
+
+def share_pages(lab, giver, domid, pages):
+    """Have one guest share pages with another; returns the references, as ranges."""
+    giver.run("[ -e /dev/xen/gntalloc ] || insmod /xen-gntalloc.ko")
+    giver.run("echo 32768 > /sys/module/xen_gntalloc/parameters/limit")
+    sharer = giver.spawn(f"grants share {domid} {pages}")
+    lab.wait(lambda: "ready" in sharer.output(), 60, f"{giver.name} to share {pages} pages")
+    return sharer.output().splitlines()[0]
+
+
 def move(guest, target_kb, timeout=60):
     """Sends the guest to a target by xl mem-set and waits until it is there."""
     guest.mem_set(f"{target_kb}k")

@@ -9,7 +9,7 @@ by no more than what is lent and kept to be lent, and only where nothing else is
 
 import random
 
-from common import DEBUG, DEVICE, MIB, Agreement, Holder, stats
+from common import DEBUG, DEVICE, MIB, Agreement, Holder, queues, share_pages, stats
 
 KERNELS = ("6.12-nounpopulated",)
 TIMEOUT = 600
@@ -21,20 +21,6 @@ LOWEST_KB, HIGHEST_KB = 300 * MIB, 400 * MIB
 COMPACT = "while [ ! -e /mapped ]; do echo 1 > /proc/sys/vm/compact_memory; sleep 0.2; done"
 HUGE_KB = 2 * MIB
 FEW = 1500                  # pages for the comparison
-
-
-def queues(guest):
-    """The size of each queue in KiB, by name."""
-    said = guest.run(f"cd {DEVICE}/queues; for i in *; do echo $i $(cat $i); done")
-    return {name.removesuffix("_kb"): int(value) for name, value in map(str.split, said.splitlines())}
-
-
-def share(lab, giver, domid, pages):
-    """Have one guest share pages with another; returns the references, as ranges."""
-    giver.run("echo 32768 > /sys/module/xen_gntalloc/parameters/limit")
-    sharer = giver.spawn(f"grants share {domid} {pages}")
-    lab.wait(lambda: "ready" in sharer.output(), 60, f"{giver.name} to share {pages} pages")
-    return sharer.output().splitlines()[0]
 
 
 def walk(lab, guest, draw):
@@ -70,7 +56,7 @@ def run(lab, kind, kernel):
     lab.check(now["foreign_spare"] >= LOW_KB,
               f"kept to be lent: {now['foreign_spare']} kB, expected at least {LOW_KB}; lent: {booted} kB")
 
-    refs = share(lab, giver, guest.domid, SHARED)
+    refs = share_pages(lab, giver, guest.domid, SHARED)
     mapper = guest.spawn(f"grants map {giver.domid} {PEAK} {seed} {refs}")
     compaction = guest.spawn(COMPACT)
     while "peak" not in mapper.output():
