@@ -48,6 +48,12 @@
 /* How many base pages are held back until it is their region's turn. */
 #define MAX_HELD	1024
 
+/* To have the allocator zero what goes to Xen, if it is to be. */
+static gfp_t scrubbed(const struct xen_balloon *xb, gfp_t gfp)
+{
+	return READ_ONCE(*xb->scrub_pages) ? gfp | __GFP_ZERO : gfp;
+}
+
 /* For pages that were not asked for with __GFP_ZERO; the allocator may zero all. */
 static void scrub(struct xen_balloon *xb, struct page *page, unsigned long nr)
 {
@@ -358,7 +364,7 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, 
  */
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 {
-	gfp_t gfp = GFP_HUGE | (READ_ONCE(*xb->scrub_pages) ? __GFP_ZERO : 0);
+	gfp_t gfp = scrubbed(xb, GFP_HUGE);
 	struct page *page;
 	unsigned int n;
 
@@ -410,10 +416,10 @@ bool balloon_alloc_has_spare(const struct xen_balloon *xb)
  */
 struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid)
 {
-	gfp_t gfp = GFP_SPARE | (READ_ONCE(*xb->scrub_pages) ? __GFP_ZERO : 0);
+	gfp_t gfp = scrubbed(xb, GFP_SPARE) | __GFP_THISNODE;
 	struct page *page;
 
-	page = alloc_pages_node(nid, gfp | __GFP_THISNODE, XENMEM_HUGE_ORDER);
+	page = alloc_pages_node(nid, gfp, XENMEM_HUGE_ORDER);
 	if (!page) {
 		/* A search that is over was so a while ago. */
 		if (xb->alloc.exhausted)
