@@ -34,7 +34,8 @@ def heals(lab, guest, holder, how):
         time.sleep(LOOK)
     lab.note(f"superpages by seconds: {', '.join(curve)}")
     done = stats(guest)
-    lab.note(f"healed {done['healed']}, no 2 MiB for {done['heal_refused']}, given up {done['heal_given_up']}")
+    lab.note(f"healed {done['healed']}, no 2 MiB for {done['heal_refused']}, stuck {done['heal_stuck']}, "
+             f"given up {done['heal_given_up']}")
     lab.check(superpages >= AIM * movable,
               f"{how}: {first} superpages, {superpages} after {now[1] - start[1]:.1f} s and {now[0] - start[0]:.2f} s "
               f"of CPU, expected at least {AIM:.0%} of {movable}")

@@ -52,7 +52,8 @@ def run(lab, kind, kernel):
     guest.run("touch /raced")
     for loop in loops:
         loop.wait(60, check=False)
-    names = ("migrated", "migrate_refused", "coalesced", "healed", "heal_refused", "heal_given_up")
+    names = ("migrated", "migrate_refused", "coalesced", "healed", "heal_refused", "heal_stuck",
+             "heal_given_up")
     lab.note(", ".join(f"{name} {sums[name]}" for name in names))
     lab.check(sums["migrated"] > 0, f"pages that compaction moved: {sums['migrated']}, expected some")
     guest.target_kb(full)

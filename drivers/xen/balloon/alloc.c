@@ -280,7 +280,8 @@ static struct page *contig_region(unsigned long pfn)
  * Context: the worker, under step_lock; may sleep and move pages, so that
  * balloon_alloc_has_spare() shall be true.
  * Return: its first page, in transit; an ERR_PTR(): -EAGAIN when it can be emptied
- * once 2 MiB are free in one piece, -EBUSY.
+ * once 2 MiB are free in one piece; -EBUSY when something in it cannot be moved;
+ * -ENOMEM when the kernel did not manage.
  */
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
 {
@@ -292,7 +293,7 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
 
 	page = contig_region(pfn);
 	if (!page)
-		return ERR_PTR(-EBUSY);
+		return ERR_PTR(-ENOMEM);
 
 	scrub(xb, page, XENMEM_HUGE_PAGES);
 	balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);

@@ -98,7 +98,8 @@ enum balloon_step {
 
 /* What came of healing a region. */
 enum balloon_heal_result {
-	HEAL_GIVEN_UP,		/* it could not be emptied */
+	HEAL_STUCK,		/* something in it cannot be moved */
+	HEAL_GIVEN_UP,		/* the kernel did not manage to empty it */
 	HEAL_NOT_TAKEN,		/* Xen did not take it */
 	HEAL_REFUSED,		/* Xen had no 2 MiB in one piece */
 	HEAL_DONE,		/* it is a superpage */
@@ -130,12 +131,15 @@ enum balloon_counter {
 	COUNT_CONTIG_TRIES,	/* alloc_contig_range() for a huge page */
 	COUNT_CONTIG_HUGE,	/* and how often it gave one */
 	COUNT_MIGRATED,		/* base pages that compaction moved */
-	COUNT_MIGRATE_REFUSED,	/* and that it could not, for now */
+	COUNT_MIGRATE_REFUSED,	/* and that Xen did not let it move, for now */
+	COUNT_MIGRATE_NO_MEMORY, /* or for which there was no memory */
 	COUNT_COALESCED,	/* huge pages made of base pages */
 	COUNT_COALESCE_TRIES,
+	COUNT_COALESCE_NO_HUGE,	/* that no huge page was free for */
 	COUNT_HEALED,		/* regions that are superpages again */
 	COUNT_HEAL_REFUSED,	/* that Xen had no 2 MiB for */
-	COUNT_HEAL_GIVEN_UP,	/* that could not be emptied */
+	COUNT_HEAL_STUCK,	/* in which something cannot be moved */
+	COUNT_HEAL_GIVEN_UP,	/* that the kernel did not manage to empty */
 	COUNT_FOREIGN_STOCKED,	/* huge pages that went to be lent in pieces */
 	COUNT_FOREIGN_WHOLE,	/* and that came back whole */
 	COUNT_FOREIGN_SCRAPS,	/* pages that came back otherwise */

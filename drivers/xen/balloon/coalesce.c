@@ -159,8 +159,10 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 	if (!page && !xb->alloc.exhausted)
 		return UPKEEP_SEARCHED;
 	xb->coalesce_failed_on = page ? NUMA_NO_NODE : nid;
-	if (!page)
+	if (!page) {
+		balloon_count(xb, COUNT_COALESCE_NO_HUGE, 1);
 		return UPKEEP_NOTHING;
+	}
 
 	if (xb->ops->exchange || balloon_over_limit(xb))
 		done = change_places(xb, page, nid);

@@ -131,6 +131,7 @@ static struct page *next_region(struct xen_balloon *xb, bool *over)
 	unsigned int nr_free;
 	struct page *page;
 	unsigned long at;
+	bool stuck;
 
 	*over = false;
 	while (ktime_get_ns() - start < LOOK_NS) {
@@ -153,8 +154,9 @@ static struct page *next_region(struct xen_balloon *xb, bool *over)
 		if (PTR_ERR(page) == -EAGAIN)
 			continue;
 		WRITE_ONCE(h->state[at], tried(nr_free));
-		balloon_count(xb, COUNT_HEAL_GIVEN_UP, 1);
-		trace_xen_balloon_heal(first_pfn(h, at), HEAL_GIVEN_UP);
+		stuck = PTR_ERR(page) == -EBUSY;
+		balloon_count(xb, stuck ? COUNT_HEAL_STUCK : COUNT_HEAL_GIVEN_UP, 1);
+		trace_xen_balloon_heal(first_pfn(h, at), stuck ? HEAL_STUCK : HEAL_GIVEN_UP);
 	}
 
 	return NULL;

@@ -25,7 +25,7 @@ static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
 	int ret;
 
 	if (balloon_move_begin(q, newpage)) {
-		balloon_count(xb, COUNT_MIGRATE_REFUSED, 1);
+		balloon_count(xb, COUNT_MIGRATE_NO_MEMORY, 1);
 		return -EAGAIN;
 	}
 

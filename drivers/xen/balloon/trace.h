@@ -81,6 +81,7 @@ TRACE_EVENT(xen_balloon_coalesce,
 		  __entry->pfn, __entry->gone, __entry->got)
 );
 
+TRACE_DEFINE_ENUM(HEAL_STUCK);
 TRACE_DEFINE_ENUM(HEAL_GIVEN_UP);
 TRACE_DEFINE_ENUM(HEAL_NOT_TAKEN);
 TRACE_DEFINE_ENUM(HEAL_REFUSED);
@@ -103,7 +104,8 @@ TRACE_EVENT(xen_balloon_heal,
 
 	TP_printk("pfn=0x%lx %s", __entry->pfn,
 		  __print_symbolic(__entry->result,
-				   { HEAL_GIVEN_UP, "cannot be emptied" },
+				   { HEAL_STUCK, "holds what cannot be moved" },
+				   { HEAL_GIVEN_UP, "could not be emptied" },
 				   { HEAL_NOT_TAKEN, "not taken by Xen" },
 				   { HEAL_REFUSED, "no 2 MiB in one piece" },
 				   { HEAL_DONE, "healed" }))

@@ -172,6 +172,7 @@ static void a_node_without_a_huge_page_does_not_stand_in_the_others_way(struct k
 		sim_queue_base(16 + i, 0, 64);
 	}
 	KUNIT_EXPECT_FALSE(test, coalesce());
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCE_NO_HUGE), 1UL);
 	KUNIT_EXPECT_TRUE(test, coalesce());
 	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 0), 512UL);
 	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 1), 0UL);

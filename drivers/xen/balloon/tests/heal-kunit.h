@@ -249,6 +249,17 @@ static void a_region_with_a_pinned_page_is_tried_again_only_when_it_changed(stru
 	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
 }
 
+static void a_region_that_cannot_be_emptied_is_not_even_tried(struct kunit *test)
+{
+	sim_use(4, 9, SIM_PINNED);
+
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_STUCK), 1UL);
+	expect_healed(test, 0, 0, 0);
+}
+
 static void single_pages_come_when_xen_has_no_2_mib(struct kunit *test)
 {
 	sim_fail(SIM_POPULATE, 1, 1, 0);
@@ -395,6 +406,7 @@ static struct kunit_case heal_cases[] = {
 	KUNIT_CASE(a_programs_huge_page_waits_for_2_mib_to_be_free),
 	KUNIT_CASE(the_freest_regions_come_first),
 	KUNIT_CASE(a_region_with_a_pinned_page_is_tried_again_only_when_it_changed),
+	KUNIT_CASE(a_region_that_cannot_be_emptied_is_not_even_tried),
 	KUNIT_CASE(single_pages_come_when_xen_has_no_2_mib),
 	KUNIT_CASE(what_xen_cannot_give_back_comes_later),
 	KUNIT_CASE(nothing_changes_when_xen_does_not_take_the_region),

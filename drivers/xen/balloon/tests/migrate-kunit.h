@@ -141,7 +141,7 @@ static void pages_stay_as_they_are_when_one_cannot_be_kept_account_of(struct kun
 
 	KUNIT_EXPECT_TRUE(test, in_base_queue(page));
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_MOVE], 0UL);
-	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_MIGRATE_REFUSED), 1UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_MIGRATE_NO_MEMORY), 1UL);
 }
 
 static void memory_that_gets_lost_on_the_way_comes_back(struct kunit *test)
