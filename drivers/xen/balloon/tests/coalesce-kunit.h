@@ -178,6 +178,18 @@ static void a_node_without_a_huge_page_does_not_stand_in_the_others_way(struct k
 	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 1), 0UL);
 }
 
+static void a_node_is_tried_again_once_it_has_a_huge_page(struct kunit *test)
+{
+	unsigned int i;
+
+	build(test, &coalesce_worlds[0], 16, 32);
+	for (i = 0; i < 32; i++)
+		sim_use(i, 500, SIM_PINNED);
+	KUNIT_EXPECT_FALSE(test, coalesce());
+	sim_drop(20, 500);
+	KUNIT_EXPECT_TRUE(test, coalesce());
+}
+
 static void base_pages_of_two_nodes_do_not_make_512(struct kunit *test)
 {
 	unsigned int i;
@@ -367,6 +379,7 @@ static struct kunit_case coalesce_cases[] = {
 	KUNIT_CASE(the_huge_page_is_made_on_that_node),
 #endif
 	KUNIT_CASE(a_node_without_a_huge_page_does_not_stand_in_the_others_way),
+	KUNIT_CASE(a_node_is_tried_again_once_it_has_a_huge_page),
 	KUNIT_CASE(base_pages_of_two_nodes_do_not_make_512),
 	KUNIT_CASE(fewer_than_512_base_pages_stay),
 	KUNIT_CASE(a_guest_short_of_memory_keeps_what_it_has),
