@@ -212,11 +212,11 @@ static unsigned int keep(struct xen_balloon *xb, struct list_head *region, unsig
 /**
  * balloon_foreign_trim - take back what is kept too much of
  * @xb: the driver
- * @scraps: of huge pages of which a part is lent, too
+ * @scraps: also what is left of huge pages of which a part is lent
  *
- * Huge pages that are whole come back, and what never was of one. Those of which
- * a part is lent stay, since they are of no other use; if not, those with the most
- * pages stay. What is not whole becomes base pages, to be coalesced.
+ * Huge pages that are whole come back, and what never was of one. What is left of
+ * others is of little use elsewhere: it stays, or comes back from those with the
+ * fewest pages first. What is not whole becomes base pages, to be coalesced.
  *
  * Context: the worker, under step_lock; may sleep.
  * Return: pages, which are in the other queues now.
