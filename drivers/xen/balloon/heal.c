@@ -228,10 +228,8 @@ void balloon_heal_init(struct xen_balloon *xb)
 	h->enabled = true;
 	h->start = balloon_alloc_span_start();
 	nr = (balloon_alloc_span_end() - h->start) / XENMEM_HUGE_PAGES;
-	h->state = kvmalloc(nr, GFP_KERNEL);
+	h->state = kvzalloc(nr, GFP_KERNEL);	/* WHOLE */
 	h->nr = h->state ? nr : 0;
-	if (h->nr)
-		memset(h->state, WHOLE, h->nr);
 	h->min_free = XENMEM_HUGE_PAGES;
 }
 

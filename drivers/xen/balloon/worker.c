@@ -116,7 +116,7 @@ static bool stock(struct xen_balloon *xb)
 	unsigned int n;
 
 	for (n = 0; n < XENMEM_MAX_HUGE && balloon_foreign_is_low(xb); n++)
-		if (!balloon_foreign_stock(xb) && !(give_huge(xb) && balloon_foreign_stock(xb)))
+		if (!balloon_foreign_stock(xb) && !give_huge(xb))
 			break;
 
 	return n;

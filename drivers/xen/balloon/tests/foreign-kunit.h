@@ -368,19 +368,19 @@ static void look(void)
 
 static void the_list_never_falls_below_low(struct kunit *test)
 {
-	lend_all(test, 2);
+	lend_all(test, 3);
 	come_back(lent_region(1), 100, 300);
+	come_back(lent_region(2), 100, 300);
 	come_back(lent_region(0), 0, HUGE);
-	set_marks(50, 0);
+	set_marks(100, 0);
 	seen_spare = 0;
 	sim.meanwhile = look;
 	sim.calls[SIM_INTREE] = 0;
-	KUNIT_EXPECT_GT(test, trim(false), 0UL);
-	/* 762 pages in two calls, and no third one for the others. */
+	KUNIT_EXPECT_EQ(test, trim(false), (unsigned long)HUGE);
+	KUNIT_EXPECT_EQ(test, seen_spare, 1112UL);
+	/* 1012 pages in two calls, and no third one for the others. */
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_INTREE], 2UL);
-	KUNIT_EXPECT_EQ(test, seen_spare, 812UL);
-	KUNIT_EXPECT_GE(test, intree_foreign_spare(), 50UL);
-	KUNIT_EXPECT_LE(test, intree_foreign_spare(), 562UL);
+	expect_spare(test, 1, 0, 600, 3 * HUGE - 1112);
 }
 
 static void what_is_below_low_is_taken_when_nothing_else_is_whole(struct kunit *test)

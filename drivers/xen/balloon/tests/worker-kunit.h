@@ -529,6 +529,22 @@ static void upkeep_that_gains_nothing_waits_longer_and_longer(struct kunit *test
 	}
 }
 
+static void upkeep_heals_when_there_is_nothing_to_coalesce(struct kunit *test)
+{
+	/* A region that came back in pieces. */
+	sim_target(FULL - 5);
+	sim_settle(10);
+	sim_rivals_take(0, 1);
+	sim_target(FULL);
+	sim_settle(10);
+	KUNIT_ASSERT_EQ(test, sim_superpages(), REGIONS - 1);
+
+	sim.now += UPKEEP_QUIET_NS + UPKEEP_MAX_NS;
+	sim_turn();
+	KUNIT_EXPECT_EQ(test, sim_superpages(), REGIONS);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEALED), 1UL);
+}
+
 static void a_new_target_ends_and_restarts_upkeep(struct kunit *test)
 {
 	strew_base_pages(test, 2);
@@ -679,6 +695,7 @@ static struct kunit_case worker_cases[] = {
 	KUNIT_CASE(upkeep_takes_a_fifth_of_a_cpu),
 	KUNIT_CASE(upkeep_waits_at_least_a_jiffy_and_at_most_for_the_next_look),
 	KUNIT_CASE(upkeep_that_gains_nothing_waits_longer_and_longer),
+	KUNIT_CASE(upkeep_heals_when_there_is_nothing_to_coalesce),
 	KUNIT_CASE(a_new_target_ends_and_restarts_upkeep),
 	KUNIT_CASE(a_turn_goes_to_a_target_set_before_it_and_shows_what_it_did),
 	KUNIT_CASE(a_turn_shows_how_long_it_waits),
