@@ -16,7 +16,7 @@ SECONDS = 60
 
 # Prints the least and the most of both counts, and what is huge in the end.
 WATCH = f"""
-cd {DEVICE}
+cd {DEVICE}; echo 1 > upkeep/coalesce
 read now rest </proc/uptime; end=$((${{now%%.*}} + {SECONDS}))
 while [ ${{now%%.*}} -le $end ]; do
 	read huge <queues/huge_kb
@@ -40,7 +40,7 @@ def run(lab, kind, kernel):
     guest = lab.guest(kind, kernel)
     agreement = Agreement(lab, guest)
     scatter(lab, guest)
-    guest.load()
+    guest.run(f"insmod /xen-balloon.ko && echo 0 > {DEVICE}/upkeep/coalesce")     # until all is ready to watch it
     huge, base = (int(guest.run(f"cat {DEVICE}/queues/{queue}_kb")) for queue in ("huge", "base"))
     lab.note(f"ballooned out: {huge} kB in huge pages, {base} kB in base pages")
     start = float(guest.run("cat /proc/uptime").split()[0])
