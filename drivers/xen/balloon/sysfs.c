@@ -141,22 +141,16 @@ static struct attribute *foreign_attrs[] = {
 	NULL
 };
 
-/* Elsewhere the kernel does not lend ballooned pages. */
-static umode_t foreign_visible(struct kobject *kobj, struct attribute *attr, int n)
-{
-	return IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) ? 0 : attr->mode;
-}
-
 static const struct attribute_group foreign_group = {
 	.name = "foreign",
 	.attrs = foreign_attrs,
-	.is_visible = foreign_visible,
 };
 
 static const struct attribute_group *groups[] = {
 	&queue_group,
 	&upkeep_group,
-	&foreign_group,
+	/* With that, the kernel does not lend ballooned pages. */
+	IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) ? NULL : &foreign_group,
 	NULL
 };
 
