@@ -5,7 +5,7 @@ Within a minute, while the guest stays as large as it is: neither MemTotal nor c
 moves by more than one huge page.
 """
 
-from common import DEVICE, Agreement, holes
+from common import DEVICE, Agreement, holes, stats
 
 TAKES_LONG = True
 TAKEN_KB = 128 * 1024
@@ -43,6 +43,7 @@ def run(lab, kind, kernel):
     guest.run(f"insmod /xen-balloon.ko && echo 0 > {DEVICE}/upkeep/coalesce")     # until all is ready to watch it
     huge, base = (int(guest.run(f"cat {DEVICE}/queues/{queue}_kb")) for queue in ("huge", "base"))
     lab.note(f"ballooned out: {huge} kB in huge pages, {base} kB in base pages")
+    lab.equal("huge pages coalesced before", stats(guest)["coalesced"], 0)
     start = float(guest.run("cat /proc/uptime").split()[0])
     current, memtotal, huge = map(int, guest.run(WATCH, timeout=2 * SECONDS).split())
     took = float(guest.run("cat /proc/uptime").split()[0]) - start

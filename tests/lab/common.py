@@ -112,6 +112,7 @@ def holes(lab, guest, mib=HOLES_MIB):
     lab.wait(lambda: "ready" in holder.output(), 60, f"holes in {guest.name} to have {mib} MiB")
     yield
     holder.kill()
+    holder.wait(60, check=False)
 
 
 def balloon_out(guest):

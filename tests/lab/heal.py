@@ -19,15 +19,22 @@ PATIENCE = 240              # seconds of the guest's
 LOOK = 5
 
 
+def look(guest):
+    """How many regions have no page that cannot be moved, and how many of those are superpages."""
+    mapped = guest.meter().regions
+    where = guest.run("movable").splitlines()[1]
+    movable = [mapped[i:i + 1] for i, region in enumerate(where) if region == "1"]
+    return len(movable), movable.count("S")
+
+
 def heals(lab, guest, holder, how):
     """Wait until the guest has its superpages again."""
-    start, first = thread_time(guest), guest.meter().superpages
+    start, (_, first) = thread_time(guest), look(guest)
     end = time.monotonic() + PATIENCE * lab.slow
     curve = []
     while True:
         now = thread_time(guest)
-        movable = int(guest.run("movable").split()[0])
-        superpages = guest.meter().superpages
+        movable, superpages = look(guest)
         curve.append(f"{now[1] - start[1]:.0f} s {superpages}")
         if superpages >= AIM * movable or time.monotonic() > end:
             break

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest of which a program holds every second page goes down as far as it can, and can still fork."""
+"""A guest of which a program holds every second page goes down by what it can do without, and can still fork."""
 
 from common import Agreement, balloon_out, holes
 

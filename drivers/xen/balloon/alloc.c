@@ -152,10 +152,10 @@ unsigned int balloon_alloc_region_free(unsigned long pfn)
 }
 
 /*
- * Free pages in blocks of @least order and more, for the kernel's own use. The
- * first 16 MiB do not count: they are kept for old devices.
+ * Free pages in blocks of @least order and more, up to the zone @last. The first
+ * 16 MiB do not count: they are kept for old devices.
  */
-static unsigned long free_in_blocks(unsigned int least)
+static unsigned long free_in_blocks(unsigned int least, enum zone_type last)
 {
 	unsigned int i, order;
 	unsigned long pages = 0;
@@ -163,7 +163,7 @@ static unsigned long free_in_blocks(unsigned int least)
 	int nid;
 
 	for_each_online_node(nid) {
-		for (i = IS_ENABLED(CONFIG_ZONE_DMA); i <= ZONE_NORMAL; i++) {
+		for (i = IS_ENABLED(CONFIG_ZONE_DMA); i <= last; i++) {
 			zone = &NODE_DATA(nid)->node_zones[i];
 			for (order = least; order < ARRAY_SIZE(zone->free_area); order++)
 				pages += READ_ONCE(zone->free_area[order].nr_free) << order;
@@ -205,7 +205,7 @@ static bool is_clean_cache(struct page *page)
 static bool would_split(struct page *page)
 {
 	return PageHead(page) && folio_order(page_folio(page)) >= XENMEM_HUGE_ORDER &&
-	       !free_in_blocks(XENMEM_HUGE_ORDER);
+	       !free_in_blocks(XENMEM_HUGE_ORDER, ZONE_MOVABLE);
 }
 
 /*
@@ -351,6 +351,7 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
 
 static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid)
 {
+	xb->alloc.exhausted = true;
 	return NULL;
 }
 #endif
@@ -509,7 +510,7 @@ static unsigned int take_held(struct balloon_alloc *a, struct page **pages,
 /* Can the kernel get what it needs in one piece, as stacks and roots of page tables? */
 static bool large_blocks_left(const struct xen_balloon *xb)
 {
-	return free_in_blocks(PAGE_ALLOC_COSTLY_ORDER) >=
+	return free_in_blocks(PAGE_ALLOC_COSTLY_ORDER, ZONE_NORMAL) >=
 	       balloon_alloc_reserve(xb) / BLOCKS_SHARE;
 }
 

@@ -289,9 +289,11 @@ struct balloon_intree {
  * @delay_ms: how long it waits after a step that stalled
  * @at_target: so it was after the last step
  * @coalesce: the attribute
- * @coalesce_failed_on: the node that had no huge page the last time
+ * @coalesce_failed_on: the node that had no huge page last
  * @base_only: for tests: inflate in base pages from anywhere, as the in-tree
  *	driver does
+ * @give_at: when to look again for a huge page of the guest to be lent, by
+ *	ktime_get_ns()
  * @upkeep_at: when there is time for upkeep again, by ktime_get_ns()
  * @upkeep_delay_ns: how long it waits after upkeep that found nothing to do
  */
@@ -322,6 +324,7 @@ struct xen_balloon {
 	bool coalesce;
 	int coalesce_failed_on;
 	bool base_only;
+	u64 give_at;
 	u64 upkeep_at;
 	u64 upkeep_delay_ns;
 };
@@ -434,6 +437,7 @@ enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb);
 /* worker.c */
 int balloon_worker_start(struct xen_balloon *xb);
 void balloon_worker_stop(struct xen_balloon *xb);
+void balloon_worker_again(struct xen_balloon *xb);
 void balloon_worker_kick(struct xen_balloon *xb);
 
 /* intree.c */

@@ -158,8 +158,8 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 	page = balloon_alloc_spare(xb, nid);
 	if (!page && !xb->alloc.exhausted)
 		return UPKEEP_SEARCHED;
-	xb->coalesce_failed_on = page ? NUMA_NO_NODE : nid;
 	if (!page) {
+		xb->coalesce_failed_on = nid;
 		balloon_count(xb, COUNT_COALESCE_NO_HUGE, 1);
 		return UPKEEP_NOTHING;
 	}

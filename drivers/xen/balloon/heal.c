@@ -93,13 +93,10 @@ void balloon_heal_enable(struct xen_balloon *xb, bool on)
 {
 	mutex_lock(&xb->step_lock);
 	xb->heal.enabled = on;
-	if (on) {
+	if (on)
 		balloon_heal_suspect_all(xb);
-		xb->upkeep_delay_ns = 0;
-		xb->upkeep_at = 0;
-	}
 	mutex_unlock(&xb->step_lock);
-	balloon_worker_kick(xb);
+	balloon_worker_again(xb);
 }
 
 /* Is there reason to try a region, of which so much is free? */

@@ -50,6 +50,7 @@ static const struct attribute_group queue_group = {
 static void enable_coalescing(bool on)
 {
 	WRITE_ONCE(shown->coalesce, on);
+	balloon_worker_again(shown);
 }
 
 static void enable_healing(bool on)
@@ -107,7 +108,7 @@ static ssize_t store_mark(const char *buf, size_t count, unsigned long *mark)
 		return -ERANGE;
 
 	WRITE_ONCE(*mark, kb / PAGES_TO_KB(1UL));
-	balloon_worker_kick(shown);
+	balloon_worker_again(shown);
 	return count;
 }
 

@@ -29,6 +29,9 @@
 #define UPKEEP_MIN_NS		(5 * NSEC_PER_SEC)
 #define UPKEEP_MAX_NS		(300 * NSEC_PER_SEC)
 
+/* When to look again for a huge page of the guest to be lent. */
+#define GIVE_AGAIN_NS		(30 * NSEC_PER_SEC)
+
 /*
  * What inflation leaves available: enough for what runs to go on while the
  * balloon waits.
@@ -103,11 +106,17 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
  */
 static bool give_huge(struct xen_balloon *xb)
 {
-	if (inflatable(xb) < XENMEM_HUGE_PAGES ||
+	u64 now = ktime_get_ns();
+
+	if (now < xb->give_at || inflatable(xb) < XENMEM_HUGE_PAGES ||
 	    balloon_figures(&xb->queue).guest < balloon_floor(xb->total) + XENMEM_HUGE_PAGES)
 		return false;
+	if (balloon_alloc_huge(xb, 1) && balloon_release(xb, 1, XENMEM_HUGE_ORDER))
+		return true;
 
-	return balloon_alloc_huge(xb, 1) && balloon_release(xb, 1, XENMEM_HUGE_ORDER);
+	/* To look for one, and to make one, takes long. */
+	xb->give_at = now + GIVE_AGAIN_NS;
+	return false;
 }
 
 /* Stock what other drivers borrow from. Returns whether there was need and way. */
@@ -280,6 +289,25 @@ static int balloon_worker(void *data)
 	}
 
 	return 0;
+}
+
+/**
+ * balloon_worker_again - what upkeep may do was changed: see at once what there is
+ *	to do
+ * @xb: the driver
+ *
+ * Context: may sleep.
+ */
+void balloon_worker_again(struct xen_balloon *xb)
+{
+	mutex_lock(&xb->step_lock);
+	xb->upkeep_delay_ns = 0;
+	xb->upkeep_at = 0;
+	xb->foreign.trim_delay_ns = 0;
+	xb->foreign.trim_at = 0;
+	xb->give_at = 0;
+	mutex_unlock(&xb->step_lock);
+	balloon_worker_kick(xb);
 }
 
 /**

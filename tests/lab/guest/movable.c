@@ -7,7 +7,10 @@
  *	how many have any memory of the kernel's;
  *	how many could be free as a whole, if all that can be moved, ballooned
  *	base pages included, stood close together in the others that hold no
- *	page that cannot be moved, which is where compaction moves things to.
+ *	page that cannot be moved, which is where compaction moves things to;
+ *
+ * and on a second line which regions the first number counts: one character for
+ * each region from frame 0 up, 1 for these.
  *
  * See Documentation/admin-guide/mm/pagemap.rst for the flags.
  */
@@ -17,6 +20,7 @@
 #include <unistd.h>
 
 #define REGION_PAGES	512
+#define MAX_REGIONS	(1U << 20)
 
 #define LRU		(1ULL << 5)
 #define BUDDY		(1ULL << 10)
@@ -29,14 +33,16 @@ int main(void)
 {
 	int fd = open("/proc/kpageflags", O_RDONLY);
 	uint64_t flags[REGION_PAGES];
-	unsigned int movable = 0, regions = 0, open = 0, used = 0;
+	unsigned int movable = 0, regions = 0, open = 0, used = 0, seen = 0;
+	static char map[MAX_REGIONS + 1];
 	unsigned int i, absent, offline, stuck, buddy;
 
 	if (fd < 0) {
 		perror("movable: /proc/kpageflags");
 		return 1;
 	}
-	while (read(fd, flags, sizeof(flags)) == sizeof(flags)) {
+	while (seen < MAX_REGIONS && read(fd, flags, sizeof(flags)) == sizeof(flags)) {
+		map[seen++] = '0';
 		absent = 0;
 		offline = 0;
 		stuck = 0;
@@ -52,10 +58,14 @@ int main(void)
 		regions++;
 		if (stuck || absent)
 			continue;
-		movable += !offline;
+		if (!offline) {
+			movable++;
+			map[seen - 1] = '1';
+		}
 		open++;
 		used += REGION_PAGES - buddy;
 	}
-	printf("%u %u %u\n", movable, regions, open - (used + REGION_PAGES - 1) / REGION_PAGES);
+	printf("%u %u %u\n%s\n", movable, regions,
+	       open - (used + REGION_PAGES - 1) / REGION_PAGES, map);
 	return 0;
 }

@@ -169,10 +169,11 @@ static void a_node_without_a_huge_page_does_not_stand_in_the_others_way(struct k
 		KUNIT_ASSERT_TRUE(test, sim_use(i, 500, SIM_PINNED));
 	for (i = 0; i < 8; i++) {
 		sim_queue_base(i, 0, 64);
-		sim_queue_base(16 + i, 0, 64);
+		sim_queue_base(16 + i, 0, 128);
 	}
 	KUNIT_EXPECT_FALSE(test, coalesce());
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCE_NO_HUGE), 1UL);
+	KUNIT_EXPECT_TRUE(test, coalesce());
 	KUNIT_EXPECT_TRUE(test, coalesce());
 	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 0), 512UL);
 	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 1), 0UL);

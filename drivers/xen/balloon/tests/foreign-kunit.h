@@ -204,6 +204,7 @@ static void base_pages_come_back_in_place_of_the_huge_page(struct kunit *test)
 
 static void a_guest_without_2_mib_in_one_piece_gives_nothing(struct kunit *test)
 {
+	unsigned long calls;
 	unsigned int i;
 
 	for (i = 0; i < FOREIGN_REGIONS; i++)
@@ -213,6 +214,16 @@ static void a_guest_without_2_mib_in_one_piece_gives_nothing(struct kunit *test)
 	sim_settle(20);
 	expect_spare(test, 0, 0, 0, 0);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL);
+
+	/* And is not asked again and again. */
+	calls = sim.calls[SIM_ALLOC];
+	sim.xb->heal.enabled = false;
+	sim_turn();
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], calls);
+	sim_drop(20, 7);
+	sim.now += 30 * NSEC_PER_SEC;
+	sim_turn();
+	expect_spare(test, 0, 0, HUGE, 0);
 }
 
 static void a_guest_keeps_what_it_needs_to_live(struct kunit *test)
