@@ -330,8 +330,10 @@ void balloon_worker_kick(struct xen_balloon *xb)
  */
 int balloon_worker_start(struct xen_balloon *xb)
 {
-	struct task_struct *worker = kthread_run(balloon_worker, xb, "xen-balloon");
+	struct task_struct *worker;
 
+	put_off_upkeep(xb);
+	worker = kthread_run(balloon_worker, xb, "xen-balloon");
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
 

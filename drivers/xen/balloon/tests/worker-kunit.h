@@ -640,10 +640,11 @@ static void the_thread_lands_and_is_woken_by_a_kick_and_stops(struct kunit *test
 	KUNIT_ASSERT_EQ(test, balloon_worker_start(sim.xb), 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sim.xb->worker);
 	KUNIT_EXPECT_STREQ(test, sim.xb->worker->comm, "xen-balloon");
+	KUNIT_EXPECT_GE(test, READ_ONCE(sim.xb->upkeep_at), (u64)UPKEEP_QUIET_NS);
 	KUNIT_EXPECT_TRUE(test, is_current_within(target, 60 * HZ));
 	KUNIT_EXPECT_FALSE(test, sim.xb->worker->flags & PF_NOFREEZE);
 
-	/* It waits for five seconds, or until it is told of something. */
+	/* It waits for a second and more, or until it is told of something. */
 	schedule_timeout_idle(HZ / 20);
 	sim_target(target + 1);
 	KUNIT_EXPECT_TRUE(test, is_current_within(target + 1, 4 * HZ));
