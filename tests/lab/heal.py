@@ -98,7 +98,6 @@ def by_migration(lab, kind, kernel):
 def run(lab, kind, kernel):
     by_the_intree_driver(lab, kind, kernel)
     by_populate_on_demand(lab, kind, kernel)
-    if kind != "hvm":
-        by_restore(lab, kind, kernel)
+    by_restore(lab, kind, kernel)
     if kind == "pvh":       # without shadow paging PV cannot be
         by_migration(lab, kind, kernel)
