@@ -96,7 +96,8 @@ void balloon_heal_enable(struct xen_balloon *xb, bool on)
 	if (on)
 		balloon_heal_suspect_all(xb);
 	mutex_unlock(&xb->step_lock);
-	balloon_worker_again(xb);
+	if (on)
+		balloon_worker_again(xb);
 }
 
 /* Is there reason to try a region, of which so much is free? */

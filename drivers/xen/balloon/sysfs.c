@@ -50,7 +50,8 @@ static const struct attribute_group queue_group = {
 static void enable_coalescing(bool on)
 {
 	WRITE_ONCE(shown->coalesce, on);
-	balloon_worker_again(shown);
+	if (on)
+		balloon_worker_again(shown);
 }
 
 static void enable_healing(bool on)

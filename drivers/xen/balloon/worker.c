@@ -292,7 +292,7 @@ static int balloon_worker(void *data)
 }
 
 /**
- * balloon_worker_again - what upkeep may do was changed: see at once what there is
+ * balloon_worker_again - upkeep may do more than before: see at once what there is
  *	to do
  * @xb: the driver
  *
