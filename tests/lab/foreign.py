@@ -82,7 +82,8 @@ def run(lab, kind, kernel):
     compaction.wait(60)
     after = at_home(guest)
     # More than once, since the list is taken down for a moment when it is looked through.
-    lab.wait(lambda: max(queues(guest)["foreign_spare"] for _ in range(3)) <= HIGH_KB, 120, f"no more than {HIGH_KB} kB to be kept")
+    lab.wait(lambda: max(queues(guest)["foreign_spare"] for _ in range(3)) <= HIGH_KB, 120,
+             f"no more than {HIGH_KB} kB to be kept")
     now = queues(guest)
     lab.equal("lent, in kB, in the end", now["foreign_lent"] - booted, 0)
     lab.check(now["base"] < 2 * MIB, f"in base pages in the end: {now['base']} kB, huge {now['huge']} kB, "
