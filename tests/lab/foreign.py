@@ -109,7 +109,7 @@ def run(lab, kind, kernel):
     lab.wait(lambda: "peak" in borrower.output(), 60, f"{FEW} pages to be mapped")
     guest.run(f"cat {DEBUG}/invariant")     # which looks at what the in-tree driver did
     broken, taken = guest.meter().superpages, stats(guest)["foreign_taken"]
-    lab.check(taken == FEW and broken < before,
+    lab.check(taken >= FEW and broken < before,
               f"of {FEW} pages borrowed from a guest that keeps none to be lent, {taken} were taken from anywhere: "
               f"superpages {broken}, before {before}")
     guest.run("killall -USR1 grants")
