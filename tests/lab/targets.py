@@ -7,13 +7,14 @@ program in the guest holds most of its memory and verifies it.
 
 import random
 
-from common import MIB, Agreement, Holder, move
+from common import MIB, Agreement, Holder, move, walk
 
 TYPES = ("pv", "pvh", "hvm")
 CORE = ("pv", "pvh")
 HELD_MIB = 200
 HELD_DEBUG_MIB = 90         # KASAN and its company need 137 MiB of the guest's, other kernels 22 to 40
 LOWEST = 330 * MIB
+WITHIN = {"seconds": 30, "timeout": 240}
 PAGE = 4
 HUGE = 2 * MIB
 
@@ -24,14 +25,6 @@ def chosen(full):
     return [middle, middle - PAGE, middle, middle + PAGE, middle, middle + HUGE - PAGE,
             middle - HUGE + PAGE, middle + 3 * PAGE, middle + HUGE // 2,
             LOWEST, LOWEST + PAGE, full - PAGE, full, full - HUGE, full - HUGE - PAGE, full]
-
-
-def walk(lab, guest, targets):
-    """Leads the guest through targets; each is checked inside the guest."""
-    said = guest.run(f"walk 30 {' '.join(map(str, targets))}", timeout=240, check=False)
-    lines = said.strip().splitlines()
-    lab.check(lines[-1:] == [f"landed on {len(targets)} of {len(targets)} targets"],
-              f"walk through {targets} kB: {'; '.join(lines[-3:])}")
 
 
 def run(lab, kind, kernel):
@@ -45,12 +38,12 @@ def run(lab, kind, kernel):
     full = guest.current_kb()
     holder = Holder(lab, guest, HELD_DEBUG_MIB if kernel.endswith("-debug") else HELD_MIB, seed)
 
-    walk(lab, guest, chosen(full))
+    walk(lab, guest, chosen(full), **WITHIN)
     agreement.check("after the chosen targets")
 
     for _ in range(10):
         steps = (draw.choice((1, PAGE, HUGE)) for _ in range(10))
-        walk(lab, guest, [draw.randrange(LOWEST, full + 1, step) for step in steps])
+        walk(lab, guest, [draw.randrange(LOWEST, full + 1, step) for step in steps], **WITHIN)
         agreement.check("after ten random targets")
 
     middle = 400 * MIB

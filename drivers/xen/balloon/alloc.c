@@ -482,11 +482,6 @@ static unsigned int more_of_broken(struct xen_balloon *xb, struct page **pages,
 	return n;
 }
 
-static unsigned long region_index(struct page *page)
-{
-	return page_to_pfn(page) >> XENMEM_HUGE_ORDER;
-}
-
 /* Take what is held of the region of the page that is held longest. */
 static unsigned int take_held(struct balloon_alloc *a, struct page **pages,
 			      unsigned int max, unsigned long *region)

@@ -354,6 +354,12 @@ static inline unsigned long balloon_counted(const struct xen_balloon *xb,
 	return atomic_long_read(&xb->counters[counter]);
 }
 
+/* The number of the aligned 2 MiB around a page. */
+static inline unsigned long region_index(struct page *page)
+{
+	return page_to_pfn(page) >> XENMEM_HUGE_ORDER;
+}
+
 /* queue.c */
 int balloon_queue_init(struct balloon_queue *q);
 void balloon_queue_destroy(struct balloon_queue *q);
@@ -449,7 +455,6 @@ void intree_follow(struct xen_balloon *xb);
 void intree_publish(struct xen_balloon *xb);
 bool intree_must_look(const struct xen_balloon *xb);
 unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max);
-unsigned int intree_reclaim_spare(struct xen_balloon *xb, unsigned int max);
 void intree_give(struct xen_balloon *xb, unsigned int nr);
 void intree_give_huge(struct xen_balloon *xb, struct page *page);
 unsigned int intree_max_delay_ms(void);

@@ -66,21 +66,16 @@ unsigned long balloon_foreign_excess(const struct xen_balloon *xb)
 	return spare - min(spare, most(xb));
 }
 
-static unsigned long region_of(struct page *page)
-{
-	return page_to_pfn(page) / XENMEM_HUGE_PAGES;
-}
-
 static void mark_stocked(struct xen_balloon *xb, struct page *page, bool stocked)
 {
-	if (region_of(page) < xb->foreign.nr)
-		__assign_bit(region_of(page), xb->foreign.stocked, stocked);
+	if (region_index(page) < xb->foreign.nr)
+		__assign_bit(region_index(page), xb->foreign.stocked, stocked);
 }
 
 /* Was a region stocked as a whole, so that what is missing of it is lent? */
 static bool is_stocked(struct xen_balloon *xb, struct list_head *region)
 {
-	unsigned long nr = region_of(list_first_entry(region, struct page, lru));
+	unsigned long nr = region_index(list_first_entry(region, struct page, lru));
 
 	return nr < xb->foreign.nr && test_bit(nr, xb->foreign.stocked);
 }
@@ -121,7 +116,7 @@ static unsigned int cut_region(struct list_head *from, struct list_head *region)
 	unsigned int nr = 0;
 
 	list_for_each_entry(page, from, lru) {
-		if (region_of(page) != region_of(first))
+		if (region_index(page) != region_index(first))
 			break;
 		last = &page->lru;
 		nr++;
@@ -160,8 +155,8 @@ static bool has_whole(const struct list_head *taken)
 	struct page *page;
 
 	list_for_each_entry(page, taken, lru) {
-		nr = region_of(page) == region ? nr + 1 : 1;
-		region = region_of(page);
+		nr = region_index(page) == region ? nr + 1 : 1;
+		region = region_index(page);
 		if (nr == XENMEM_HUGE_PAGES)
 			return true;
 	}

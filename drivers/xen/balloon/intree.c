@@ -219,15 +219,8 @@ unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max)
 	return nr;
 }
 
-/**
- * intree_reclaim_spare - adopt pages from the in-tree list
- * @xb: the driver
- * @max: how many at most, up to XENMEM_MAX_BASE
- *
- * Context: step_lock held; may sleep.
- * Return: how many, in the base queue now.
- */
-unsigned int intree_reclaim_spare(struct xen_balloon *xb, unsigned int max)
+/* Adopt up to @max pages from the in-tree list. Returns how many. */
+static unsigned int reclaim_spare(struct xen_balloon *xb, unsigned int max)
 {
 	return adopt(xb, intree_take_spare(xb, max), give_back_adopted);
 }
@@ -442,7 +435,7 @@ void intree_begin(struct xen_balloon *xb)
 		pr_info("the in-tree driver has moved memory before: any 2 MiB may be in pieces\n");
 		balloon_heal_suspect_all(xb);
 	}
-	while (intree_reclaim_spare(xb, BATCH))
+	while (reclaim_spare(xb, BATCH))
 		cond_resched();
 	adopt_region(xb);
 	xb->total = balloon_sum(xb);

@@ -339,7 +339,7 @@ static void pages_of_the_list_become_base_pages(struct kunit *test)
 	LOCKED(intree_follow(sim.xb));
 	if (c->fault != SIM_NR_OPS)
 		sim_fail(c->fault, 1, c->count, 0);
-	LOCKED(got = intree_reclaim_spare(sim.xb, c->max));
+	LOCKED(got = reclaim_spare(sim.xb, c->max));
 
 	KUNIT_EXPECT_EQ(test, got, c->got);
 	expect_pages(test, FULL - 1024 - c->listed, 2, c->got);
@@ -362,7 +362,7 @@ static void what_is_borrowed_while_we_reclaim_is_not_lost(struct kunit *test)
 	sim_intree_take(40);
 	LOCKED(intree_follow(sim.xb));
 	sim.meanwhile = another_driver_borrows_ten;
-	LOCKED(got = intree_reclaim_spare(sim.xb, 512));
+	LOCKED(got = reclaim_spare(sim.xb, 512));
 	LOCKED(intree_publish(sim.xb));
 
 	KUNIT_EXPECT_EQ(test, got, 40U);
