@@ -10,7 +10,7 @@ btf := $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 kbuild := $(MAKE) -C $(KDIR) M=$(CURDIR) $(btf) CONFIG_MODULE_SIG_ALL= INSTALL_MOD_DIR=updates
 
 .PHONY: modules modules_install clean headers setup check check-static check-kunit check-lab \
-	kunit kunit-planted coverage mutants lab demo help
+	kunit kunit-planted coverage mutants lab bench demo help
 
 modules modules_install clean: headers
 	$(kbuild) $@
@@ -41,6 +41,10 @@ mutants: setup
 lab: setup
 	@scripts/lab/run.py $(addprefix --kernel=,$(KERNEL)) $(S)
 
+bench:
+	@scripts/setup.sh bench
+	@tests/bench/bench.py $(if $(QUICK),--quick) $(F)
+
 demo: setup
 	@scripts/demo.py
 
@@ -50,6 +54,9 @@ help:
 	@echo "make modules_install    install it for that kernel (as root)"
 	@echo "make clean              remove what was built"
 	@echo "make demo               show it beside the in-tree driver, in guests of a real Xen"
+	@echo "make bench              measure it beside the in-tree driver, and write Documentation/benchmarks.rst"
+	@echo "make bench QUICK=1      in five minutes instead of an hour, and write nothing there"
+	@echo "make bench F=\"NAME ...\" measure some figures of tests/bench/figures"
 	@echo "make check              run all checks, builds, tests and scenarios"
 	@echo "make check-static       run all of these that boot nothing"
 	@echo "make check-kunit        run all of these that boot a kernel without Xen"

@@ -5,14 +5,17 @@
 # that installs them is printed. Prints nothing when nothing is missing.
 #
 #     scripts/setup.sh
+#     scripts/setup.sh bench      also what `make bench` draws with
 
 set -eu
 
+for=${1:-check}
 TRIES=3
 PATIENCE=300 # seconds that apt may take at one try
 
 # Each line: a package, and a test that it is there.
 list() {
+	[ "$for" != bench ] || echo "python3-matplotlib	/usr/bin/python3 -c 'import matplotlib'"
 	cat <<-'EOF'
 	bc	command -v bc
 	bison	command -v bison

@@ -20,12 +20,12 @@ CONFIG = """
 name = "{name}"
 type = "{kind}"
 kernel = "/boot/{kernel}/{image}"
-ramdisk = "/boot/{kernel}/initrd"
+ramdisk = "/boot/{kernel}/{initrd}"
 extra = "{options}"
 memory = {memory}
 maxmem = {maxmem}
 vcpus = {vcpus}
-cpus = "1"
+cpus = "{cpus}"
 on_poweroff = "destroy"
 on_reboot = "destroy"
 on_crash = "destroy"
@@ -90,10 +90,12 @@ class Guest:
 
     _serial = count(1)
 
-    def __init__(self, lab, kind, kernel, memory=512, maxmem=None, vcpus=1, name=None, cmdline="", config=""):
+    def __init__(self, lab, kind, kernel, memory=512, maxmem=None, vcpus=1, name=None, cmdline="", config="",
+                 initrd="initrd", cpus="1"):
         self.lab = lab
         self.host = lab.host
         self.kind, self.kernel, self.vcpus = kind, kernel, vcpus
+        self.initrd, self.cpus = initrd, cpus
         self.memory, self.maxmem = memory, maxmem or memory
         self.name = f"{name or kind}-{next(self._serial)}"
         self.domid = self._path = None      # until it is created
@@ -112,7 +114,8 @@ class Guest:
         options = f"{'console=ttyS0 pci=noearly' if hvm else 'console=hvc0'} {OPTIONS} {self._cmdline}"
         config = self._config + (CONFIG + (HVM_CONFIG if hvm else "")).format(
             name=self.name, kind=self.kind, kernel=self.kernel, image="vmlinuz" if hvm else "vmlinux",
-            options=options.strip(), memory=self.memory, maxmem=self.maxmem, vcpus=self.vcpus)
+            initrd=self.initrd, options=options.strip(),
+            memory=self.memory, maxmem=self.maxmem, vcpus=self.vcpus, cpus=self.cpus)
         path = f"/run/{self.name}.cfg"
         self.host.dom0(f"cat > {path} <<'END'\n{config}\nEND\nxl create {'-p' if paused else ''} {path}", timeout=180)
         self._found()

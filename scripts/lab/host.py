@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -27,13 +28,14 @@ import packages
 from watch import Watch
 from xenstore import Xenstore
 
-MEMORY_MIB = 3500           # all below QEMU's split, so that an address is an offset in its file
 DOM0_MIB = 1200             # room for a saved guest, and for HVM's device models
 BOOT_TIMEOUT = 300
-CPU = "max,smap=off,smep=off,la57=off,pku=off,rdtscp=off,xsave=off,avx=off,avx2=off,fma=off"
+CPU = "max,smap=off,smep=off,la57=off,pku=off,rdtscp=off,xsave=off,avx=off,avx2=off,fma=off,erms=off"
+# erms: a "rep stosb" is emulated byte by byte, and to zero a page would take 8 times as long as with "rep stosq".
 # eager-fpu: switched lazily, guests' SSE registers got mixed up under emulation.
 XEN_OPTIONS = ("console=com1 com1=115200,8n1 sync_console loglvl=all guest_loglvl=all conring_size=1M "
-               f"dom0_mem={DOM0_MIB}M,max:{DOM0_MIB}M dom0_max_vcpus=1 dom0_vcpus_pin spec-ctrl=no,eager-fpu")
+               f"dom0_mem={DOM0_MIB}M,max:{DOM0_MIB}M dom0_max_vcpus=1 dom0_vcpus_pin bootscrub=0 "
+               "spec-ctrl=no,eager-fpu")
 DOM0_OPTIONS = "console=hvc0 loglevel=5 panic=-1 mitigations=off"
 FRAME = re.compile(r"(?P<kind>[RXCJ])( (?P<id>\d+) (?P<status>\d+))?? (?P<lengths>\d+( \d+)?)( (?P<name>\D\S*))?")
 POLL = 0.5
@@ -59,13 +61,27 @@ def result(what, status, out, err, check):
     return out
 
 
-class Host:
-    """One boot of Xen and dom0, on a machine of several NUMA nodes if asked for: that has no memory_file."""
+@dataclass(frozen=True)
+class Machine:
+    """What Xen boots on. One of several NUMA nodes has a CPU in each, and no memory_file.
 
-    def __init__(self, folder, kernels, nodes=1):
+    CPU 0 is dom0's. For a benchmark there are its programs, and all of the machine's memory is there
+    from the start, so that no guest is slow because it touches some first.
+    """
+
+    nodes: int = 1
+    memory: int = 3500          # MiB
+    cpus: int = 2
+    bench: bool = False
+
+
+class Host:
+    """One boot of Xen and dom0."""
+
+    def __init__(self, folder, kernels, machine):
         self.folder = Path(folder)
         self.kernels = kernels
-        self.nodes = nodes
+        self.machine = machine
         self.watch = Watch()
         self.condition = threading.Condition()
         self.store = Xenstore(self._send_store, self.wait, self.condition)
@@ -75,6 +91,7 @@ class Host:
         self.arrivals = 0           # grows with all that comes from QEMU
         self._pending = b""
         self._sending = threading.Lock()
+        self._debugging = threading.Lock()
         self._cleanup = contextlib.ExitStack()
         self._qemu = None
         self.memory_file = None
@@ -100,10 +117,10 @@ class Host:
         start = time.monotonic()
         with images.locked():
             xen, vmlinux = images.xen(), images.kernel_elf(images.DOM0_SERIES)
-            images.dom0_image(self.folder / "dom0.img", self.kernels)
+            images.dom0_image(self.folder / "dom0.img", self.kernels, self.machine.bench)
         self._cleanup.callback((self.folder / "dom0.img").unlink, missing_ok=True)
-        if self.nodes == 1:
-            self.memory_file = self._make_memory_file()
+        if self.machine.nodes == 1:
+            self.memory_file = self._make_memory_file(self.machine.memory)
             self._cleanup.callback(self.memory_file.unlink, missing_ok=True)
         sockets = self._cleanup.enter_context(tempfile.TemporaryDirectory())
         packages.say("booting Xen and dom0")
@@ -123,15 +140,15 @@ class Host:
         return True
 
     @staticmethod
-    def _make_memory_file():
+    def _make_memory_file(mib):
         """Return an empty file for the machine's memory; one that a killed run left behind goes."""
         name = f"xen-balloon-{hashlib.sha256(bytes(packages.CACHE)).hexdigest()[:8]}"
         for folder in (Path("/dev/shm"), packages.CACHE):
             (folder / name).unlink(missing_ok=True)
-            if folder.is_dir() and shutil.disk_usage(folder).free > MEMORY_MIB << 20:
+            if folder.is_dir() and shutil.disk_usage(folder).free > mib << 20:
                 (folder / name).touch(0o600)
                 return folder / name
-        raise HostError(f"neither /dev/shm nor {packages.CACHE} has {MEMORY_MIB} MiB free for the machine's memory")
+        raise HostError(f"neither /dev/shm nor {packages.CACHE} has {mib} MiB free for the machine's memory")
 
     def _start(self, xen, vmlinux, path):
         """Start QEMU, and the threads that listen to it."""
@@ -143,8 +160,8 @@ class Host:
         listener.listen()
         listener.settimeout(60)
         self._qemu = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "2",
-             "-m", f"{MEMORY_MIB}M", *self._memory(), "-display", "none", "-monitor", "none", "-no-reboot",
+            ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", str(self.machine.cpus),
+             "-m", f"{self.machine.memory}M", *self._memory(), "-display", "none", "-monitor", "none", "-no-reboot",
              "-net", "none", "-serial", f"file:{log}", "-chardev", f"socket,id=agent,path={path}",
              "-serial", "chardev:agent", "-kernel", xen, "-append", XEN_OPTIONS,
              "-initrd", f"{vmlinux} {DOM0_OPTIONS},{self.folder}/dom0.img"],
@@ -162,11 +179,13 @@ class Host:
 
     def _memory(self):
         """Return the machine's memory in QEMU's words: in a file, or spread over its nodes, one for each CPU."""
-        if self.nodes == 1:
+        nodes, mib = self.machine.nodes, self.machine.memory
+        if nodes == 1:
             return ("-machine", "pc,memory-backend=memory", "-object",
-                    f"memory-backend-file,id=memory,size={MEMORY_MIB}M,mem-path={self.memory_file},share=on")
-        return [word for i in range(self.nodes) for word in (
-            "-object", f"memory-backend-ram,id=memory{i},size={MEMORY_MIB // self.nodes}M",
+                    f"memory-backend-file,id=memory,size={mib}M,mem-path={self.memory_file},share=on"
+                    + (",prealloc=on" if self.machine.bench else ""))
+        return [word for i in range(nodes) for word in (
+            "-object", f"memory-backend-ram,id=memory{i},size={mib // nodes}M",
             "-numa", f"node,memdev=memory{i},cpus={i}")]
 
     def _stop(self):
@@ -274,11 +293,12 @@ class Host:
     def debug_key(self, key):
         """Return what Xen prints on its console for a debug key."""
         log = self.folder / "xen.log"
-        mark = log.stat().st_size
-        self.dom0(f"xl debug-keys {key}")
-        with open(log, "rb") as console:
-            console.seek(mark)
-            return console.read().decode(errors="replace")
+        with self._debugging:
+            mark = log.stat().st_size
+            self.dom0(f"xl debug-keys {key}")
+            with open(log, "rb") as console:
+                console.seek(mark)
+                return console.read().decode(errors="replace")
 
     def domain_pages(self, domid):
         """Return Xen's own count of a domain's pages."""

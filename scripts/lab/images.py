@@ -33,6 +33,9 @@ import kernels      # noqa: E402: it is not beside this file
 
 INIT = REPO / "scripts/lab/init"
 GUEST = REPO / "tests/lab/guest"
+BENCH = REPO / "tests/bench/guest"
+BENCH_DOM0 = REPO / "tests/bench/dom0"
+DRIVER = [(REPO / folder, folder) for folder in ("drivers", "include")]
 SELFTESTS = {"compaction_test": (), "transhuge-stress": ("vm_util",)}     # of mm/, and what each needs of it
 SELFTESTS_FROM = "6.12"
 SELFTESTS_UAPI = ("fs.h", "userfaultfd.h")
@@ -41,13 +44,14 @@ CFLAGS = ("-static", "-O2", "-Wall")
 
 XEN_BIN = "usr/lib/xen-4.17/bin"
 DOM0_PROGRAMS = (*(f"{XEN_BIN}/{name}" for name in (
-    "xl", "xenstored", "xenconsoled", "xen-init-dom0", "libxl-save-helper")),
+    "xl", "xentrace", "xenstored", "xenconsoled", "xen-init-dom0", "libxl-save-helper")),
     *(f"usr/bin/xenstore-{name}" for name in ("exists", "list", "ls", "read", "rm", "watch", "write")),
     "usr/libexec/xen-qemu-system-i386")
 DOM0_LOADED = ("libgcc_s.so.1",)        # libxl loads it at run time
 DOM0_FILES = ("usr/lib/xen-4.17/boot/hvmloader", "usr/share/seabios/bios-256k.bin",
               "usr/share/qemu/linuxboot.bin", "usr/share/qemu/linuxboot_dma.bin",
               "usr/share/qemu/kvmvapic.bin", "usr/share/qemu/keymaps/en-us")
+BENCH_PROGRAMS = {"bench": "usr/bin/cyclictest", "work": "usr/bin/stress-ng"}   # with its libraries it is large
 GUEST_MODULES = ("xen-gntdev", "xen-gntalloc")     # built into kernels of ours
 DOM0_MODULES = ("xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs")
 LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
@@ -203,6 +207,11 @@ def program(name, sources):
     return stored(name, [stamp(path) for path in (*sources, *headers)], build)
 
 
+def programs(folder):
+    """Return (name, path) of each static program whose source is a file of this folder."""
+    return [(source.stem, program(f"program-{source.stem}", [source])) for source in sorted(folder.glob("*.c"))]
+
+
 def selftest(name, helpers):
     """Return the path of one of the kernel's own mm selftests, as a static program."""
     root, version = packages.source_tree(SELFTESTS_FROM)
@@ -267,15 +276,28 @@ def build_module(series, name, folders, at=None, below=""):
 
 @functools.lru_cache
 def modules(series):
-    """Return the modules that go into a guest of this kernel: the driver, and those of the tests.
+    """Return the modules that go into a guest of this kernel: the driver, and those of the tests."""
+    wanted = [("driver", DRIVER, REPO)]
+    wanted += [(kbuild.parent.name, [(kbuild.parent, "")], kbuild.parent) for kbuild in sorted(GUEST.glob("*/Kbuild"))]
+    if kernels.flavour_of(series):      # Debian's have no KUnit
+        wanted.append(("kunit", [*DRIVER, (REPO / "tests/kunit", "tests/kunit")], None, "tests/kunit"))
+    return those_that_build(series, wanted)
+
+
+@functools.lru_cache
+def bench_modules(series):
+    """Return the modules that only a benchmark's guest of this kernel has: they may use parts of the driver."""
+    folders = [kbuild.parent for kbuild in sorted(BENCH.glob("*/Kbuild"))]
+    places = [str(folder.relative_to(REPO)) for folder in folders]
+    return those_that_build(series, [(folder.name, [*DRIVER, (folder, place)], None, place)
+                                     for folder, place in zip(folders, places)])
+
+
+def those_that_build(series, wanted):
+    """Build modules and return them.
 
     One that does not build is left out and said: the scenarios that load it then fail.
     """
-    driver = [(REPO / folder, folder) for folder in ("drivers", "include")]
-    wanted = [("driver", driver, REPO)]
-    wanted += [(kbuild.parent.name, [(kbuild.parent, "")], kbuild.parent) for kbuild in sorted(GUEST.glob("*/Kbuild"))]
-    if kernels.flavour_of(series):      # Debian's have no KUnit
-        wanted.append(("kunit", [*driver, (REPO / "tests/kunit", "tests/kunit")], None, "tests/kunit"))
     built = []
     for name, *how in wanted:
         packages.say(f"building {name} for {series}")
@@ -356,26 +378,46 @@ def guest_image(series):
     """Return the path of a guest's initramfs: busybox, the agent, the tests' programs and modules."""
     root = packages.userland()
     agent = program("agent-guest", [INIT / "jobs.c", INIT / "xenbus.c"])
-    programs = [(source.stem, program(f"program-{source.stem}", [source])) for source in sorted(GUEST.glob("*.c"))]
-    programs += [(name, selftest(name, helpers)) for name, helpers in SELFTESTS.items()]
+    wanted = programs(GUEST) + [(name, selftest(name, helpers)) for name, helpers in SELFTESTS.items()]
     built = modules(series)
 
     def build():
         cpio = start_archive(root, "guest")
         cpio.file("bin/agent", agent.read_bytes())
-        for name, path in programs:
+        for name, path in wanted:
             cpio.file(f"bin/{name}", path.read_bytes())
         for path in built:
             cpio.file(path.name, path.read_bytes())
         for name in () if kernels.flavour_of(series) else GUEST_MODULES:
             cpio.file(f"{name}.ko", module_data(series, name))
         return gzip.compress(cpio.bytes(), 6)
-    return stored(f"guest-{series}", [root, agent, programs, [stamp(path) for path in built], stamp(INIT / "guest"),
+    return stored(f"guest-{series}", [root, agent, wanted, [stamp(path) for path in built], stamp(INIT / "guest"),
                                       stamp(__file__)], build)
 
 
-def dom0_image(path, kernels):
-    """Write dom0's initramfs for a run with guests of these kernels."""
+def bench_image(series, name):
+    """Return the path of a benchmark's guest's initramfs: guest_image(), what measures it or loads it, and modules."""
+    root = packages.workload()
+    guest = guest_image(series)
+    wanted = programs(BENCH)
+    built = bench_modules(series)
+
+    def build():
+        cpio = Cpio()
+        for stem, path in wanted:
+            cpio.file(f"bin/{stem}", path.read_bytes())
+        packaged = root / BENCH_PROGRAMS[name]
+        cpio.file(f"bin/{packaged.name}", packaged.read_bytes())
+        add_libraries(cpio, root, needed(packaged))
+        for path in built:
+            cpio.file(path.name, path.read_bytes())
+        # As one stream: of two, libxenguest (which unpacks it up to Xen 4.19) would take the first only.
+        return gzip.compress(gzip.decompress(guest.read_bytes()) + cpio.bytes(), 6)
+    return stored(f"{name}-{series}", [root, guest, wanted, [stamp(path) for path in built], stamp(__file__)], build)
+
+
+def dom0_image(path, kernels, bench=False):
+    """Write dom0's initramfs for a run with guests of these kernels, and with a benchmark's where asked to."""
     with open(path, "wb") as out:
         out.write(dom0_base().read_bytes())
         cpio = Cpio()
@@ -383,4 +425,8 @@ def dom0_image(path, kernels):
             cpio.file(f"boot/{series}/vmlinux", kernel_elf(series).read_bytes(), 0o644)
             cpio.file(f"boot/{series}/vmlinuz", kernel_image(series).read_bytes(), 0o644)
             cpio.file(f"boot/{series}/initrd", guest_image(series).read_bytes(), 0o644)
+            for name in BENCH_PROGRAMS if bench else ():
+                cpio.file(f"boot/{series}/initrd-{name}", bench_image(series, name).read_bytes(), 0o644)
+        for name, program_path in programs(BENCH_DOM0) if bench else ():
+            cpio.file(f"bin/{name}", program_path.read_bytes())
         out.write(cpio.bytes())

@@ -31,6 +31,7 @@ CACHE = Path(os.environ.get("XEN_BALLOON_CACHE") or Path.home() / ".cache/xen-ba
 SERIES = ("6.1", "6.12")
 USERLAND = ("xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xenstore-utils",
             "qemu-system-xen", "qemu-system-data", "seabios", "busybox-static")
+WORKLOAD = ("stress-ng", "rt-tests")
 SCRIPTS = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch", "package/*")
 DAY = 24 * 3600
 TRIES = 3
@@ -117,21 +118,22 @@ def find_kernel(series):
     return {"release": release, "packages": [[name, version] for name in wanted]}
 
 
-def find_userland():
-    """Find Xen, its tools and every library that they may load."""
+def find_programs(names):
+    """Find packages, and every library that their programs may load."""
     only = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks",
                                         "replaces", "enhances")]
-    closure = output("apt-cache", "depends", "--recurse", *only, *USERLAND).splitlines()
+    closure = output("apt-cache", "depends", "--recurse", *only, *names).splitlines()
     libraries = sorted({name for name in closure
                         if re.match(r"z?lib", name) and not re.match(r"lib(perl|python)", name)})
-    return {"packages": newest(USERLAND) + newest(libraries)}
+    return {"packages": newest(names) + newest(libraries)}
 
 
 def find_source(series):
     return {"packages": newest([f"linux-source-{series}"])}
 
 
-FINDERS = {"userland": find_userland,
+FINDERS = {"userland": functools.partial(find_programs, USERLAND),
+           "workload": functools.partial(find_programs, WORKLOAD),
            **{f"kernel {series}": functools.partial(find_kernel, series) for series in SERIES},
            **{f"linux-source {series}": functools.partial(find_source, series) for series in SERIES}}
 
@@ -300,8 +302,13 @@ def userland():
     return unpacked("userland", unpack_all)[0]
 
 
+def workload():
+    """Return the folder where the programs that load a guest, and their libraries, are unpacked."""
+    return unpacked("workload", unpack_all)[0]
+
+
 def fetch():
-    """Fetch everything that the lab needs."""
+    """Fetch everything that the checks' lab needs."""
     userland()
     for series in SERIES:
         kernel(series)

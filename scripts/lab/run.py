@@ -20,7 +20,7 @@ import images
 import kernels      # its folder is known by images
 import packages
 from guest import GuestError
-from host import HostError, Timeout
+from host import HostError, Machine, Timeout
 from ktap import ERROR, FAILURE, SKIP, SUCCESS, Ktap
 from lab import Failure, Lab, Skip
 from scenarios import FLAVOUR_KINDS, KINDS, by_turns, find
@@ -117,7 +117,7 @@ def run_all(cases, names):
             start = time.monotonic()
             packages.say(f"running {name}")
             try:
-                verdict, reason = judge(scenario, kind, kernel, session.host(scenario.nodes), ktap.note)
+                verdict, reason = judge(scenario, kind, kernel, session.host(Machine(nodes=scenario.nodes)), ktap.note)
             except (HostError, Timeout, packages.PackageError, images.ImageError) as error:
                 verdict, reason = ERROR, f"no host: {error}"
             if scenario.verdict != SUCCESS:

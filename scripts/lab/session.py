@@ -2,7 +2,7 @@
 """The boots of one run: scenarios share one as long as it answers, and then get another."""
 
 import packages
-from host import Host, HostError, Timeout
+from host import Host, HostError, Machine, Timeout
 
 BOOTS = 2                   # tries to bring Xen up
 
@@ -35,21 +35,21 @@ class Session:
             return False
         return True
 
-    def _boot(self, nodes):
+    def _boot(self, machine):
         self._boots += 1
         folder = self.folder / f"boot{self._boots}"
         folder.mkdir(parents=True)
-        return Host(folder, self._kernels, nodes).__enter__()
+        return Host(folder, self._kernels, machine).__enter__()
 
-    def host(self, nodes=1):
-        """Return a host that answers, with so many NUMA nodes."""
-        if self._host and (self._host.nodes != nodes or not self._healthy()):
+    def host(self, machine=Machine()):
+        """Return a host that answers, on such a machine."""
+        if self._host and (self._host.machine != machine or not self._healthy()):
             self._close()
         for attempt in range(BOOTS):
             if self._host:
                 break
             try:
-                self._host = self._boot(nodes)
+                self._host = self._boot(machine)
             except (HostError, Timeout) as error:
                 if attempt + 1 == BOOTS:
                     raise

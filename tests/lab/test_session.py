@@ -11,8 +11,8 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lab"))
 
-import session                 # noqa: E402
-from host import HostError     # noqa: E402
+import session                         # noqa: E402
+from host import HostError, Machine    # noqa: E402
 
 
 class FakeHost:
@@ -20,8 +20,8 @@ class FakeHost:
 
     boots = []
 
-    def __init__(self, folder, kernels, nodes):
-        self.nodes = nodes
+    def __init__(self, folder, kernels, machine):
+        self.machine = machine
         self.answers = True
         self.closed = False
 
@@ -52,7 +52,7 @@ class SessionTest(unittest.TestCase):
     def test_another_machine_takes_another_boot(self):
         FakeHost.boots = [True, True]
         first = self.session.host()
-        self.assertEqual(self.session.host(2).nodes, 2)
+        self.assertEqual(self.session.host(Machine(nodes=2)).machine.nodes, 2)
         self.assertTrue(first.closed)
 
     def test_a_boot_that_fails_is_tried_once_more(self):

@@ -43,6 +43,22 @@ static unsigned long inflatable(const struct xen_balloon *xb)
 	return max(si_mem_available() - reserve, 0L);
 }
 
+/*
+ * How many huge pages one step moves, of @want base pages. The first step on the
+ * way to a target moves one, so that there is something soon; each further one
+ * twice as many.
+ */
+static unsigned int huge_at_once(const struct xen_balloon *xb, unsigned long want)
+{
+	return min(want / XENMEM_HUGE_PAGES, BIT(xb->pace));
+}
+
+static void quicken_pace(struct xen_balloon *xb)
+{
+	if (BIT(xb->pace) < XENMEM_MAX_HUGE)
+		xb->pace++;
+}
+
 /* One step towards a smaller guest, by up to @want. Returns pages given. */
 static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 {
@@ -54,8 +70,7 @@ static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 		want = round_down(room, XENMEM_HUGE_PAGES);
 
 	if (want >= XENMEM_HUGE_PAGES && !READ_ONCE(xb->base_only))
-		nr = balloon_alloc_huge(xb, min(want / XENMEM_HUGE_PAGES,
-						(unsigned long)XENMEM_MAX_HUGE));
+		nr = balloon_alloc_huge(xb, huge_at_once(xb, want));
 	if (nr) {
 		given = balloon_release(xb, nr, XENMEM_HUGE_ORDER);
 		if (given)
@@ -80,9 +95,7 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 		return 0;
 
 	if (want >= XENMEM_HUGE_PAGES)
-		nr = balloon_dequeue_huge(q, xb->pages,
-					  min(want / XENMEM_HUGE_PAGES,
-					      (unsigned long)XENMEM_MAX_HUGE));
+		nr = balloon_dequeue_huge(q, xb->pages, huge_at_once(xb, want));
 	if (nr) {
 		got = balloon_populate(xb, nr, XENMEM_HUGE_ORDER);
 		if (got)
@@ -177,6 +190,7 @@ static void arrive(struct xen_balloon *xb)
 		return;
 
 	xb->at_target = true;
+	xb->pace = 0;
 	balloon_alloc_settle(&xb->alloc);
 	balloon_alloc_reset(&xb->alloc);
 }
@@ -206,6 +220,7 @@ static enum balloon_step step(struct xen_balloon *xb)
 		moved = inflate(xb, -credit);
 	else
 		moved = deflate(xb, credit);
+	quicken_pace(xb);
 
 	if (credit > 0 || !moved)
 		balloon_alloc_settle(&xb->alloc);

@@ -32,10 +32,24 @@ static unsigned int change(unsigned int cmd, struct page **pages,
 	return xenmem_reservation(cmd, frames, nr, order, 0);
 }
 
+/*
+ * Xen takes a huge page apart, frame by frame, and meanwhile nobody else runs on
+ * this CPU: not more than one with each call.
+ */
 static unsigned int translated_release(struct page **pages, unsigned int nr,
 				       unsigned int order)
 {
-	return change(XENMEM_decrease_reservation, pages, nr, order);
+	unsigned int done = 0;
+
+	if (!order)
+		return change(XENMEM_decrease_reservation, pages, nr, order);
+
+	while (done < nr && change(XENMEM_decrease_reservation, pages + done, 1, order)) {
+		done++;
+		cond_resched();
+	}
+
+	return done;
 }
 
 /* How many of the first pages are on the same node. */

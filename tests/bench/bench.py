@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""`make bench`: the in-tree balloon driver and xen-balloon side by side, in numbers and pictures.
+
+Boots a real Xen and measures every figure in tests/bench/figures; writes what it measured
+and the report of it below Documentation/. What is QUICK, or only some figures, goes to the cache,
+where each run keeps its results from figure to figure.
+
+    bench.py                    all figures: less than an hour
+    bench.py --quick            some of them, once each: less than five minutes
+    bench.py speed stalls       these
+    bench.py --report           the report anew, from the results in Documentation/
+"""
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+sys.path[:0] = [str(TOP / "scripts/lab"), str(TOP / "tests/lab"), str(HERE)]
+
+import packages                             # noqa: E402
+import report                               # noqa: E402
+from host import HostError, Machine         # noqa: E402
+from lab import Lab                         # noqa: E402
+from measure import KERNEL, Bench           # noqa: E402
+from run import OutOfTime, deadline, make_folder    # noqa: E402
+from session import Session                 # noqa: E402
+
+FIGURES = ("superpages", "fragmented", "shattered", "restored", "speed", "calls", "waiting", "stalls", "size",
+           "nextguest", "compaction", "access")
+QUICK_FIGURES = ("superpages", "shattered", "speed", "calls", "stalls")
+FIGURE_TIME = 20 * 60       # seconds
+MACHINE = Machine(memory=12288, cpus=3, bench=True)
+QUICK_MACHINE = Machine(cpus=3, bench=True)
+FOLDER = TOP / "Documentation"
+RESULTS = FOLDER / "benchmarks/results.json"
+
+
+def first_line(*command):
+    """The first line that a command prints."""
+    return subprocess.run(command, capture_output=True, text=True, cwd=TOP).stdout.partition("\n")[0]
+
+
+def machine(host):
+    """What the measuring was done on, by name."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    xen = dict(re.findall(r"^(\w+)\s*: (.*)$", host.dom0("xl info"), re.MULTILINE))
+    return {"Machine": f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} CPUs used",
+            "Emulator": first_line("qemu-system-x86_64", "--version"),
+            "Emulated": f"{host.machine.cpus} CPUs, one of them for dom0, {host.machine.memory} MiB; no KVM",
+            "Xen": f"{xen['xen_major']}.{xen['xen_minor']}{xen['xen_extra']}",
+            "Guests' kernel": packages.kernel(KERNEL).name.removeprefix("vmlinuz-"),
+            "Driver": first_line("git", "describe", "--always", "--dirty")}
+
+
+def try_to(figure, bench, folder):
+    """Measure one figure; return its data, or None and why not."""
+    try:
+        with deadline(FIGURE_TIME):
+            return figure.measure(bench), ""
+    except OutOfTime:
+        return None, f"it took more than {FIGURE_TIME} s"
+    except HostError:
+        raise
+    except Exception as error:
+        (folder / f"{figure.NAME}.trace").write_text(traceback.format_exc())
+        return None, f"{type(error).__name__}: {error}"
+    finally:
+        bench.lab.finish()
+
+
+def measure_all(figures, quick, folder):
+    """Boot once, and return the results of all figures; they are kept in the folder meanwhile."""
+    start = time.monotonic()
+    results = {"licence": "SPDX-License-Identifier: GPL-2.0", "quick": quick, "figures": {}, "failed": {}}
+    with Session(folder, [KERNEL]) as session:
+        for number, figure in enumerate(figures, 1):
+            def say(text, head=f"[{number}/{len(figures)}] {figure.TITLE}"):
+                print(f"{(time.monotonic() - start) / 60:5.1f} min {head}: {text}", flush=True)
+
+            host = session.host(QUICK_MACHINE if quick else MACHINE)
+            results.setdefault("machine", machine(host))
+            with open(folder / f"{figure.NAME}.log", "w") as log:
+                lab = Lab(host, lambda text, log=log: print(text, file=log, flush=True))
+                data, why = try_to(figure, Bench(lab, quick, say), folder)
+            if data is None:
+                say(f"failed: {why}")
+                results["failed"][figure.NAME] = why
+            else:
+                results["figures"][figure.NAME] = data
+                say("done")
+            (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def load(names):
+    return [importlib.import_module(f"figures.{name}") for name in names]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="some figures, once each")
+    parser.add_argument("--report", action="store_true", help="write the report of the results in Documentation/ anew")
+    parser.add_argument("figure", nargs="*", choices=[[], *FIGURES], help="only these")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench.py: ended by SIGTERM"))
+    if args.report:
+        report.write(json.loads(RESULTS.read_text()), load(FIGURES), FOLDER)
+        return
+    figures = load(args.figure or (QUICK_FIGURES if args.quick else FIGURES))
+    folder = make_folder()
+    try:
+        results = measure_all(figures, args.quick, folder)
+    except (HostError, packages.PackageError) as error:
+        sys.exit(f"bench.py: {error}\nbench.py: the logs are in {folder}")
+    out = folder
+    if not args.quick and not args.figure and not results["failed"]:
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        out = FOLDER
+    report.write(results, figures, out)
+    report.tell(results, figures)
+    print(f"The report is {out}/benchmarks.rst, the logs are in {folder}.")
+    sys.exit(1 if results["failed"] else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+"""On a full host, a PVH guest of 512 MiB gives 190 MiB back, and another one of 160 MiB is built on that. In the one
+that gives, a program holds every second page of more and more of its memory. How many superpages does the next guest
+get, whose memory can only be what was given?
+"""
+
+import contextlib
+
+from common import MIB, holes
+from measure import DRIVERS
+from table import Row
+
+NAME = "nextguest"
+TITLE = "The next guest"
+DEGREES = (0, 90, 180, 270, 360)    # MiB in which every second page is held
+GIVER_MIB, GIVEN_MIB, NEXT_MIB = 512, 190, 160
+LEFT_MIB = 8                # of the host, for what a guest takes beside its memory
+
+
+def superpages_of_next(bench):
+    """Build the next guest, and return how many superpages it gets."""
+    guest = bench.lab.guest("pvh", bench.kernel, memory=NEXT_MIB, name="next")
+    superpages = guest.meter().superpages
+    guest.destroy()
+    return superpages
+
+
+def degree(bench, driver, mib):
+    with bench.guest("pvh", driver) as guest, holes(bench.lab, guest, mib) if mib else contextlib.nullcontext():
+        with bench.lab.starve(LEFT_MIB):
+            guest.target_kb(guest.current_kb() - GIVEN_MIB * MIB)
+            guest.landed(120)
+            return superpages_of_next(bench)
+
+
+def measure(bench):
+    data = {"fresh": superpages_of_next(bench), "degrees": {}}
+    # What the guests do not need is taken once, since that takes long.
+    with bench.lab.starve(GIVER_MIB + 6 * LEFT_MIB):
+        for mib in DEGREES:
+            data["degrees"][str(mib)] = {driver: degree(bench, driver, mib) for driver in DRIVERS}
+            bench.say(f"{mib} MiB with holes: {data['degrees'][str(mib)]}, on a fresh host {data['fresh']}")
+    return data
+
+
+def rows(data):
+    return [Row(f"the next guest's superpages, {mib} MiB with holes", "pvh", str(drivers["intree"]),
+                str(drivers["ours"]), str(data["fresh"]), "as on a fresh host", drivers["ours"] >= data["fresh"])
+            for mib, drivers in data["degrees"].items()]
+
+
+def draw(data, folder):
+    import plots        # which needs matplotlib
+    plots.nextguest(data, folder / "nextguest.svg")
+    return [("nextguest.svg", "Superpages of a guest that is built on what another one gave.",
+             "Ours stays at what a fresh host gives, in-tree falls.")]

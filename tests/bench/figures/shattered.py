@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Guests of 512 MiB that have lost superpages before the driver has done anything, while a program
+verifies a part of their memory: one built with populate-on-demand (256 of 512 MiB), and one that
+the in-tree driver has taken to 256 MiB and back before ours was loaded. What counts are regions in
+which the kernel has nothing that cannot be moved.
+"""
+
+from functools import partial
+
+import healing
+from measure import DRIVERS, INTREE, OURS
+from common import MIB, Holder, move
+
+NAME = "shattered"
+TITLE = "Guests shattered before"
+SECONDS = 60
+
+
+def pod(bench, kind, driver):
+    """A guest built with half of its memory."""
+    with bench.guest(kind, driver, memory=256, maxmem=512, vcpus=2) as guest:
+        holder = Holder(bench.lab, guest, 90)
+        points = healing.curve(bench, guest, SECONDS)
+        holder.intact()
+    return points
+
+
+def shattered(bench, kind, driver):
+    """A guest that the in-tree driver took down and up."""
+    with bench.guest(kind, INTREE, vcpus=2) as guest:
+        for target in (256 * MIB, 512 * MIB):
+            move(guest, target, timeout=120)
+        holder = Holder(bench.lab, guest, 200)
+        if driver == OURS:
+            guest.load()
+        points = healing.curve(bench, guest, SECONDS)
+        holder.intact()
+    return points
+
+
+CASES = {"pod": pod, "shattered": shattered}
+TITLES = {"pod": "populate-on-demand", "shattered": "shattered by in-tree"}
+
+
+def measure(bench):
+    data = {case: {kind: {} for kind in bench.superpage_kinds} for case in CASES}
+    del data["pod"]["pv"]       # which has all of it from the start
+
+    def go(case, kind, driver):
+        data[case][kind][driver] = CASES[case](bench, kind, driver)
+
+    bench.at_once([partial(go, case, kind, driver) for case in data for kind in data[case] for driver in DRIVERS])
+    return data
+
+
+def rows(data):
+    return [healing.row(f"superpages, {TITLES[case]}", kind, drivers)
+            for case, kinds in data.items() for kind, drivers in kinds.items()]
+
+
+def draw(data, folder):
+    import plots        # which needs matplotlib
+    plots.healing(data, folder / "shattered.svg")
+    return [("shattered.svg", "Superpages of what could be, against the time that the guest is left alone, "
+             "and the CPU time that the driver's thread used.", "Curves that rise to nearly all with our driver.")]

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What several figures share: superpages of a guest that is left alone, against idle seconds and CPU time."""
+
+import time
+
+from common import thread_time
+from heal import look
+from table import Row
+
+EVERY = 4                   # seconds from one look to the next
+STILL = 20                  # seconds without a change after which there will be none
+AIM = 0.95
+
+
+def curve(bench, guest, seconds):
+    """Look at a guest that is left alone.
+
+    Return [idle seconds, superpages, how many could be, seconds of CPU that the driver's thread used]
+    for each look; what could be are regions in which the kernel has nothing that cannot be moved.
+    """
+    start = thread_time(guest)
+    points = []
+    while not points or points[-1][0] < seconds:
+        now = thread_time(guest)
+        possible, superpages = look(guest)
+        points.append([now[1] - start[1], superpages, possible, now[0] - start[0]])
+        if points[-1][0] > STILL and all(point[1] == superpages for point in points
+                                         if point[0] >= points[-1][0] - STILL):
+            break
+        time.sleep(EVERY)
+    first, last = points[0], points[-1]
+    bench.say(f"{guest.name}: {first[1]} superpages, {last[1]} of {last[2]} after {last[0]:.0f} s "
+              f"and {last[3]:.1f} s of CPU")
+    return points
+
+
+def row(what, kind, drivers):
+    """The row of a table for the curves of both drivers."""
+    def tell(points):
+        first, last = points[0], points[-1]
+        there = next((point for point in points if point[1] >= AIM * point[2]), None)
+        when = f", 95 % after {there[0]:.0f} s and {there[3]:.1f} s of CPU" if there else ""
+        return f"{first[1]}, then {last[1]} of {last[2]} ({last[1] / last[2]:.0%}){when}"
+
+    last = drivers["ours"][-1]
+    return Row(what, kind, tell(drivers["intree"]) if "intree" in drivers else "", tell(drivers["ours"]),
+               aim="at least 95 %", reached=last[1] >= AIM * last[2])
