@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """One cycle of a guest's balloon, down and up again by `xl mem-set`, measured.
 
-Calls and times are seen by kprobe events on the functions that make the two memory
-hypercalls, in both drivers. Times are the guest's own, from the moment the driver knows of a
-target, so that neither xl's nor the lab's own pace is in them, until the first and the last of
-these calls have returned.
+The guest's own trace tells: kprobe events on the functions that make the two memory hypercalls,
+in both drivers, and the steps of ours. Times are from the moment the driver knows of a target, so that
+neither xl's nor the lab's own pace is in them: to the end of the first call, and to the end of the last
+step, of the in-tree driver that of the last call. What comes before the target or after the arrival,
+as upkeep does, does not count.
 """
 
 import re
@@ -15,12 +16,11 @@ TIMEOUT = 120   # seconds for one way
 TRACE_KB = 4096
 
 WAYS = ("decrease", "increase")
-INTREE_PROBES = ("p:flush flush_tlb_all",
-                 *(f"p:{way} xenmem_reservation_{way} extents=$arg1:u32" for way in WAYS),
+INTREE_PROBES = (*(f"p:{way} xenmem_reservation_{way} extents=$arg1:u32" for way in WAYS),
                  *(f"r:done_{way} xenmem_reservation_{way}" for way in WAYS))
-PROBES = (f"p:flush {MODULE}:flush_tlb_everywhere",
+PROBES = (f"p:flush_own {MODULE}:flush_tlb_everywhere",
           f"p:change {MODULE}:xenmem_reservation extents=$arg3:u32", f"r:done_change {MODULE}:xenmem_reservation")
-TARGET_PROBE = "p:target balloon_set_new_target"
+COMMON_PROBES = ("p:target balloon_set_new_target", "p:flush flush_tlb_all")
 STEP = "events/xen_balloon/xen_balloon_step/enable"
 START = """
 cd /sys/kernel/tracing
@@ -38,7 +38,8 @@ echo 0 >events/enable
 grep -v '^#' trace
 echo >kprobe_events
 """
-EVENT = re.compile(r" (?P<time>\d+\.\d+): (?P<event>\w+): (?:\([^)]*\)(?: extents=(?P<extents>\d+))?|progress)")
+EVENT = re.compile(r" (?P<time>\d+\.\d+): (?P<event>\w+): (?:\([^)]*\)(?: extents=(?P<extents>\d+))?|progress|arrived)")
+ARRIVED = "tracing_mark_write"      # by the program arrival
 
 
 class Trace:
@@ -47,27 +48,32 @@ class Trace:
     def __init__(self, guest):
         self.guest = guest
         ours = guest.run(f"[ ! -e /sys/module/{MODULE} ] || echo ours").strip()
-        probes = (TARGET_PROBE, *(PROBES if ours else INTREE_PROBES))
+        probes = (*COMMON_PROBES, *(PROBES if ours else INTREE_PROBES))
         guest.run(START.format(kb=TRACE_KB, step=STEP, probes=" ".join(f"'{probe}'" for probe in probes)))
 
     def stop(self):
-        """Return what happened from the first target on.
+        """Return what happened on the way to a target.
 
-        That is a dict: `calls` and `extents`; `flushes` of TLBs that were asked for; `seconds` until
-        the last call's end and until the `first` one's, None where there is none; `step`, the
-        longest of one step of our driver, in seconds.
+        That is a dict: `calls` and `extents`; `flushes` of TLBs that were asked for; `seconds` to the end,
+        and to that of the `first` call; the number of `steps` of our driver, and the longest `step`, in seconds,
+        None of the in-tree driver.
         """
         events = [match for match in map(EVENT.search, self.guest.run(STOP).splitlines()) if match]
-        while events and events[0]["event"] != "target":
-            del events[0]
-        begin = float(events[0]["time"]) if events else 0
-        extents = [int(match["extents"]) for match in events if match["extents"]]
-        steps = [begin, *(float(match["time"]) for match in events if match["event"] == "xen_balloon_step")]
-        ends = [float(match["time"]) for match in events if match["event"].startswith("done_")]
-        return {"calls": len(extents), "extents": sum(extents), "first": ends[0] - begin if ends else None,
-                "seconds": ends[-1] - begin if ends else None,
-                "flushes": sum(match["event"] == "flush" for match in events),
-                "step": max((after - before for before, after in zip(steps, steps[1:])), default=None)}
+        names = [match["event"] for match in events]
+        if "target" not in names or ARRIVED not in names:
+            return {"calls": 0}
+        begin, end = names.index("target"), names.index(ARRIVED)
+        times = [float(match["time"]) - float(events[begin]["time"]) for match in events]
+        extents = [int(match["extents"]) for match in events[begin:end] if match["extents"]]
+        ends = [time for time, name in list(zip(times, names))[begin:end] if name.startswith("done_")]
+        steps = [time for time, name in list(zip(times, names))[begin:end] if name == "xen_balloon_step"]
+        return {"calls": len(extents), "extents": sum(extents), "flushes": sum(map(is_flush, names[begin:end])),
+                "first": min(ends, default=None), "seconds": max(steps or ends, default=None), "steps": len(steps),
+                "step": max((after - before for before, after in zip([0, *steps], steps)), default=None)}
+
+
+def is_flush(name):
+    return name.startswith("flush")
 
 
 def go(lab, guest, mib):

@@ -2,6 +2,7 @@
 """A guest: its configuration, its life from creation to end, and the commands that its agent runs."""
 
 import contextlib
+import json
 import re
 import time
 from itertools import count
@@ -25,7 +26,7 @@ extra = "{options}"
 memory = {memory}
 maxmem = {maxmem}
 vcpus = {vcpus}
-cpus = "{cpus}"
+cpus = {cpus}
 on_poweroff = "destroy"
 on_reboot = "destroy"
 on_crash = "destroy"
@@ -115,7 +116,7 @@ class Guest:
         config = self._config + (CONFIG + (HVM_CONFIG if hvm else "")).format(
             name=self.name, kind=self.kind, kernel=self.kernel, image="vmlinuz" if hvm else "vmlinux",
             initrd=self.initrd, options=options.strip(),
-            memory=self.memory, maxmem=self.maxmem, vcpus=self.vcpus, cpus=self.cpus)
+            memory=self.memory, maxmem=self.maxmem, vcpus=self.vcpus, cpus=json.dumps(self.cpus))
         path = f"/run/{self.name}.cfg"
         self.host.dom0(f"cat > {path} <<'END'\n{config}\nEND\nxl create {'-p' if paused else ''} {path}", timeout=180)
         self._found()

@@ -51,7 +51,7 @@ DOM0_LOADED = ("libgcc_s.so.1",)        # libxl loads it at run time
 DOM0_FILES = ("usr/lib/xen-4.17/boot/hvmloader", "usr/share/seabios/bios-256k.bin",
               "usr/share/qemu/linuxboot.bin", "usr/share/qemu/linuxboot_dma.bin",
               "usr/share/qemu/kvmvapic.bin", "usr/share/qemu/keymaps/en-us")
-BENCH_PROGRAMS = {"bench": "usr/bin/cyclictest", "work": "usr/bin/stress-ng"}   # with its libraries it is large
+BENCH_PROGRAMS = {"bench": (), "work": ("usr/bin/stress-ng",)}     # which is large, with its libraries
 GUEST_MODULES = ("xen-gntdev", "xen-gntalloc")     # built into kernels of ours
 DOM0_MODULES = ("xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs")
 LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
@@ -406,9 +406,9 @@ def bench_image(series, name):
         cpio = Cpio()
         for stem, path in wanted:
             cpio.file(f"bin/{stem}", path.read_bytes())
-        packaged = root / BENCH_PROGRAMS[name]
-        cpio.file(f"bin/{packaged.name}", packaged.read_bytes())
-        add_libraries(cpio, root, needed(packaged))
+        for packaged in (root / path for path in BENCH_PROGRAMS[name]):
+            cpio.file(f"bin/{packaged.name}", packaged.read_bytes())
+            add_libraries(cpio, root, needed(packaged))
         for path in built:
             cpio.file(path.name, path.read_bytes())
         # As one stream: of two, libxenguest (which unpacks it up to Xen 4.19) would take the first only.

@@ -31,7 +31,7 @@ CACHE = Path(os.environ.get("XEN_BALLOON_CACHE") or Path.home() / ".cache/xen-ba
 SERIES = ("6.1", "6.12")
 USERLAND = ("xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xenstore-utils",
             "qemu-system-xen", "qemu-system-data", "seabios", "busybox-static")
-WORKLOAD = ("stress-ng", "rt-tests")
+WORKLOAD = ("stress-ng",)
 SCRIPTS = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch", "package/*")
 DAY = 24 * 3600
 TRIES = 3

@@ -13,6 +13,7 @@ where each run keeps its results from figure to figure.
 """
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
@@ -29,9 +30,10 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 sys.path[:0] = [str(TOP / "scripts/lab"), str(TOP / "tests/lab"), str(HERE)]
 
+import images                               # noqa: E402
 import packages                             # noqa: E402
 import report                               # noqa: E402
-from host import HostError, Machine         # noqa: E402
+from host import HostError, Machine, Timeout    # noqa: E402
 from lab import Lab                         # noqa: E402
 from measure import KERNEL, Bench           # noqa: E402
 from run import OutOfTime, deadline, make_folder    # noqa: E402
@@ -39,7 +41,7 @@ from session import Session                 # noqa: E402
 
 FIGURES = ("superpages", "fragmented", "shattered", "restored", "speed", "calls", "waiting", "stalls", "size",
            "nextguest", "compaction", "access")
-QUICK_FIGURES = ("superpages", "shattered", "speed", "calls", "stalls")
+QUICK_FIGURES = ("superpages", "speed", "calls", "stalls")
 FIGURE_TIME = 20 * 60       # seconds
 MACHINE = Machine(memory=12288, cpus=3, bench=True)
 QUICK_MACHINE = Machine(cpus=3, bench=True)
@@ -56,7 +58,7 @@ def machine(host):
     """What the measuring was done on, by name."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     xen = dict(re.findall(r"^(\w+)\s*: (.*)$", host.dom0("xl info"), re.MULTILINE))
-    return {"Machine": f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} CPUs used",
+    return {"Machine": f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} CPUs",
             "Emulator": first_line("qemu-system-x86_64", "--version"),
             "Emulated": f"{host.machine.cpus} CPUs, one of them for dom0, {host.machine.memory} MiB; no KVM",
             "Xen": f"{xen['xen_major']}.{xen['xen_minor']}{xen['xen_extra']}",
@@ -66,23 +68,25 @@ def machine(host):
 
 def try_to(figure, bench, folder):
     """Measure one figure; return its data, or None and why not."""
+    bench.lab.host.watch.expect(())
     try:
         with deadline(FIGURE_TIME):
-            return figure.measure(bench), ""
+            data = json.loads(json.dumps(figure.measure(bench)))
+        figure.rows(data)       # which it must be fit for
+        return data, ""
     except OutOfTime:
         return None, f"it took more than {FIGURE_TIME} s"
-    except HostError:
-        raise
     except Exception as error:
         (folder / f"{figure.NAME}.trace").write_text(traceback.format_exc())
         return None, f"{type(error).__name__}: {error}"
     finally:
-        bench.lab.finish()
+        with contextlib.suppress(HostError, Timeout):
+            bench.lab.finish()
 
 
 def measure_all(figures, quick, folder):
     """Boot once, and return the results of all figures; they are kept in the folder meanwhile."""
-    start = time.monotonic()
+    start, booted = time.monotonic(), None
     results = {"licence": "SPDX-License-Identifier: GPL-2.0", "quick": quick, "figures": {}, "failed": {}}
     with Session(folder, [KERNEL]) as session:
         for number, figure in enumerate(figures, 1):
@@ -90,7 +94,11 @@ def measure_all(figures, quick, folder):
                 print(f"{(time.monotonic() - start) / 60:5.1f} min {head}: {text}", flush=True)
 
             host = session.host(QUICK_MACHINE if quick else MACHINE)
-            results.setdefault("machine", machine(host))
+            if not booted:
+                results["machine"] = machine(host)
+            elif host is not booted:
+                results["machine"]["Boots"] = "more than one: Xen had to be booted again"
+            booted = host
             with open(folder / f"{figure.NAME}.log", "w") as log:
                 lab = Lab(host, lambda text, log=log: print(text, file=log, flush=True))
                 data, why = try_to(figure, Bench(lab, quick, say), folder)
@@ -122,14 +130,15 @@ def main():
     folder = make_folder()
     try:
         results = measure_all(figures, args.quick, folder)
-    except (HostError, packages.PackageError) as error:
+    except (HostError, Timeout, images.ImageError, packages.PackageError) as error:
         sys.exit(f"bench.py: {error}\nbench.py: the logs are in {folder}")
+    report.write(results, figures, folder)
     out = folder
     if not args.quick and not args.figure and not results["failed"]:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        report.write(results, figures, FOLDER)
         out = FOLDER
-    report.write(results, figures, out)
     report.tell(results, figures)
     print(f"The report is {out}/benchmarks.rst, the logs are in {folder}.")
     sys.exit(1 if results["failed"] else 0)

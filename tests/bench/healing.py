@@ -20,7 +20,7 @@ def curve(bench, guest, seconds):
     """
     start = thread_time(guest)
     points = []
-    while not points or points[-1][0] < seconds:
+    while not points or points[-1][0] + EVERY < seconds:
         now = thread_time(guest)
         possible, superpages = look(guest)
         points.append([now[1] - start[1], superpages, possible, now[0] - start[0]])

@@ -2,8 +2,10 @@
 """What a figure measures with: guests with either driver, by turns where time counts, else two at once."""
 
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import cycle
+
+from common import DEBUG, DEVICE
 
 KERNEL = "6.12"
 INTREE, OURS = "intree", "ours"
@@ -22,41 +24,69 @@ class Bench:
         self.runs = 1 if quick else RUNS
         self.kinds = ("pvh", "pv")
         self.superpage_kinds = self.kinds if quick else (*self.kinds, "hvm")
-        self._cpus = cycle(range(1, lab.host.machine.cpus))
+        self._cpus = self._cycle()
+
+    def _cycle(self):
+        """The machine's CPUs that guests have, over and over."""
+        return cycle(range(1, self.lab.host.machine.cpus))
 
     def _parameters(self, kind, driver, parameters):
-        """What a guest is made from; one with a single virtual CPU stays on one of the machine's."""
-        cpus = str(next(self._cpus)) if parameters.get("vcpus", 1) == 1 else f"1-{self.lab.host.machine.cpus - 1}"
+        """What a guest is made from; each of its virtual CPUs stays on one of the machine's."""
+        cpus = [str(next(self._cpus)) for _ in range(parameters.get("vcpus", 1))]
         return {"kind": kind, "kernel": self.kernel, "name": driver, "initrd": "initrd-bench", "cpus": cpus,
                 **parameters}
 
     @contextlib.contextmanager
-    def _driven(self, guest, driver):
-        """The module is loaded where the driver is ours; at the end the guest has lost nothing, and goes."""
+    def _driven(self, guest, driver, upkeep):
+        """The module is loaded where the driver is ours; at the end the guest has lost nothing."""
         if driver == OURS:
             guest.load()
+            if not upkeep:
+                guest.run(f"cd {DEVICE}/upkeep; echo 0 >heal; echo 0 >coalesce")
         yield guest
         if guest.run("[ ! -e /sys/module/xen_balloon ] || echo ours"):
             self.lab.equal(f"{guest.name}'s invariant",
-                           guest.run("cat /sys/kernel/debug/xen-balloon/invariant").strip(), "ok")
-        guest.destroy()
+                           guest.run(f"cat {DEBUG}/invariant").strip(), "ok")
 
     @contextlib.contextmanager
-    def guest(self, kind, driver, **parameters):
-        """A fresh guest with a driver."""
+    def guest(self, kind, driver, upkeep=True, **parameters):
+        """A fresh guest with a driver; ours does upkeep or not."""
         guest = self.lab.guest(**self._parameters(kind, driver, parameters))
-        with self._driven(guest, driver):
-            yield guest
+        try:
+            with self._driven(guest, driver, upkeep):
+                yield guest
+        finally:
+            guest.destroy()
 
-    def rounds(self, kind, drivers=DRIVERS, **parameters):
-        """Yield (run, driver, fresh guest): those of a run boot side by side, and are used one after another."""
+    def by_turns(self, guests):
+        """The (driver, guest) of a dict by turns, as often as there are runs; each comes first in every other one."""
+        pairs = list(guests.items())
+        return [pair for run in range(self.runs) for pair in (reversed(pairs) if run % 2 else pairs)]
+
+    def rounds(self, kind, drivers=DRIVERS, upkeep=True):
+        """Yield (run, driver, fresh guest).
+
+        Those of a run boot side by side, are used one after another, the first one first in every other run,
+        and go together, so that nobody is measured while Xen cleans up after another one.
+        """
         for run in range(self.runs):
-            guests = self.lab.guests([self._parameters(kind, driver, parameters) for driver in drivers])
-            for driver, guest in zip(drivers, guests, strict=True):
-                with self._driven(guest, driver):
+            turn = list(reversed(drivers) if run % 2 else drivers)
+            self._cpus = self._cycle()
+            guests = self.lab.guests([self._parameters(kind, driver, {}) for driver in turn])
+            for driver, guest in zip(turn, guests, strict=True):
+                with self._driven(guest, driver, upkeep):
                     yield run, driver, guest
+            for guest in guests:
+                guest.destroy()
 
     def at_once(self, jobs):
-        """Run functions of no parameters, as many at once as guests have CPUs; return what they return."""
+        """Run functions of no parameters, as many at once as guests have CPUs; the first to fail ends the others."""
         with ThreadPoolExecutor(self.lab.host.machine.cpus - 1) as pool:
-            return [future.result() for future in [pool.submit(job) for job in jobs]]
+            futures = [pool.submit(job) for job in jobs]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.lab.finish()       # what runs in a guest that is gone ends
+                raise

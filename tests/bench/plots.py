@@ -38,7 +38,7 @@ CELLS = {"S": ("0.15", 0.86, ((0.07, 0.07),), "2 MiB in one piece"),
          ".": ("none", 0.86, ((0.07, 0.07),), "with the host")}
 
 CASES = {"restored": "restored", "migrated": "migrated", "shattered": "shattered",
-         "pod": "populated on demand"}
+         "pod": "populated on demand", "fragmented": "fragmented"}
 THREADS = {"touch": "a thread that touches memory", "timer": "a thread that waits for a timer"}
 JOBS = {"down": "inflate\n(guest shrinks)", "up": "deflate\n(guest grows)"}
 

@@ -289,6 +289,7 @@ struct balloon_intree {
  * @delay_ms: how long it waits after a step that stalled
  * @at_target: so it was after the last step
  * @pace: the next step moves 2 to the power of this huge pages at most
+ * @grow: the last step was one towards a larger guest
  * @coalesce: the attribute
  * @coalesce_failed_on: the node that had no huge page last
  * @base_only: for tests: inflate in base pages from anywhere, as the in-tree
@@ -323,6 +324,7 @@ struct xen_balloon {
 	unsigned int delay_ms;
 	bool at_target;
 	unsigned int pace;
+	bool grow;
 	bool coalesce;
 	int coalesce_failed_on;
 	bool base_only;

@@ -53,6 +53,14 @@ static unsigned int huge_at_once(const struct xen_balloon *xb, unsigned long wan
 	return min(want / XENMEM_HUGE_PAGES, BIT(xb->pace));
 }
 
+/* A step towards a larger or smaller guest is about to be made. */
+static void keep_pace(struct xen_balloon *xb, bool grow)
+{
+	if (xb->grow != grow)
+		xb->pace = 0;
+	xb->grow = grow;
+}
+
 static void quicken_pace(struct xen_balloon *xb)
 {
 	if (BIT(xb->pace) < XENMEM_MAX_HUGE)
@@ -215,17 +223,21 @@ static enum balloon_step step(struct xen_balloon *xb)
 	}
 
 	put_off_upkeep(xb);
+	keep_pace(xb, credit > 0);
 
 	if (credit < 0)
 		moved = inflate(xb, -credit);
 	else
 		moved = deflate(xb, credit);
-	quicken_pace(xb);
 
 	if (credit > 0 || !moved)
 		balloon_alloc_settle(&xb->alloc);
-	if (!moved)
+	if (!moved) {
+		xb->pace = 0;
 		balloon_check_current(xb);
+	} else {
+		quicken_pace(xb);
+	}
 
 	return moved ? BALLOON_PROGRESS : BALLOON_STALLED;
 }

@@ -6,7 +6,8 @@
  *	CPU HYPERCALL COUNT
  *
  * What is called by way of a multicall counts as itself. Ends with exit status 1
- * where Xen lost records. The format is that of Xen's public/trace.h.
+ * where Xen lost records, or the file ends amid one. The format is that of Xen's
+ * public/trace.h.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -50,8 +51,10 @@ int main(int argc, char **argv)
 	while (fread(&header, sizeof(header), 1, file)) {
 		first = HAS_CYCLES(header) ? 2 : 0;
 		nr = first + EXTRA(header);
-		if (fread(words, sizeof(*words), nr, file) < nr)
-			break;
+		if (fread(words, sizeof(*words), nr, file) < nr) {
+			fprintf(stderr, "tally: %s ends amid a record\n", argv[1]);
+			return 1;
+		}
 		switch (EVENT(header)) {
 		case TRC_LOST_RECORDS:
 			lost += words[first];

@@ -7,7 +7,7 @@ packed together. In PV, where Linux has no huge pages, free blocks of 2 MiB coun
 
 from functools import partial
 
-from common import DEBUG, DEVICE, balloon_out, holes
+from common import DEBUG, balloon_out, holes
 from compaction import huge_pages       # the scenario's, of the same name
 from measure import DRIVERS, OURS
 from table import Row
@@ -21,10 +21,9 @@ def measure(bench):
     data = {kind: {} for kind in bench.kinds}
 
     def go(kind, driver):
-        with bench.guest(kind, driver) as guest:
+        with bench.guest(kind, driver, upkeep=False) as guest:
             if driver == OURS:
-                guest.run(f"echo Y > {DEBUG}/base_only; echo 0 > {DEVICE}/upkeep/coalesce; "
-                          f"echo 0 > {DEVICE}/upkeep/heal")
+                guest.run(f"echo Y > {DEBUG}/base_only")
             with holes(bench.lab, guest):
                 balloon_out(guest)
             data[kind][driver] = huge_pages(bench.lab, guest)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest of 512 MiB fragmented by real work: stress-ng's stressors of anonymous memory, the page
-cache, dentries, inodes, pipes and sockets run in it, and what they leave behind is freed in patches: half of
-96 MiB of a program's memory, of files in tmpfs, and of small files. Then it goes 160 MiB down and up again, and
-is left alone. What counts are regions in which the kernel has nothing that cannot be moved.
+"""A guest of 512 MiB fragmented by real work: for 25 seconds stress-ng's stressors of anonymous memory, the page
+cache, dentries, inodes, pipes and sockets run in it, and then a program frees in patches what it has allocated: half
+of 96 MiB of memory, of a file in tmpfs, and of many small files. The guest goes 160 MiB down and up again, and
+is left alone for a minute at most. What counts are regions in which the kernel has nothing that cannot be moved.
 """
 
 from functools import partial
@@ -33,7 +33,7 @@ def measure(bench):
     data = {kind: {} for kind in bench.kinds}
 
     def go(kind, driver):
-        with bench.guest(kind, driver, vcpus=2, initrd="initrd-work") as guest:
+        with bench.guest(kind, driver, initrd="initrd-work") as guest:
             work(bench, guest)
             for target in (512 - TAKEN_MIB, 512):
                 move(guest, target * MIB, timeout=120)
@@ -52,4 +52,4 @@ def draw(data, folder):
     import plots        # which needs matplotlib
     plots.healing(data, folder / "fragmented.svg")
     return [("fragmented.svg", "Superpages of what could be, against the time that the guest is left alone after the "
-             "cycle.", "Two curves for each kind of guest; ours rises.")]
+             "cycle.", "Curves of both drivers in both kinds of guests.")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest of 512 MiB goes down to 256 MiB and up again, twenty times, and then twenty times to a
+"""A guest of 512 MiB goes down to 256 MiB and up again, many times, and then as often to a
 target at random (the same for both drivers), one cycle right after the other. After each the superpages of
 its nested page table are counted from outside, in PV the aligned 2 MiB that are contiguous in machine memory; and
 once more when the guest has been left alone for 20 seconds.
@@ -76,7 +76,7 @@ def draw(data, folder):
     import plots        # which needs matplotlib
     plots.cycles(data, folder / "cycles.svg")
     pictures = [("cycles.svg", "Superpages that are left, cycle after cycle.",
-                 "Two curves for each kind of guest: in-tree falls to half at once and goes on falling, ours stays.")]
+                 "A curve for either driver and each kind of guest.")]
     for kind in data:
         maps = {driver: one["maps"] for driver, one in data[kind].items()}
         plots.maps(maps, folder / f"maps-{kind}.svg")

@@ -2,53 +2,55 @@
 /*
  * stalls MIB SECONDS: how long a program is kept from going on.
  *
- * Reads and writes one word of a page at random of MIB of its memory, without
- * a pause, and reads the clock after each; the time from one reading to the
- * next is a gap. Time is cut into windows of 1 ms by the clock. Of each window
- * one sample is taken: the longest gap that any part of the window lies in, so
- * that a gap of 10 ms is the sample of about ten windows, and a percentile of
- * the samples is one of the time that goes by.
+ * One thread reads and writes one word of a page at random of MIB of memory,
+ * without a pause, and reads the clock after each; the time from one reading to
+ * the next is a gap. Time is cut into windows of 1 ms; the longest gap that began
+ * in a window is its sample. Another thread wakes by a timer each 1 ms, and how
+ * late it is is a sample. Times that lie wholly within a stall give none.
  *
  * Prints "ready" when the memory is filled and the clock starts, and after
- * SECONDS, or on SIGTERM,
+ * SECONDS, for both threads, touch and timer,
  *
- *	samples N		the number of windows
- *	max US			the longest gap of all, in microseconds
- *	p999 US			what 99.9 % of the samples are not above, to 9 %
- *	bucket US COUNT		samples up to US and above the bucket before;
+ *	NAME samples N
+ *	NAME max US		the longest of all, in microseconds
+ *	NAME p999 US		what 99.9 % of the samples are not above, to 9 %
+ *	NAME bucket US COUNT	samples up to US and above the bucket before;
  *				one line for each bucket that is not empty
  */
-#include <signal.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
 #define PAGE_BYTES	4096UL
 #define PAGE_WORDS	(PAGE_BYTES / sizeof(uint64_t))
-#define WINDOW_NS	1000000UL
+#define PERIOD_NS	1000000UL
+#define SECOND_NS	1000000000UL
 #define FIRST_NS	1000.0
 #define FACTOR		1.0905077326652577	/* 2^(1/8) */
 #define BUCKETS		188			/* the last one ends above 10 s */
 
-static int stopped;
-static double upper[BUCKETS];			/* all in nanoseconds */
-static unsigned long counts[BUCKETS];
-static unsigned long samples, longest_of_all;
+struct histogram {
+	unsigned long counts[BUCKETS];
+	unsigned long samples;
+	unsigned long longest;
+};
 
-static void stop(int signal)
-{
-	(void)signal;
-	__atomic_store_n(&stopped, 1, __ATOMIC_RELAXED);
-}
+static double upper[BUCKETS];			/* all in nanoseconds */
+static struct histogram touched, timed;
+static uint64_t *words;
+static size_t pages;
+static unsigned long start, end;
 
 static unsigned long now(void)
 {
 	struct timespec time;
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000UL + time.tv_nsec;
+	return time.tv_sec * SECOND_NS + time.tv_nsec;
 }
 
 static uint64_t next_random(void)
@@ -61,15 +63,16 @@ static uint64_t next_random(void)
 	return state;
 }
 
-/* Counts a sample for each of @windows. */
-static void record(unsigned long gap, unsigned long windows)
+static void record(struct histogram *histogram, unsigned long ns)
 {
 	unsigned int i = 0;
 
-	while (i < BUCKETS - 1 && gap > upper[i])
+	while (i < BUCKETS - 1 && ns > upper[i])
 		i++;
-	counts[i] += windows;
-	samples += windows;
+	histogram->counts[i]++;
+	histogram->samples++;
+	if (ns > histogram->longest)
+		histogram->longest = ns;
 }
 
 static void touch(uint64_t *word)
@@ -77,52 +80,66 @@ static void touch(uint64_t *word)
 	__atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 }
 
-static void measure(uint64_t *words, size_t pages, unsigned long ns)
+static void touch_pages(void)
 {
-	unsigned long start = now(), last = start, window_end = start + WINDOW_NS;
-	unsigned long time, gap, longest = 0, covered;
+	unsigned long last = start, window_end = start + PERIOD_NS, longest = 0, time;
 
-	while (!__atomic_load_n(&stopped, __ATOMIC_RELAXED) && last - start < ns) {
+	while (last < end) {
 		touch(&words[next_random() % pages * PAGE_WORDS]);
 		time = now();
-		gap = time - last;
+		if (last >= window_end) {
+			record(&touched, longest);
+			longest = 0;
+			window_end += (last - window_end) / PERIOD_NS * PERIOD_NS + PERIOD_NS;
+		}
+		if (time - last > longest)
+			longest = time - last;
 		last = time;
-		if (gap > longest)
-			longest = gap;
-		if (time < window_end)
-			continue;
-		record(longest, 1);
-		covered = (time - window_end) / WINDOW_NS;
-		record(gap, covered);
-		window_end += (covered + 1) * WINDOW_NS;
-		if (longest > longest_of_all)
-			longest_of_all = longest;
-		longest = gap;
 	}
+	record(&touched, longest);
 }
 
-static void report(void)
+static void *wait_for_timer(void *unused)
 {
-	unsigned long below = 0;
+	unsigned long wanted = start + PERIOD_NS, late;
+	struct timespec time;
+
+	while (wanted < end) {
+		time.tv_sec = wanted / SECOND_NS;
+		time.tv_nsec = wanted % SECOND_NS;
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL))
+			;
+		late = now() - wanted;
+		record(&timed, late);
+		wanted += late / PERIOD_NS * PERIOD_NS + PERIOD_NS;
+	}
+	return unused;
+}
+
+static void report(const char *name, const struct histogram *histogram)
+{
+	unsigned long below = 0, p999;
 	unsigned int i;
 
 	for (i = 0; i < BUCKETS - 1; i++) {
-		below += counts[i];
-		if (below >= samples - samples / 1000)
+		below += histogram->counts[i];
+		if (below >= histogram->samples - histogram->samples / 1000)
 			break;
 	}
-	printf("samples %lu\nmax %.1f\np999 %.1f\n", samples, longest_of_all / 1e3,
-	       (upper[i] < longest_of_all ? upper[i] : longest_of_all) / 1e3);
+	p999 = upper[i] < histogram->longest ? upper[i] : histogram->longest;
+	printf("%s samples %lu\n%s max %.1f\n%s p999 %.1f\n", name, histogram->samples, name,
+	       histogram->longest / 1e3, name, p999 / 1e3);
 	for (i = 0; i < BUCKETS; i++)
-		if (counts[i])
-			printf("bucket %.1f %lu\n", upper[i] / 1e3, counts[i]);
+		if (histogram->counts[i])
+			printf("%s bucket %.1f %lu\n", name, upper[i] / 1e3, histogram->counts[i]);
 }
 
 int main(int argc, char **argv)
 {
 	size_t bytes = (argc == 3 ? strtoul(argv[1], NULL, 0) : 0) << 20, at;
-	uint64_t *words;
+	pthread_t timer;
 	unsigned int i;
+	int error;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!bytes) {
@@ -136,13 +153,23 @@ int main(int argc, char **argv)
 	}
 	for (at = 0; at < bytes; at += PAGE_BYTES)
 		touch(&words[at / sizeof(*words)]);
+	pages = bytes / PAGE_BYTES;
 	upper[0] = FIRST_NS;
 	for (i = 1; i < BUCKETS; i++)
 		upper[i] = upper[i - 1] * FACTOR;
 
-	signal(SIGTERM, stop);
-	printf("ready\n");
-	measure(words, bytes / PAGE_BYTES, strtod(argv[2], NULL) * 1e9);
-	report();
+	puts("ready");
+	start = now();
+	end = start + strtoul(argv[2], NULL, 0) * SECOND_NS;
+	error = pthread_create(&timer, NULL, wait_for_timer, NULL);
+	if (error) {
+		fprintf(stderr, "stalls: a second thread: %s\n", strerror(error));
+		return 2;
+	}
+	touch_pages();
+	pthread_join(timer, NULL);
+
+	report("touch", &touched);
+	report("timer", &timed);
 	return 0;
 }

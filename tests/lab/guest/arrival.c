@@ -4,8 +4,8 @@
  * and takes next to no CPU time from it.
  *
  * That is when the driver's target is no longer TARGET_KB and current_kb is what
- * the new one asks for, to the page.  Prints "arrived" then; ends with exit status
- * 1 and the figures when SECONDS have gone by.
+ * the new one asks for, to the page.  Prints "arrived" then, and into the kernel's
+ * trace; ends with exit status 1 and the figures when SECONDS have gone by.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,13 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MARKER		"/sys/kernel/tracing/trace_marker"
 #define DEVICE		"/sys/devices/system/xen_memory/xen_memory0/"
 #define PAGE_KB		4
 #define LOOK_EVERY_NS	10000000
 
-static int open_file(const char *path)
+static int open_file(const char *path, int flags)
 {
-	int fd = open(path, O_RDONLY);
+	int fd = open(path, flags);
 
 	if (fd < 0) {
 		fprintf(stderr, "arrival: cannot open %s: %s\n", path, strerror(errno));
@@ -46,15 +47,17 @@ static long read_kb(int fd)
 int main(int argc, char **argv)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_EVERY_NS };
-	int target_fd = open_file(DEVICE "target_kb");
-	int current_fd = open_file(DEVICE "info/current_kb");
 	long was, target, current = 0;
+	int target_fd, current_fd, marker_fd;
 	time_t end;
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: arrival TARGET_KB SECONDS\n");
 		return 2;
 	}
+	target_fd = open_file(DEVICE "target_kb", O_RDONLY);
+	current_fd = open_file(DEVICE "info/current_kb", O_RDONLY);
+	marker_fd = open_file(MARKER, O_WRONLY);
 	was = strtol(argv[1], NULL, 10);
 	end = time(NULL) + strtol(argv[2], NULL, 10);
 
@@ -64,7 +67,7 @@ int main(int argc, char **argv)
 			current = read_kb(current_fd);
 		if (target != was && current == target / PAGE_KB * PAGE_KB) {
 			puts("arrived");
-			return 0;
+			return write(marker_fd, "arrived", 7) != 7;
 		}
 		nanosleep(&pause, NULL);
 	} while (time(NULL) <= end);

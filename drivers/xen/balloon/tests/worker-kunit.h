@@ -74,6 +74,9 @@ struct inflate_case {
 	unsigned long base;
 };
 
+/* At which a step moves as many huge pages as it may. */
+#define FULL_PACE	ilog2(XENMEM_MAX_HUGE)
+
 static const struct inflate_case inflate_cases[] = {
 	{ "one page", 1, PLENTY, 0, 1 },
 	{ "base pages", 77, PLENTY, 0, 77 },
@@ -99,6 +102,7 @@ static void inflating_gives_huge_pages_first_and_does_not_nibble(struct kunit *t
 	const struct inflate_case *c = test->param_value;
 	unsigned long given = H(c->huge) + c->base;
 
+	sim.xb->pace = FULL_PACE;
 	if (c->room != PLENTY)
 		sim.low_water = sim.nr_free - 1024 - c->room;
 	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, c->want)), given);
@@ -119,6 +123,7 @@ static void base_pages_go_when_there_is_no_huge_page(struct kunit *test)
 
 static void base_pages_go_when_xen_takes_no_huge_page(struct kunit *test)
 {
+	sim.xb->pace = FULL_PACE;
 	sim_fail(SIM_RELEASE, 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, H(2))), 512UL);
 	expect_released(test, 2, 512, 512);
@@ -140,6 +145,7 @@ static void base_pages_from_anywhere_go_when_a_test_wants_that(struct kunit *tes
 
 static void no_base_page_goes_when_xen_takes_some_huge_page(struct kunit *test)
 {
+	sim.xb->pace = FULL_PACE;
 	sim_fail(SIM_RELEASE, 1, 1, 1);
 	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, H(3))), 512UL);
 	expect_released(test, 1, 1, 512);
@@ -148,6 +154,7 @@ static void no_base_page_goes_when_xen_takes_some_huge_page(struct kunit *test)
 
 static void nothing_is_released_when_there_is_no_page(struct kunit *test)
 {
+	sim.xb->pace = FULL_PACE;
 	sim_fail(SIM_ALLOC, 1, 1000, 0);
 	sim_fail(SIM_CONTIG, 1, 1000, 0);
 	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, H(2))), 0UL);
@@ -158,10 +165,74 @@ static void nothing_is_released_when_there_is_no_page(struct kunit *test)
 static void inflating_lands_on_the_page(struct kunit *test)
 {
 	sim_target(FULL - H(11) - 77);
-	KUNIT_EXPECT_EQ(test, sim_settle(20), 4U);
+	/* 1, 2, 4 and 4 huge pages; the rest; and a look that all is done. */
+	KUNIT_EXPECT_EQ(test, sim_settle(20), 6U);
 	KUNIT_EXPECT_EQ(test, sim_populated(), FULL - H(11) - 77);
 	expect_figures(test, FULL - H(11) - 77, 11, 77, 0);
-	expect_released(test, 3, 11 + 77, H(11) + 77);
+	expect_released(test, 5, 11 + 77, H(11) + 77);
+}
+
+/* Steps to a target, each of which shall move so many huge pages. */
+static void expect_steps(struct kunit *test, unsigned long target, const unsigned int *huge,
+			 unsigned int nr)
+{
+	unsigned long before;
+	unsigned int i;
+
+	sim_target(target);
+	for (i = 0; i < nr; i++) {
+		before = sim_balloon_stats.current_pages;
+		sim_turn();
+		KUNIT_EXPECT_EQ_MSG(test, abs_diff(sim_balloon_stats.current_pages, before), H(huge[i]),
+				    "step %u", i);
+	}
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, target);
+	sim_turn();
+}
+
+static void each_way_begins_with_a_small_step(struct kunit *test)
+{
+	static const unsigned int all[] = { 1, 2, 4, 5 }, few[] = { 1, 2 };
+
+	expect_steps(test, FULL - H(12), all, ARRAY_SIZE(all));
+	expect_steps(test, FULL, all, ARRAY_SIZE(all));
+	expect_steps(test, FULL - H(3), few, ARRAY_SIZE(few));
+}
+
+static void a_target_that_changes_on_the_way_does_not_slow_it(struct kunit *test)
+{
+	static const unsigned int more[] = { 4, 3 };
+
+	sim_target(FULL - H(9));
+	sim_turn();
+	sim_turn();
+	expect_steps(test, FULL - H(10), more, ARRAY_SIZE(more));
+}
+
+static void to_turn_back_begins_with_a_small_step(struct kunit *test)
+{
+	static const unsigned int back[] = { 1, 2, 4 };
+
+	sim_target(FULL - H(11));
+	sim_turn();
+	sim_turn();
+	sim_turn();
+	expect_steps(test, FULL, back, ARRAY_SIZE(back));
+}
+
+static void after_a_step_in_vain_comes_a_small_one(struct kunit *test)
+{
+	static const unsigned int rest[] = { 1, 2, 4 };
+
+	sim_target(FULL - H(10));
+	sim_turn();
+	sim_turn();
+	sim_fail(SIM_ALLOC, 1, 1000, 0);
+	sim_fail(SIM_CONTIG, 1, 1000, 0);
+	KUNIT_EXPECT_GT(test, sim_turn(), 0L);
+	sim_fail(SIM_ALLOC, 0, 0, 0);
+	sim_fail(SIM_CONTIG, 0, 0, 0);
+	expect_steps(test, FULL - H(10), rest, ARRAY_SIZE(rest));
 }
 
 /* A step towards a larger guest */
@@ -200,6 +271,7 @@ static void deflating_takes_huge_then_base_then_a_part_within_headroom(struct ku
 	const struct deflate_case *c = test->param_value;
 
 	balloon_out(test, c->out);
+	sim.xb->pace = FULL_PACE;
 	if (c->limit != PLENTY)
 		sim.max_pages = sim.tot_pages + c->limit;
 	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, c->want)), c->got);
@@ -230,6 +302,7 @@ static void base_pages_come_when_the_host_has_no_2_mib(struct kunit *test)
 	const struct scarce_case *c = test->param_value;
 
 	balloon_out(test, c->out);
+	sim.xb->pace = FULL_PACE;
 	/* No piece that is left passes for whole. */
 	sim_rivals_take(sim.nr_pieces, 0);
 	sim_rivals_give(2, 0);
@@ -244,6 +317,7 @@ static void base_pages_come_when_the_host_has_no_2_mib(struct kunit *test)
 static void what_came_of_huge_pages_is_enough_for_a_step(struct kunit *test)
 {
 	balloon_out(test, H(3) + 77);
+	sim.xb->pace = FULL_PACE;
 	sim_fail(SIM_POPULATE, 1, 1, 1);
 	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, H(3))), 512UL);
 	expect_populated(test, 1, 1, 512, 0);
@@ -252,6 +326,7 @@ static void what_came_of_huge_pages_is_enough_for_a_step(struct kunit *test)
 static void all_is_tried_while_the_limit_is_unknown(struct kunit *test)
 {
 	balloon_out(test, H(2));
+	sim.xb->pace = FULL_PACE;
 	sim.max_pages = sim.tot_pages;
 	sim_fail(SIM_MAXIMUM, 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, H(1))), 0UL);
@@ -602,11 +677,11 @@ static void the_trace_tells_what_each_step_came_to(struct kunit *test)
 	struct traced traced = {};
 
 	KUNIT_ASSERT_EQ(test, register_trace_xen_balloon_step(see_step, &traced), 0);
-	sim_target(FULL - H(2) - 77);
+	sim_target(FULL - H(1) - 77);
 	sim_turn();
 	KUNIT_EXPECT_EQ(test, traced.result, BALLOON_PROGRESS);
-	KUNIT_EXPECT_EQ(test, traced.n.guest, FULL - H(2));
-	KUNIT_EXPECT_EQ(test, traced.n.huge, 2UL);
+	KUNIT_EXPECT_EQ(test, traced.n.guest, FULL - H(1));
+	KUNIT_EXPECT_EQ(test, traced.n.huge, 1UL);
 	sim_turn();
 	sim_turn();
 	unregister_trace_xen_balloon_step(see_step, &traced);
@@ -675,6 +750,10 @@ static struct kunit_case worker_cases[] = {
 	KUNIT_CASE(no_base_page_goes_when_xen_takes_some_huge_page),
 	KUNIT_CASE(nothing_is_released_when_there_is_no_page),
 	KUNIT_CASE(inflating_lands_on_the_page),
+	KUNIT_CASE(each_way_begins_with_a_small_step),
+	KUNIT_CASE(a_target_that_changes_on_the_way_does_not_slow_it),
+	KUNIT_CASE(to_turn_back_begins_with_a_small_step),
+	KUNIT_CASE(after_a_step_in_vain_comes_a_small_one),
 	KUNIT_CASE_PARAM(deflating_takes_huge_then_base_then_a_part_within_headroom,
 			 deflate_gen_params),
 	KUNIT_CASE_PARAM(base_pages_come_when_the_host_has_no_2_mib, scarce_gen_params),
