@@ -37,8 +37,14 @@ echo Y >{DEBUG}/base_only; echo 0 >{DEVICE}/upkeep/heal; echo 0 >{DEVICE}/upkeep
 was=$(cat {DEVICE}/target_kb)
 echo $((was - {PART * MIB})) >{DEVICE}/target_kb; arrival $was 60
 echo 0 >events/enable; echo 0 >options/stacktrace
-awk '/ kmalloc: / {{ found = $0 }} /\\[xen_balloon\\]/ && found {{ print found; found = "" }}
-	/ kfree: / {{ print }}' trace
+awk '/ kmalloc: / || / kfree: / {{
+		split($0, a, "ptr="); split(a[2], b, " "); ptr = b[1]
+		split($0, a, "bytes_alloc="); size = a[2] + 0
+		new = / kmalloc: /
+		if (!new) delete kept[ptr]
+	}}
+	/\\[xen_balloon\\]/ && new {{ kept[ptr] = size; new = 0 }}
+	END {{ for (ptr in kept) sum += kept[ptr]; print "kmalloc", sum + 0 }}' trace
 echo module $(awk '$1 == "xen_balloon" {{print $2}}' /proc/modules)
 awk '/\\[xen_balloon\\]/ {{print "vmalloc", $2 - 4096}}' /proc/vmallocinfo
 echo $was >{DEVICE}/target_kb; arrival $((was - {PART * MIB})) 60
@@ -48,15 +54,8 @@ rmmod xen_balloon
 
 def allocated(guest):
     """Load the module and let it give base pages; return the bytes of its code and data, and of all that it keeps."""
-    kept, total = {}, 0
-    for line in guest.run(ALLOCATED, timeout=200).splitlines():
-        if found := re.search(r"kmalloc: .* ptr=(\S+) .*bytes_alloc=(\d+)", line):
-            kept[found[1]] = int(found[2])
-        elif found := re.search(r"kfree: .* ptr=(\S+)", line):
-            kept.pop(found[1], None)
-        elif found := re.match(r"(module|vmalloc) (\d+)", line):
-            total += int(found[2])
-    return total + sum(kept.values())
+    said = guest.run(ALLOCATED, timeout=200)
+    return sum(map(int, re.findall(r"^(?:module|kmalloc|vmalloc) (\d+)$", said, re.MULTILINE)))
 
 
 def seconds_per_gib(bench, guest):

@@ -2,7 +2,7 @@
 """What a program feels while 256 MiB of a guest of 512 are taken and given back: for how long a thread that touches
 32 MiB at random is kept from going on (the longest in each millisecond), and by how much a timer of 1 ms is late. Both
 run for 8 seconds in which the guest goes down and up once, with one and with two virtual CPUs: two guests, one with
-either driver, by turns. The last column is for 8 seconds of both without ballooning, before and after. Milliseconds of
+either driver, by turns. The last column is for 8 seconds of both without ballooning. Milliseconds of
 the emulated machine, whose host has two CPUs for three emulated ones: there is no verdict where in-tree is not above
 what there is without ballooning.
 """
@@ -68,7 +68,7 @@ def measure(bench):
             with bench.guest(kind, INTREE, vcpus=vcpus) as intree, bench.guest(kind, OURS, vcpus=vcpus) as ours:
                 jobs = [(driver, guest, CYCLE) for driver, guest in bench.by_turns({INTREE: intree, OURS: ours})]
                 quiet = [(NONE, guest, f"sleep {SECONDS - 2}") for guest in (intree, ours)]
-                for driver, guest, action in (*quiet, *jobs, *quiet):
+                for driver, guest, action in (*quiet, *jobs):
                     found[driver].append(watched(bench.lab, guest, action))
                     felt = found[driver][-1]
                     bench.say(f"{kind} with {vcpus} CPUs, {driver} {len(found[driver])}: longest "

@@ -30,7 +30,7 @@ def cycle(guest, low_kb):
 
 
 def cycles(bench, guest):
-    times = 3 if bench.quick else 20
+    times = 2 if bench.quick else 20
     before = guest.meter()
     draw = random.Random(SEED)
     fixed, wild = [], []

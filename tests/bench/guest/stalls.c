@@ -5,8 +5,8 @@
  * One thread reads and writes one word of a page at random of MIB of memory,
  * without a pause, and reads the clock after each; the time from one reading to
  * the next is a gap. Time is cut into windows of 1 ms; the longest gap that began
- * in a window is its sample. Another thread wakes by a timer each 1 ms, and how
- * late it is is a sample. Times that lie wholly within a stall give none.
+ * in a window is its sample. Another thread wakes by a timer each 1 ms, and its
+ * lateness is a sample. Times that lie wholly within a stall give none.
  *
  * Prints "ready" when the memory is filled and the clock starts, and after
  * SECONDS, for both threads, touch and timer,

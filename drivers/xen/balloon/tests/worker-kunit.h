@@ -183,8 +183,8 @@ static void expect_steps(struct kunit *test, unsigned long target, const unsigne
 	for (i = 0; i < nr; i++) {
 		before = sim_balloon_stats.current_pages;
 		sim_turn();
-		KUNIT_EXPECT_EQ_MSG(test, abs_diff(sim_balloon_stats.current_pages, before), H(huge[i]),
-				    "step %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, abs_diff(sim_balloon_stats.current_pages, before),
+				    H(huge[i]), "step %u", i);
 	}
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, target);
 	sim_turn();
