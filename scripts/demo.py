@@ -21,7 +21,7 @@ from host import CommandError, HostError, Timeout   # noqa: E402
 from images import ImageError               # noqa: E402
 from lab import Failure, Lab                # noqa: E402
 from meter import MeterError                # noqa: E402
-from run import Session, make_folder        # noqa: E402
+from session import Session, make_folder    # noqa: E402
 
 KINDS = ("pvh", "pv")
 KERNEL = "6.12"

@@ -8,44 +8,23 @@ All share one boot as long as it stays healthy.
 import argparse
 import contextlib
 import re
-import shutil
 import signal
 import sys
-import tempfile
 import time
 import traceback
-from pathlib import Path
 
 import images
 import kernels      # its folder is known by images
 import packages
+from deadline import OutOfTime, deadline
 from guest import GuestError
 from host import HostError, Machine, Timeout
 from ktap import ERROR, FAILURE, SKIP, SUCCESS, Ktap
 from lab import Failure, Lab, Skip
 from scenarios import FLAVOUR_KINDS, KINDS, by_turns, find
-from session import Session
+from session import Session, make_folder
 
 SLOW = {"debug": 4, "lockdep": 3}       # times as long may everything take in guests of these flavours
-RUNS_KEPT = 20
-NO_DEADLINE = 0
-
-
-class OutOfTime(Exception):
-    """A scenario ran longer than it may."""
-
-
-@contextlib.contextmanager
-def deadline(seconds):
-    """Raise OutOfTime in the main thread when the time is over."""
-    def over(*_):
-        raise OutOfTime(f"hang: it ran longer than its {seconds} s")
-    signal.signal(signal.SIGALRM, over)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(NO_DEADLINE)
 
 
 def judge(scenario, kind, kernel, host, note):
@@ -88,15 +67,6 @@ def as_expected(scenario, verdict, reason):
     if scenario.verdict == verdict and re.search(scenario.reason, reason):
         return SUCCESS, ""
     return FAILURE, f"expected {scenario.verdict} and /{scenario.reason}/, got {verdict}: {reason or '(no reason)'}"
-
-
-def make_folder():
-    """Return a new folder for the logs of this run; remove those of long ago."""
-    runs = packages.CACHE / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
-    for old in sorted(runs.iterdir())[:-RUNS_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=runs))
 
 
 def prepare(names):

@@ -1,10 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0
 """The boots of one run: scenarios share one as long as it answers, and then get another."""
 
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
 import packages
 from host import Host, HostError, Machine, Timeout
 
 BOOTS = 2                   # tries to bring Xen up
+RUNS_KEPT = 20
+
+
+def make_folder():
+    """Return a new folder for the logs of this run; remove those of long ago."""
+    runs = packages.CACHE / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    for old in sorted(runs.iterdir())[:-RUNS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=runs))
 
 
 class Session:

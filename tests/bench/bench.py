@@ -33,11 +33,11 @@ sys.path[:0] = [str(TOP / "scripts/lab"), str(TOP / "tests/lab"), str(HERE)]
 import images                               # noqa: E402
 import packages                             # noqa: E402
 import report                               # noqa: E402
+from deadline import OutOfTime, deadline    # noqa: E402
 from host import HostError, Machine, Timeout    # noqa: E402
 from lab import Lab                         # noqa: E402
 from measure import KERNEL, Bench           # noqa: E402
-from run import OutOfTime, deadline, make_folder    # noqa: E402
-from session import Session                 # noqa: E402
+from session import Session, make_folder    # noqa: E402
 
 FIGURES = ("superpages", "fragmented", "shattered", "restored", "speed", "calls", "waiting", "stalls", "size",
            "nextguest", "compaction", "access")

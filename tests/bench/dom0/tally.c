@@ -5,6 +5,10 @@
  *
  *	CPU HYPERCALL COUNT
  *
+ * and for the entries of nested page tables that Xen changed, a line
+ *
+ *	CPU p2m COUNT
+ *
  * What is called by way of a multicall counts as itself. Ends with exit status 1
  * where Xen lost records, or the file ends amid one. The format is that of Xen's
  * public/trace.h.
@@ -21,6 +25,7 @@
 #define TRC_LOST_RECORDS	0x0001f001
 #define TRC_TRACE_CPU_CHANGE	0x0001f003
 #define TRC_HVM_VMMCALL		0x00082012
+#define TRC_MEM_SET_P2M_ENTRY	0x0010f004
 #define TRC_PV_HYPERCALL_V2	0x0020100d
 #define TRC_PV_HYPERCALL_SUBCALL 0x0020200e
 #define PV_OP(word)		((word) & 0xfffff)
@@ -28,7 +33,7 @@
 #define MAX_CPUS		16
 #define MAX_OPS			64
 
-static unsigned long counts[MAX_CPUS][MAX_OPS];
+static unsigned long counts[MAX_CPUS][MAX_OPS], p2m[MAX_CPUS];
 
 static void count(uint32_t cpu, uint32_t op)
 {
@@ -62,6 +67,10 @@ int main(int argc, char **argv)
 		case TRC_TRACE_CPU_CHANGE:
 			cpu = words[first];
 			break;
+		case TRC_MEM_SET_P2M_ENTRY:
+			if (cpu < MAX_CPUS)
+				p2m[cpu]++;
+			break;
 		case TRC_HVM_VMMCALL:
 			count(cpu, words[first]);
 			break;
@@ -72,10 +81,13 @@ int main(int argc, char **argv)
 		}
 	}
 
-	for (cpu = 0; cpu < MAX_CPUS; cpu++)
+	for (cpu = 0; cpu < MAX_CPUS; cpu++) {
 		for (nr = 0; nr < MAX_OPS; nr++)
 			if (counts[cpu][nr])
 				printf("%u %u %lu\n", cpu, nr, counts[cpu][nr]);
+		if (p2m[cpu])
+			printf("%u p2m %lu\n", cpu, p2m[cpu]);
+	}
 	if (lost)
 		fprintf(stderr, "tally: Xen lost %u records\n", lost);
 	return !!lost;

@@ -14,8 +14,10 @@ NAME = "calls"
 TITLE = "Hypercalls"
 LOW, HIGH = 384, 512
 GIB = 1024 / (2 * (HIGH - LOW))     # of what went down or up
-NUMBERS = {1: "mmu_update", 12: "memory_op", 14: "update_va_mapping", 26: "mmuext_op"}     # of Xen's public/xen.h
-EVENTS = "0x0028f000"               # TRC_PV | TRC_HVM of Xen's public/trace.h
+# What tally tells: hypercalls by their number in Xen's public/xen.h.
+TALLIED = {"1": "mmu_update", "12": "memory_op", "14": "update_va_mapping", "26": "mmuext_op",
+           "p2m": "changes of the nested page table"}
+EVENTS = "0x0038f000"               # TRC_PV | TRC_MEM | TRC_HVM of Xen's public/trace.h
 BUFFER_PAGES = 1024
 TRACE = "/tmp/xentrace"
 SEEN = {"calls": "calls that move memory", "extents": "their extents", "flushes": "flushes of all TLBs"}
@@ -30,10 +32,10 @@ def hypercalls(lab, action):
         done = action()
     finally:
         lab.dom0("killall -INT xentrace; while killall -0 xentrace 2>/dev/null; do usleep 100000; done", timeout=120)
-    counts = dict.fromkeys(NUMBERS.values(), 0)
-    for cpu, number, times in (map(int, line.split()) for line in lab.dom0(f"tally {TRACE}", timeout=120).splitlines()):
-        if cpu and number in NUMBERS:       # on CPU 0 is dom0
-            counts[NUMBERS[number]] += times
+    counts = dict.fromkeys(TALLIED.values(), 0)
+    for cpu, what, times in map(str.split, lab.dom0(f"tally {TRACE}", timeout=120).splitlines()):
+        if cpu != "0" and what in TALLIED:      # where dom0 is
+            counts[TALLIED[what]] += int(times)
     return counts, done
 
 
@@ -56,7 +58,7 @@ def measure(bench):
 def rows(data):
     found = []
     for kind, drivers in data.items():
-        for name in (*NUMBERS.values(), *SEEN):
+        for name in (*TALLIED.values(), *SEEN):
             theirs, mine = (drivers[driver][name] for driver in DRIVERS)
             aim = {("pvh", "extents"): (f"{FEWER_EXTENTS} times fewer", mine * FEWER_EXTENTS <= theirs),
                    ("pv", "flushes"): ("one a step down", mine <= drivers[OURS]["steps"])}.get((kind, name), ())

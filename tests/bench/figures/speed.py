@@ -24,7 +24,8 @@ WAYS = {"down": "inflate", "up": "deflate"}
 REMARKS = """
 The floor's own speed is what a driver would reach that did nothing but zero once and make these hypercalls; an aim
 above it asks for more than that. decrease_reservation() in Xen's common/memory.c removes one frame after the other,
-whatever the order of the extent, so that giving 2 MiB takes far longer than getting them.
+whatever the order of the extent, so that giving 2 MiB takes far longer than getting them: see the changes of the nested
+page table that are counted below.
 
 The emulated processor has no ERMS. With it Linux zeroes a page by ``rep stosb``, which QEMU emulates byte by
 byte, so that zeroing takes some eight times as long as by ``rep stosq``: no real processor is like that. The in-tree
