@@ -13,7 +13,7 @@ from guest import Guest
 from host import HostError
 
 SETTLE = 0.3                # seconds for a guest's last words to get through its console
-EATER_MIB = 72              # the smallest paused guest that its kernel fits into
+EATER_MIB = 96              # the smallest paused guest that its kernel and ramdisk fit into
 
 
 class Failure(Exception):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """CPU time of the driver's thread, as a share of the time that goes by: in a guest at its target, with
-nothing to do any more (75 seconds after it got there: what upkeep costs before is in the figures above), and in one
+nothing to do any more (60 seconds after it got there: what upkeep costs before is in the figures above), and in one
 that cannot reach its target, since ``xl mem-max`` is in the way: there the in-tree driver has given up, ours has not.
 Guests with either driver wait side by side, three times for 20 seconds.
 """
@@ -17,7 +17,7 @@ TITLE = "CPU time of waiting"
 WINDOW = 20                 # seconds
 WINDOWS = 3
 # Seconds until upkeep has nothing to do, and until the in-tree driver has given up.
-SETTLE = {"idle": 75, "unreachable": 15}
+SETTLE = {"idle": 60, "unreachable": 15}
 LOW = 256
 AT_MOST = {"idle": 0.0001, "unreachable": 0.001}
 AIMS = {"idle": "none (below 0.01 %)", "unreachable": "below 0.1 %"}

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Every figure is what bench.py takes it for, and its verdicts are those of its data."""
+
+import sys
+import unittest
+from pathlib import Path
+from unittest import mock
+
+FOLDER = Path(__file__).resolve().parent
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "lab"), str(FOLDER.parents[1] / "scripts/lab")]
+
+import bench        # noqa: E402
+import healing      # noqa: E402
+import measure      # noqa: E402
+from figures import stalls      # noqa: E402
+
+
+class Figures(unittest.TestCase):
+    def test_each_file_is_a_figure_of_its_name(self):
+        self.assertEqual({path.stem for path in (FOLDER / "figures").glob("*.py")}, set(bench.FIGURES))
+        for figure in bench.load(bench.FIGURES):
+            self.assertEqual(figure.__name__, f"figures.{figure.NAME}")
+            self.assertTrue(figure.__doc__ and figure.TITLE and callable(figure.measure) and callable(figure.rows))
+
+    def test_a_quick_run_has_figures_that_there_are(self):
+        self.assertLessEqual(set(bench.QUICK_FIGURES), set(bench.FIGURES))
+
+
+class Turns(unittest.TestCase):
+    def test_each_comes_first_in_every_other_run(self):
+        lab = mock.MagicMock()
+        lab.host.machine.cpus = 3
+        turns = measure.Bench(lab, False, print).by_turns({"a": 1, "b": 2})
+        self.assertEqual(len(turns), 2 * measure.RUNS)
+        self.assertEqual(turns[:4], [("a", 1), ("b", 2), ("b", 2), ("a", 1)])
+
+    def test_a_job_that_fails_is_said_and_ends_the_others(self):
+        lab = mock.MagicMock()
+        lab.host.machine.cpus = 2
+        done = []
+
+        def fail():
+            raise ValueError("no")
+
+        with self.assertRaisesRegex(ValueError, "no"):
+            measure.Bench(lab, False, print).at_once([fail, lambda: done.append(1), lambda: done.append(2)])
+        lab.finish.assert_called_once()
+        self.assertLess(len(done), 2)
+
+
+class Verdicts(unittest.TestCase):
+    def row(self, *points):
+        return healing.row("what", "pvh", {"ours": points})
+
+    def test_the_last_look_counts(self):
+        self.assertFalse(self.row([0, 100, 100, 0], [60, 94, 100, 1]).reached)
+        self.assertTrue(self.row([0, 0, 100, 0], [60, 95, 100, 1]).reached)
+
+    def test_it_says_when_95_percent_were_there(self):
+        self.assertIn("95 % after 30 s and 2.0 s of CPU",
+                      self.row([0, 0, 100, 0], [30, 95, 100, 2], [60, 100, 100, 3]).ours)
+
+    def test_stalls_have_a_verdict_only_where_in_tree_stands_out(self):
+        self.assertTrue(stalls.lower([10, 10], [20, 20], [15, 15]))
+        self.assertFalse(stalls.lower([10, 10], [20, 20], [25, 25]))
+        self.assertIsNone(stalls.lower([10, 10], [11, 11], [5, 5]))
+
+
+class Programs(unittest.TestCase):
+    def test_what_stalls_prints_is_understood(self):
+        lines = [line.split() for line in ("samples 9", "max 7.5", "p999 7.5", "bucket 2.0 8", "bucket 8.0 1")]
+        self.assertEqual(stalls.seen(lines), {"samples": 9, "max": 7.5, "p999": 7.5, "buckets": [[2, 8], [8, 1]]})
+
+
+if __name__ == "__main__":
+    unittest.main()
