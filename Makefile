@@ -41,8 +41,7 @@ mutants: setup
 lab: setup
 	@scripts/lab/run.py $(addprefix --kernel=,$(KERNEL)) $(S)
 
-bench:
-	@scripts/setup.sh bench
+bench: setup
 	@tests/bench/bench.py $(if $(QUICK),--quick) $(F)
 
 demo: setup

@@ -5,17 +5,14 @@
 # that installs them is printed. Prints nothing when nothing is missing.
 #
 #     scripts/setup.sh
-#     scripts/setup.sh bench      also what `make bench` draws with
 
 set -eu
 
-for=${1:-check}
 TRIES=3
 PATIENCE=300 # seconds that apt may take at one try
 
 # Each line: a package, and a test that it is there.
 list() {
-	[ "$for" != bench ] || echo "python3-matplotlib	/usr/bin/python3 -c 'import matplotlib'"
 	cat <<-'EOF'
 	bc	command -v bc
 	bison	command -v bison
@@ -32,7 +29,8 @@ list() {
 	make	command -v make
 	perl	perl -MTerm::ANSIColor -MEncode -e 1
 	pyflakes3	command -v pyflakes3
-	python3	command -v python3
+	python3	command -v python3 && test -x /usr/bin/python3
+	python3-matplotlib	/usr/bin/python3 -c 'import matplotlib'
 	qemu-system-x86	command -v qemu-system-x86_64
 	shellcheck	command -v shellcheck
 	sparse	command -v sparse

@@ -1,6 +1,9 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Run the unit tests, test_*.py of the folders in tests/, and print their results in KTAP."""
+"""Run the unit tests, test_*.py of the folders in tests/, and print their results in KTAP.
+
+By Debian's own Python, which has matplotlib: some of them draw.
+"""
 
 import sys
 import unittest

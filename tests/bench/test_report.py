@@ -2,7 +2,6 @@
 """The benchmarks' page and table say what was measured, what failed and what is missing."""
 
 import contextlib
-import importlib.util
 import io
 import sys
 import tempfile
@@ -14,13 +13,10 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER), str(FOLDER.parents[1] / "scripts/lab")]
 
+import plots                # noqa: E402
 import report               # noqa: E402
 import table                # noqa: E402
 from table import Row       # noqa: E402
-
-MATPLOTLIB = importlib.util.find_spec("matplotlib")
-if MATPLOTLIB:
-    import plots            # noqa: E402
 
 GOOD = Row("superpages left", "PVH", "125", "255", aim="255", reached=True)
 BAD = Row("seconds per GiB", "PV", "9", "8", "1", aim="< 3", reached=False)
@@ -145,7 +141,6 @@ class Report(unittest.TestCase):
         self.assertIn("1 of 2 aims are reached.", told)
 
 
-@unittest.skipUnless(MATPLOTLIB, "python3-matplotlib is not installed")
 class Pictures(unittest.TestCase):
     def drawn(self, plot, data):
         """Return a picture's lines, drawn twice the same, and its texts."""

@@ -8,8 +8,9 @@ is left alone for a minute at most. What counts are regions in which the kernel 
 from functools import partial
 
 import healing
-from measure import DRIVERS
+import plots
 from common import MIB, move
+from measure import DRIVERS
 
 NAME = "fragmented"
 TITLE = "Fragmented by real work"
@@ -49,7 +50,6 @@ def rows(data):
 
 
 def draw(data, folder):
-    import plots        # which needs matplotlib
     plots.healing(data, folder / "fragmented.svg")
     return [("fragmented.svg", "Superpages of what could be, against the time that the guest is left alone after the "
              "cycle.", "Curves of both drivers in both kinds of guests.")]

@@ -6,6 +6,7 @@ get, whose memory can only be what was given?
 
 import contextlib
 
+import plots
 from common import MIB, holes
 from measure import DRIVERS
 from table import Row
@@ -54,7 +55,6 @@ def rows(data):
 
 
 def draw(data, folder):
-    import plots        # which needs matplotlib
     plots.nextguest(data, folder / "nextguest.svg")
     return [("nextguest.svg", "Superpages of a guest that is built on what another one gave.",
              "A line for either driver, and one for a fresh host.")]

@@ -8,8 +8,9 @@ that cannot be moved.
 from functools import partial
 
 import healing
-from measure import DRIVERS
+import plots
 from common import Holder
+from measure import DRIVERS
 
 NAME = "restored"
 TITLE = "After restore and migration"
@@ -50,7 +51,6 @@ def rows(data):
 
 
 def draw(data, folder):
-    import plots        # which needs matplotlib
     plots.healing(data, folder / "restored.svg")
     return [("restored.svg", "Superpages of what could be, against the time since the guest came back, and the CPU "
              "time that the driver's thread used.", "Curves of both drivers, by what happened to the guest.")]

@@ -8,8 +8,9 @@ which the kernel has nothing that cannot be moved.
 from functools import partial
 
 import healing
-from measure import DRIVERS, INTREE, OURS
+import plots
 from common import MIB, Holder, move
+from measure import DRIVERS, INTREE, OURS
 
 NAME = "shattered"
 TITLE = "Guests shattered before"
@@ -59,7 +60,6 @@ def rows(data):
 
 
 def draw(data, folder):
-    import plots        # which needs matplotlib
     plots.healing(data, folder / "shattered.svg")
     return [("shattered.svg", "Superpages of what could be, against the time that the guest is left alone, "
              "and the CPU time that the driver's thread used.", "Curves of both drivers, by what shattered it.")]

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 import cycle
+import plots
 from common import DEBUG, DEVICE, MIB
 from measure import DRIVERS, INTREE, OURS
 from table import Row, spread
@@ -117,6 +118,5 @@ def rows(data):
 
 
 def draw(data, folder):
-    import plots        # which needs matplotlib
     plots.scale(data["guests"], folder / "size.svg")
     return [("size.svg", "Time for each GiB against the size of the guest.", "A line for either driver.")]

@@ -9,6 +9,7 @@ allocate (init_on_alloc), and the in-tree driver, as they are built, zeroes it o
 from statistics import median
 
 import cycle
+import plots
 from measure import DRIVERS, INTREE, OURS
 from table import Row, spread
 
@@ -96,7 +97,6 @@ def rows(data):
 
 
 def draw(data, folder):
-    import plots        # which needs matplotlib
     plots.speed(data, folder / "speed.svg")
     return [("speed.svg", "Seconds for each GiB, in software emulation, so that only ratios mean anything; medians, "
              "with the fastest and the slowest of all runs.", "Bars of both drivers and of the floor.")]

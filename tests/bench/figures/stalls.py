@@ -10,6 +10,7 @@ what there is without ballooning.
 from statistics import median
 
 import cycle
+import plots
 from common import DEVICE
 from measure import INTREE, OURS
 from table import Row, spread
@@ -98,7 +99,6 @@ def rows(data):
 
 
 def draw(data, folder):
-    import plots        # which needs matplotlib
     plots.stalls({kind: {vcpus: runs for vcpus, runs in cases.items() if vcpus != "step"}
                   for kind, cases in data.items()}, folder / "stalls.svg")
     return [("stalls.svg", "How many of the samples are longer than so much.",

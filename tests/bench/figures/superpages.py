@@ -9,6 +9,7 @@ import random
 import time
 from functools import partial
 
+import plots
 from measure import DRIVERS
 from common import DEVICE, MIB
 from table import Row
@@ -79,7 +80,6 @@ def rows(data):
 
 
 def draw(data, folder):
-    import plots        # which needs matplotlib
     plots.cycles(data, folder / "cycles.svg")
     pictures = [("cycles.svg", "Superpages that are left, cycle after cycle.",
                  "A curve for either driver and each kind of guest.")]
