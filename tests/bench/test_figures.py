@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Every figure is what bench.py takes it for, and its verdicts are those of its data."""
 
+import json
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -12,6 +14,7 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "lab"), str(FOLDER.parents[1] /
 import bench        # noqa: E402
 import healing      # noqa: E402
 import measure      # noqa: E402
+import report       # noqa: E402
 from figures import stalls      # noqa: E402
 
 
@@ -24,6 +27,27 @@ class Figures(unittest.TestCase):
 
     def test_a_quick_run_has_figures_that_there_are(self):
         self.assertLessEqual(set(bench.QUICK_FIGURES), set(bench.FIGURES))
+
+
+@unittest.skipUnless(bench.RESULTS.exists(), "no report is in git yet")
+class Committed(unittest.TestCase):
+    def test_the_page_in_git_is_what_the_results_in_git_give(self):
+        results = json.loads(bench.RESULTS.read_text())
+        with tempfile.TemporaryDirectory() as folder:
+            report.write(results, bench.load(bench.FIGURES), Path(folder))
+            page = (Path(folder) / "benchmarks.rst").read_text()
+        self.assertEqual(page, (bench.FOLDER / "benchmarks.rst").read_text())
+
+    def test_every_figure_is_on_it(self):
+        results = json.loads(bench.RESULTS.read_text())
+        self.assertFalse(results["quick"] or results["failed"])
+        self.assertEqual(set(results["figures"]), set(bench.FIGURES))
+
+    def test_every_picture_on_it_is_there(self):
+        names = [line.split("::")[1].strip() for line in (bench.FOLDER / "benchmarks.rst").read_text().splitlines()
+                 if line.startswith(".. image::")]
+        self.assertTrue(names)
+        self.assertEqual([name for name in names if not (bench.FOLDER / name).exists()], [])
 
 
 class Turns(unittest.TestCase):
