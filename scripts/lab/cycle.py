@@ -10,7 +10,8 @@ as upkeep does, does not count.
 
 import re
 
-DEVICE = "/sys/devices/system/xen_memory/xen_memory0"
+from guest import DEVICE
+
 MODULE = "xen_balloon"
 TIMEOUT = 120   # seconds for one way
 TRACE_KB = 4096
@@ -62,18 +63,14 @@ class Trace:
         names = [match["event"] for match in events]
         if "target" not in names or ARRIVED not in names:
             return {"calls": 0}
-        begin, end = names.index("target"), names.index(ARRIVED)
-        times = [float(match["time"]) - float(events[begin]["time"]) for match in events]
-        extents = [int(match["extents"]) for match in events[begin:end] if match["extents"]]
-        ends = [time for time, name in list(zip(times, names))[begin:end] if name.startswith("done_")]
-        steps = [time for time, name in list(zip(times, names))[begin:end] if name == "xen_balloon_step"]
-        return {"calls": len(extents), "extents": sum(extents), "flushes": sum(map(is_flush, names[begin:end])),
+        way = events[names.index("target"):names.index(ARRIVED)]
+        begin = float(way[0]["time"])
+        extents = [int(match["extents"]) for match in way if match["extents"]]
+        ends, steps, flushes = ([float(match["time"]) - begin for match in way if match["event"].startswith(name)]
+                                for name in ("done_", "xen_balloon_step", "flush"))
+        return {"calls": len(extents), "extents": sum(extents), "flushes": len(flushes),
                 "first": min(ends, default=None), "seconds": max(steps or ends, default=None), "steps": len(steps),
                 "step": max((after - before for before, after in zip([0, *steps], steps)), default=None)}
-
-
-def is_flush(name):
-    return name.startswith("flush")
 
 
 def go(lab, guest, mib):
