@@ -32,6 +32,7 @@ OPTIONS = ("console=ttyS0 loglevel=5 printk.devkmsg=on init_on_alloc=1 oops=pani
            "kasan_multi_shot no_timer_check sysctl.kernel.panic_on_rcu_stall=1 sysctl.kernel.hung_task_timeout_secs=0")
 SYSRQ = b"l\nw\n"           # where are the CPUs, and who waits? The init script hands it on
 LAST_WORDS = 5              # seconds for a silent kernel to tell
+ASK_EVERY = 2               # seconds; one answer may come from where a function cannot be seen yet to have a caller
 # What boot() says itself, for verdict.py
 SILENT = "kunit: ended after {} s without a word"
 LATE = "kunit: ended, as it took too long"
@@ -84,7 +85,7 @@ def initramfs(module, parameters="", gcov=False):
 def boot(kernel, image, options="", silence=60, seconds=900, counters=os.devnull):
     """Boot a test kernel with an initramfs, and yield the lines that it says on its console.
 
-    One that says nothing for `silence` seconds is asked where it is, and ended; so is
+    One that says nothing for `silence` seconds is asked some times where it is, and ended; so is
     one that takes longer than `seconds` in all; both are seconds of a machine that is
     not busy with anything else. What comes from the second serial line, the archive of
     gcov's counters, goes to the file `counters`.
@@ -135,6 +136,7 @@ def lines(qemu, silence, seconds):
     clock = Clock(qemu.pid)
     rest, why = b"", ""
     quiet = 0.0
+    ask = LAST_WORDS
     while True:
         ready, _, _ = select.select([qemu.stdout], [], [], 0.25)
         passed = clock.passed()
@@ -151,6 +153,8 @@ def lines(qemu, silence, seconds):
         if not why and (quiet >= silence or seconds < 0):
             why = LATE if seconds < 0 else SILENT.format(silence)
             seconds = LAST_WORDS
+        if why and seconds <= ask:
+            ask -= ASK_EVERY
             qemu.stdin.write(SYSRQ)
             qemu.stdin.flush()
     yield from filter(None, (rest.decode(errors="replace"), why))
