@@ -2,9 +2,11 @@
 """What several figures share: superpages of a guest that is left alone, against idle seconds and CPU time."""
 
 import time
+from functools import partial
 
 from common import thread_time
 from heal import look
+from measure import DRIVERS
 from table import Row
 
 EVERY = 4                   # seconds from one look to the next
@@ -32,6 +34,22 @@ def curve(bench, guest, seconds):
     bench.say(f"{guest.name}: {first[1]} superpages, {last[1]} of {last[2]} after {last[0]:.0f} s "
               f"and {last[3]:.1f} s of CPU")
     return points
+
+
+def measure(bench, cases):
+    """Return the curves by case, kind and driver, where a case is (what gets a curve of a kind and a driver, kinds)."""
+    data = {case: {kind: {} for kind in kinds} for case, (_, kinds) in cases.items()}
+
+    def go(case, kind, driver):
+        data[case][kind][driver] = cases[case][0](bench, kind, driver)
+
+    bench.at_once([partial(go, case, kind, driver) for case in data for kind in data[case] for driver in DRIVERS])
+    return data
+
+
+def rows(data, titles):
+    """The rows of a table for what measure() returned."""
+    return [row(titles[case], kind, drivers) for case, kinds in data.items() for kind, drivers in kinds.items()]
 
 
 def row(what, kind, drivers):

@@ -5,12 +5,9 @@ of 96 MiB of memory, of a file in tmpfs, and of many small files. The guest goes
 is left alone for a minute at most. What counts are regions in which the kernel has nothing that cannot be moved.
 """
 
-from functools import partial
-
 import healing
 import plots
 from common import MIB, move
-from measure import DRIVERS
 
 NAME = "fragmented"
 TITLE = "Fragmented by real work"
@@ -30,23 +27,21 @@ def work(bench, guest):
     bench.lab.wait(lambda: "ready" in patches.output(), 120, f"patches in {guest.name}")
 
 
+def fragmented(bench, kind, driver):
+    """A guest that works, goes down and comes up again."""
+    with bench.guest(kind, driver, initrd="initrd-work") as guest:
+        work(bench, guest)
+        for target in (512 - TAKEN_MIB, 512):
+            move(guest, target * MIB, timeout=120)
+        return healing.curve(bench, guest, SECONDS)
+
+
 def measure(bench):
-    data = {kind: {} for kind in bench.kinds}
-
-    def go(kind, driver):
-        with bench.guest(kind, driver, initrd="initrd-work") as guest:
-            work(bench, guest)
-            for target in (512 - TAKEN_MIB, 512):
-                move(guest, target * MIB, timeout=120)
-            data[kind][driver] = healing.curve(bench, guest, SECONDS)
-
-    bench.at_once([partial(go, kind, driver) for kind in data for driver in DRIVERS])
-    return {"fragmented": data}
+    return healing.measure(bench, {"fragmented": (fragmented, bench.kinds)})
 
 
 def rows(data):
-    return [healing.row("superpages, fragmented by real work", kind, drivers)
-            for kind, drivers in data["fragmented"].items()]
+    return healing.rows(data, {"fragmented": "superpages, fragmented by real work"})
 
 
 def draw(data, folder):

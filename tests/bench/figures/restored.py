@@ -10,7 +10,6 @@ from functools import partial
 import healing
 import plots
 from common import Holder
-from measure import DRIVERS
 
 NAME = "restored"
 TITLE = "After restore and migration"
@@ -27,27 +26,26 @@ def migrate(guest):
     guest.migrate()
 
 
-CASES = {"restored": restore, "migrated": migrate}
-TITLES = {"restored": "after save and restore", "migrated": "after live migration"}
+def came_back(way, bench, kind, driver):
+    """A guest that Xen's tools built anew in this way."""
+    with bench.guest(kind, driver, memory=320) as guest:
+        holder = Holder(bench.lab, guest, 130)
+        way(guest)
+        points = healing.curve(bench, guest, SECONDS)
+        holder.intact()
+    return points
+
+
+TITLES = {"restored": "superpages after save and restore", "migrated": "superpages after live migration"}
 
 
 def measure(bench):
-    data = {"restored": {kind: {} for kind in bench.superpage_kinds}, "migrated": {"pvh": {}}}
-
-    def go(case, kind, driver):
-        with bench.guest(kind, driver, memory=320) as guest:
-            holder = Holder(bench.lab, guest, 130)
-            CASES[case](guest)
-            data[case][kind][driver] = healing.curve(bench, guest, SECONDS)
-            holder.intact()
-
-    bench.at_once([partial(go, case, kind, driver) for case in data for kind in data[case] for driver in DRIVERS])
-    return data
+    return healing.measure(bench, {"restored": (partial(came_back, restore), bench.superpage_kinds),
+                                   "migrated": (partial(came_back, migrate), ["pvh"])})
 
 
 def rows(data):
-    return [healing.row(f"superpages {TITLES[case]}", kind, drivers)
-            for case, kinds in data.items() for kind, drivers in kinds.items()]
+    return healing.rows(data, TITLES)
 
 
 def draw(data, folder):

@@ -5,12 +5,10 @@ the in-tree driver has taken to 256 MiB and back before ours was loaded. What co
 which the kernel has nothing that cannot be moved.
 """
 
-from functools import partial
-
 import healing
 import plots
 from common import MIB, Holder, move
-from measure import DRIVERS, INTREE, OURS
+from measure import INTREE, OURS
 
 NAME = "shattered"
 TITLE = "Guests shattered before"
@@ -39,24 +37,18 @@ def shattered(bench, kind, driver):
     return points
 
 
-CASES = {"pod": pod, "shattered": shattered}
-TITLES = {"pod": "populate-on-demand", "shattered": "shattered by in-tree"}
+TITLES = {"pod": "superpages, populate-on-demand", "shattered": "superpages, shattered by in-tree"}
 
 
 def measure(bench):
-    data = {case: {kind: {} for kind in bench.superpage_kinds} for case in CASES}
-    del data["pod"]["pv"]       # which has all of it from the start
-
-    def go(case, kind, driver):
-        data[case][kind][driver] = CASES[case](bench, kind, driver)
-
-    bench.at_once([partial(go, case, kind, driver) for case in data for kind in data[case] for driver in DRIVERS])
-    return data
+    kinds = bench.superpage_kinds
+    # A PV guest has all of it from the start.
+    return healing.measure(bench, {"pod": (pod, [kind for kind in kinds if kind != "pv"]),
+                                   "shattered": (shattered, kinds)})
 
 
 def rows(data):
-    return [healing.row(f"superpages, {TITLES[case]}", kind, drivers)
-            for case, kinds in data.items() for kind, drivers in kinds.items()]
+    return healing.rows(data, TITLES)
 
 
 def draw(data, folder):

@@ -44,6 +44,7 @@ def cycles(bench, guest):
     while len(fixed) < times:
         walk(guest, low, high)
         fixed.append(guest.meter().superpages)
+    bench.say(f"{guest.name}: {times} of {2 * times} cycles")
     while len(wild) < times:
         walk(guest, draw.randrange(low, high, 4), high)
         wild.append(guest.meter().superpages)
