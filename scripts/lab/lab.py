@@ -99,6 +99,8 @@ class Lab:
         """Destroy the guests, and hear what is left of them: it is not the next scenario's."""
         for guest in list(self._guests):
             guest.destroy()
+        # One that was being created meanwhile.
+        self.dom0("for id in $(xl list | awk 'NR > 1 && $2 { print $2 }'); do xl destroy $id; done", check=False)
         self.dom0("rm -rf /tmp/*")
         self.settle()
 

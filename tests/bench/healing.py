@@ -2,23 +2,22 @@
 """What several figures share: superpages of a guest that is left alone, against idle seconds and CPU time."""
 
 import time
-from functools import partial
 
 from common import thread_time
 from heal import look
-from measure import DRIVERS
 from table import Row
 
 EVERY = 4                   # seconds from one look to the next
-STILL = 20                  # seconds without a change after which there will be none
+STILL = 12                  # seconds without a change after which there will be none
 AIM = 0.95
 
 
-def curve(bench, guest, seconds):
+def curve(bench, guest, seconds, driver):
     """Look at a guest that is left alone.
 
     Return [idle seconds, superpages, how many could be, seconds of CPU that the driver's thread used]
-    for each look; what could be are regions in which the kernel has nothing that cannot be moved.
+    for each look; what could be is as many as would be filled by the pages of those regions in which the
+    kernel has nothing that cannot be moved.
     """
     start = thread_time(guest)
     points = []
@@ -31,20 +30,9 @@ def curve(bench, guest, seconds):
             break
         time.sleep(EVERY)
     first, last = points[0], points[-1]
-    bench.say(f"{guest.name}: {first[1]} superpages, {last[1]} of {last[2]} after {last[0]:.0f} s "
+    bench.say(f"{guest.kind} {driver}: {first[1]} superpages, {last[1]} of {last[2]} after {last[0]:.0f} s "
               f"and {last[3]:.1f} s of CPU")
     return points
-
-
-def measure(bench, cases):
-    """Return the curves by case, kind and driver, where a case is (what gets a curve of a kind and a driver, kinds)."""
-    data = {case: {kind: {} for kind in kinds} for case, (_, kinds) in cases.items()}
-
-    def go(case, kind, driver):
-        data[case][kind][driver] = cases[case][0](bench, kind, driver)
-
-    bench.at_once([partial(go, case, kind, driver) for case in data for kind in data[case] for driver in DRIVERS])
-    return data
 
 
 def rows(data, titles):
@@ -61,5 +49,5 @@ def row(what, kind, drivers):
         return f"{first[1]}, then {last[1]} of {last[2]} ({last[1] / last[2]:.0%}){when}"
 
     last = drivers["ours"][-1]
-    return Row(what, kind, tell(drivers["intree"]) if "intree" in drivers else "", tell(drivers["ours"]),
+    return Row(what, kind, tell(drivers["intree"]), tell(drivers["ours"]),
                aim="at least 95 %", reached=last[1] >= AIM * last[2])

@@ -66,11 +66,12 @@ class Bench:
     def rounds(self, kind, drivers=DRIVERS, upkeep=True):
         """Yield (run, driver, fresh guest).
 
-        Those of a run boot side by side, are used one after another, the first one first in every other run,
-        and go together, so that nobody is measured while Xen cleans up after another one.
+        Those of a run boot side by side, are used one after another, the first one last in the next run, on CPUs
+        by that order, and go together, so that nobody is measured while Xen cleans up after another one.
         """
         for run in range(self.runs):
-            turn = list(reversed(drivers) if run % 2 else drivers)
+            first = run % len(drivers)
+            turn = [*drivers[first:], *drivers[:first]]
             self._cpus = self._cycle()
             guests = self.lab.guests([self._parameters(kind, driver, {}) for driver in turn])
             for driver, guest in zip(turn, guests, strict=True):

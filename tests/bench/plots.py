@@ -126,9 +126,9 @@ def maps(data, path):
 
 
 def cycles(data, path):
-    """Draw how many superpages are left after each cycle, of a fixed size first, then of random ones.
+    """Draw how many superpages are left after so many cycles, of a fixed size first, then of random ones.
 
-    data = {kind: {driver: {"before": 255, "fixed": [...], "random": [...]}}}
+    data = {kind: {driver: {"before": 255, "fixed": [[cycles, superpages], ...], "random": likewise}}}
     """
     kinds = present(KINDS, data)
     figure = Figure(figsize=(7, 3.2))
@@ -136,13 +136,13 @@ def cycles(data, path):
     for axes, kind in zip(panels, kinds, strict=True):
         for driver in present(DRIVERS, data[kind]):
             found = data[kind][driver]
-            left = [found["before"], *found["fixed"], *found["random"]]
-            axes.plot(range(len(left)), left, marker=SHAPES[kind], markersize=3.5, clip_on=False, **LINES[driver])
-        fixed = len(found["fixed"])
+            fixed = found["fixed"][-1][0]
+            left = [[0, found["before"]], *found["fixed"], *([fixed + times, n] for times, n in found["random"])]
+            axes.plot(*zip(*left, strict=True), marker=SHAPES[kind], markersize=3.5, clip_on=False, **LINES[driver])
         axes.axvline(fixed + 0.5, **THIN)
-        for middle, label in ((fixed / 2, "fixed sizes"), (fixed + len(found["random"]) / 2 + 0.5, "random sizes")):
+        for middle, label in ((fixed / 2, "fixed sizes"), ((fixed + left[-1][0]) / 2 + 0.5, "random sizes")):
             axes.text(middle, 1.02, label, transform=axes.get_xaxis_transform(), ha="center", color="0.3")
-        axes.set(xlabel="cycles", xlim=(0, len(left)))
+        axes.set(xlabel="cycles", xlim=(0, left[-1][0] + 1))
         axes.set_title(kind.upper(), fontweight="bold", pad=16)
     panels[0].set(ylabel="superpages left", ylim=(0, None))
     figure.tight_layout(rect=(0, 0.08, 1, 1))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import draw
 
-HEAD = ("what", "guest", "in-tree", "xen-balloon", "floor", "aim", "reached")
+HEAD = ("what", "guest", "in-tree", "xen-balloon", "reference", "aim", "reached")
 MARKUP = re.compile(r"([\\*`|]|_\b)")
 
 
@@ -18,14 +18,14 @@ class Row:
     guest: str
     intree: str = ""
     ours: str = ""
-    floor: str = ""
+    reference: str = ""
     aim: str = ""
     reached: bool = None
 
     def cells(self, yes, no):
         """Return the text of each column; in the last one, whether the aim is reached, in these words."""
         verdict = {True: yes, False: no, None: ""}[self.reached]
-        return (self.what, self.guest, self.intree, self.ours, self.floor, self.aim, verdict)
+        return (self.what, self.guest, self.intree, self.ours, self.reference, self.aim, verdict)
 
 
 def spread(values, form="{:.2f}"):

@@ -74,7 +74,7 @@ class Turns(unittest.TestCase):
 
 class Verdicts(unittest.TestCase):
     def row(self, *points):
-        return healing.row("what", "pvh", {"ours": points})
+        return healing.row("what", "pvh", {"intree": points, "ours": points})
 
     def test_the_last_look_counts(self):
         self.assertFalse(self.row([0, 100, 100, 0], [60, 94, 100, 1]).reached)
@@ -87,6 +87,7 @@ class Verdicts(unittest.TestCase):
     def test_stalls_have_a_verdict_only_where_in_tree_stands_out(self):
         self.assertTrue(stalls.lower([10, 10], [20, 20], [15, 15]))
         self.assertFalse(stalls.lower([10, 10], [20, 20], [25, 25]))
+        self.assertFalse(stalls.lower([10, 10], [11, 11], [50, 50]))
         self.assertIsNone(stalls.lower([10, 10], [11, 11], [5, 5]))
 
 

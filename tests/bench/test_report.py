@@ -34,7 +34,7 @@ class Tables(unittest.TestCase):
 
     def test_on_a_terminal_a_missed_aim_is_loud(self):
         head, _, *lines = table.terminal([GOOD, BAD, PLAIN])
-        self.assertEqual(head.split(), ["what", "guest", "in-tree", "xen-balloon", "floor", "aim", "reached"])
+        self.assertEqual(head.split(), ["what", "guest", "in-tree", "xen-balloon", "reference", "aim", "reached"])
         self.assertEqual([line.split()[-1] for line in lines], ["yes", "NO", "32"])
 
     def test_what_is_empty_in_all_rows_is_left_out(self):
@@ -163,7 +163,7 @@ class Pictures(unittest.TestCase):
             "before: 3 superpages", "down: 1 superpages", "up again: 3 superpages"])
 
     def test_only_what_was_measured_has_a_panel(self):
-        cycle = {"before": 9, "fixed": [5, 5], "random": [4, 3]}
+        cycle = {"before": 9, "fixed": [[1, 5], [2, 5]], "random": [[1, 4], [2, 3]]}
         texts = self.drawn(plots.cycles, {"pvh": {"intree": cycle, "ours": cycle}, "hvm": {"ours": cycle}})
         self.assertTrue({"PVH", "HVM"} <= set(texts) and "PV" not in texts)
         texts = self.drawn(plots.healing, {"migrated": {"pv": {"ours": [[0, 4, 8, 0.0], [9, 8, 8, 0.5]]}}})

@@ -21,6 +21,8 @@ static const struct sim_config tebibyte = {
 	.slack = 256,
 };
 
+static s64 took_us;
+
 static int have_windows(struct kunit_suite *suite)
 {
 	return sim_arena_init(tebibyte.regions / tebibyte.window);
@@ -34,13 +36,15 @@ static int build_tebibyte(struct kunit *test)
 	return 0;
 }
 
-/* Go to a target and return in how many steps. */
+/* Go to a target and return in how many steps; how long that took is in took_us. */
 static unsigned int turns_to(struct kunit *test, unsigned long target)
 {
+	ktime_t start = ktime_get();
 	unsigned int turns;
 
 	sim_target(target);
 	turns = sim_settle(100000) - 1;
+	took_us = ktime_us_delta(ktime_get(), start);
 	KUNIT_ASSERT_EQ(test, sim_balloon_stats.current_pages, target);
 	sim_check("at the target");
 
@@ -58,8 +62,8 @@ static void each_gib_takes_the_same_steps_and_memory(struct kunit *test)
 		turns = turns_to(test, sim_total() - gib * GIB_PAGES);
 		KUNIT_EXPECT_EQ(test, turns, TURNS_PER_GIB);
 		KUNIT_EXPECT_EQ(test, sim.kmalloced, kmalloced);
-		kunit_info(test, "GiB %u in huge pages: %u steps, %lu bytes\n", gib, turns,
-			   sim.kmalloced - kmalloced);
+		kunit_info(test, "GiB %u in huge pages: %u steps, %lu bytes, %lld us\n", gib,
+			   turns, sim.kmalloced - kmalloced, took_us);
 	}
 	for (gib = NR_GIB; gib-- > 0;)
 		KUNIT_EXPECT_EQ(test, turns_to(test, sim_total() - gib * GIB_PAGES),
@@ -102,8 +106,8 @@ static void each_gib_of_base_pages_takes_the_same_memory(struct kunit *test)
 		KUNIT_EXPECT_LE(test, balloon_regions(), gib * (regions_per_gib + 1));
 		KUNIT_EXPECT_LE(test, grown, (GIB_PAGES << PAGE_SHIFT) / 2000);
 		KUNIT_EXPECT_LE(test, turns, GIB_PAGES / XENMEM_MAX_BASE * 11 / 10);
-		kunit_info(test, "GiB %u in base pages: %u steps, %lu bytes\n", gib, turns,
-			   grown);
+		kunit_info(test, "GiB %u in base pages: %u steps, %lu bytes, %lld us\n", gib,
+			   turns, grown, took_us);
 	}
 }
 

@@ -4,7 +4,8 @@
 import contextlib
 import time
 
-DEVICE = "/sys/devices/system/xen_memory/xen_memory0"
+from guest import DEVICE
+
 DEBUG = "/sys/kernel/debug/xen-balloon"
 MIB = 1024  # in KiB
 HOLES_MIB = 360

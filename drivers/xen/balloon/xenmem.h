@@ -15,7 +15,7 @@
 #define XENMEM_HUGE_PAGES	BIT(XENMEM_HUGE_ORDER)
 
 /*
- * The most that one call takes: a hypercall is preemptible for Xen, but the
+ * The most that one operation takes: a hypercall is preemptible for Xen, but the
  * calling task is not rescheduled meanwhile.
  */
 #define XENMEM_MAX_BASE		512

@@ -2,12 +2,16 @@
 """A guest of 512 MiB fragmented by real work: for 25 seconds stress-ng's stressors of anonymous memory, the page
 cache, dentries, inodes, pipes and sockets run in it, and then a program frees in patches what it has allocated: half
 of 96 MiB of memory, of a file in tmpfs, and of many small files. The guest goes 160 MiB down and up again, and
-is left alone for a minute at most. What counts are regions in which the kernel has nothing that cannot be moved.
+is left alone for a minute at most. What could be is as many superpages as would be filled by the pages of those regions
+in which the kernel has nothing that cannot be moved.
 """
+
+from functools import partial
 
 import healing
 import plots
 from common import MIB, move
+from measure import DRIVERS
 
 NAME = "fragmented"
 TITLE = "Fragmented by real work"
@@ -27,17 +31,18 @@ def work(bench, guest):
     bench.lab.wait(lambda: "ready" in patches.output(), 120, f"patches in {guest.name}")
 
 
-def fragmented(bench, kind, driver):
-    """A guest that works, goes down and comes up again."""
-    with bench.guest(kind, driver, initrd="initrd-work") as guest:
-        work(bench, guest)
-        for target in (512 - TAKEN_MIB, 512):
-            move(guest, target * MIB, timeout=120)
-        return healing.curve(bench, guest, SECONDS)
-
-
 def measure(bench):
-    return healing.measure(bench, {"fragmented": (fragmented, bench.kinds)})
+    data = {kind: {} for kind in bench.superpage_kinds}
+
+    def go(kind, driver):
+        with bench.guest(kind, driver, initrd="initrd-work") as guest:
+            work(bench, guest)
+            for target in (512 - TAKEN_MIB, 512):
+                move(guest, target * MIB, timeout=120)
+            data[kind][driver] = healing.curve(bench, guest, SECONDS, driver)
+
+    bench.at_once([partial(go, kind, driver) for kind in data for driver in DRIVERS])
+    return {"fragmented": data}
 
 
 def rows(data):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Guests of 320 MiB in which a program verifies 130 MiB are saved and restored, or migrated as they
 run (to the same host; PV cannot be, for Debian's Xen has no shadow paging). Xen's tools populate them
-page by page, so that no superpage is left. What counts are regions in which the kernel has nothing
-that cannot be moved.
+page by page, so that no superpage is left. What could be is as many superpages as would be filled by
+the pages of those regions in which the kernel has nothing that cannot be moved.
 """
 
 from functools import partial
@@ -10,6 +10,7 @@ from functools import partial
 import healing
 import plots
 from common import Holder
+from measure import DRIVERS
 
 NAME = "restored"
 TITLE = "After restore and migration"
@@ -26,22 +27,23 @@ def migrate(guest):
     guest.migrate()
 
 
-def came_back(way, bench, kind, driver):
-    """A guest that Xen's tools built anew in this way."""
-    with bench.guest(kind, driver, memory=320) as guest:
-        holder = Holder(bench.lab, guest, 130)
-        way(guest)
-        points = healing.curve(bench, guest, SECONDS)
-        holder.intact()
-    return points
-
-
+WAYS = {"restored": restore, "migrated": migrate}
 TITLES = {"restored": "superpages after save and restore", "migrated": "superpages after live migration"}
 
 
 def measure(bench):
-    return healing.measure(bench, {"restored": (partial(came_back, restore), bench.superpage_kinds),
-                                   "migrated": (partial(came_back, migrate), ["pvh"])})
+    kinds = bench.superpage_kinds
+    data = {"restored": {kind: {} for kind in kinds}, "migrated": {kind: {} for kind in kinds if kind != "pv"}}
+
+    def go(way, kind, driver):
+        with bench.guest(kind, driver, memory=320) as guest:
+            holder = Holder(bench.lab, guest, 130)
+            WAYS[way](guest)
+            data[way][kind][driver] = healing.curve(bench, guest, SECONDS, driver)
+            holder.intact()
+
+    bench.at_once([partial(go, way, kind, driver) for way in data for kind in data[way] for driver in DRIVERS])
+    return data
 
 
 def rows(data):

@@ -1,50 +1,46 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Guests of 512 MiB that have lost superpages before the driver has done anything, while a program
-verifies a part of their memory: one built with populate-on-demand (256 of 512 MiB), and one that
-the in-tree driver has taken to 256 MiB and back before ours was loaded. What counts are regions in
-which the kernel has nothing that cannot be moved.
+"""Guests of 512 MiB that have lost superpages before ours is loaded, while a program verifies a part of
+their memory: one built with populate-on-demand (256 of 512 MiB), and one that the in-tree driver has
+taken to 256 MiB and back. Each is watched with the in-tree driver first, and then with ours. What
+could be is as many superpages as would be filled by the pages of those regions in which the kernel
+has nothing that cannot be moved.
 """
+
+from functools import partial
 
 import healing
 import plots
 from common import MIB, Holder, move
-from measure import INTREE, OURS
+from measure import DRIVERS, INTREE, OURS
 
 NAME = "shattered"
 TITLE = "Guests shattered before"
 SECONDS = 60
 
 
-def pod(bench, kind, driver):
-    """A guest built with half of its memory."""
-    with bench.guest(kind, driver, memory=256, maxmem=512) as guest:
-        holder = Holder(bench.lab, guest, 90)
-        points = healing.curve(bench, guest, SECONDS)
-        holder.intact()
-    return points
-
-
-def shattered(bench, kind, driver):
-    """A guest that the in-tree driver took down and up."""
-    with bench.guest(kind, INTREE) as guest:
-        for target in (256 * MIB, 512 * MIB):
-            move(guest, target, timeout=120)
-        holder = Holder(bench.lab, guest, 200)
-        if driver == OURS:
-            guest.load()
-        points = healing.curve(bench, guest, SECONDS)
-        holder.intact()
-    return points
-
-
 TITLES = {"pod": "superpages, populate-on-demand", "shattered": "superpages, shattered by in-tree"}
+MEMORY = {"pod": {"memory": 256, "maxmem": 512}, "shattered": {"memory": 512}}
+HELD_MIB = {"pod": 90, "shattered": 200}
 
 
 def measure(bench):
     kinds = bench.superpage_kinds
     # A PV guest has all of it from the start.
-    return healing.measure(bench, {"pod": (pod, [kind for kind in kinds if kind != "pv"]),
-                                   "shattered": (shattered, kinds)})
+    data = {"pod": {kind: {} for kind in kinds if kind != "pv"}, "shattered": {kind: {} for kind in kinds}}
+
+    def go(case, kind):
+        with bench.guest(kind, INTREE, **MEMORY[case]) as guest:
+            for target in (256 * MIB, 512 * MIB) if case == "shattered" else ():
+                move(guest, target, timeout=120)
+            holder = Holder(bench.lab, guest, HELD_MIB[case])
+            for driver in DRIVERS:
+                if driver == OURS:
+                    guest.load()
+                data[case][kind][driver] = healing.curve(bench, guest, SECONDS, driver)
+            holder.intact()
+
+    bench.at_once([partial(go, case, kind) for case in data for kind in data[case]])
+    return data
 
 
 def rows(data):

@@ -26,7 +26,7 @@ FLAT = 0.1
 MEMORY_AT_MOST = 0.0005             # of what the module manages
 KUNIT = Path(__file__).resolve().parents[3] / "scripts/kunit/run.py"
 LOG = re.compile(r"the log: (.*)$", re.MULTILINE)
-SIMULATED = re.compile(r"GiB (\d+) in (huge|base) pages: (\d+) steps, (\d+) bytes")
+SIMULATED = re.compile(r"GiB (\d+) in (huge|base) pages: (\d+) steps, (\d+) bytes, (\d+) us")
 # With the stack of each allocation: those are the module's that are made on its behalf.
 ALLOCATED = f"""
 cd /sys/kernel/tracing
@@ -56,7 +56,10 @@ rmmod xen_balloon
 def allocated(guest):
     """Load the module and let it give base pages; return the bytes of its code and data, and of all that it keeps."""
     said = guest.run(ALLOCATED, timeout=200)
-    return sum(map(int, re.findall(r"^(?:module|kmalloc|vmalloc) (\d+)$", said, re.MULTILINE)))
+    found = {what: int(size) for what, size in re.findall(r"^(module|kmalloc) (\d+)$", said, re.MULTILINE)}
+    if said.count("arrived") != 2 or not all(map(found.get, ("module", "kmalloc"))):
+        raise ValueError(f"{guest.name} told of no memory of the module, or did not arrive twice: {said}")
+    return sum(found.values()) + sum(map(int, re.findall(r"^vmalloc (\d+)$", said, re.MULTILINE)))
 
 
 def seconds_per_gib(bench, guest):
@@ -66,11 +69,11 @@ def seconds_per_gib(bench, guest):
 
 
 def simulated():
-    """What the simulated guest of 1 TiB took, by the kind of pages: steps and bytes for each GiB."""
+    """What the simulated guest of 1 TiB took, by the kind of pages: steps, bytes and us for each GiB."""
     said = subprocess.run([KUNIT, "--suite", "scale"], capture_output=True, text=True, check=True)
     found = {}
-    for _, kind, steps, size in SIMULATED.findall(Path(LOG.search(said.stdout + said.stderr)[1]).read_text()):
-        found.setdefault(kind, []).append([int(steps), int(size)])
+    for _, kind, steps, size, time in SIMULATED.findall(Path(LOG.search(said.stdout + said.stderr)[1]).read_text()):
+        found.setdefault(kind, []).append([int(steps), int(size), int(time)])
     if set(found) != {"huge", "base"}:
         raise ValueError(f"the suite scale told of {list(found) or 'no pages'}, expected huge and base pages")
     return found
@@ -108,9 +111,12 @@ def rows(data):
         found.append(Row(f"memory of the module in a guest of {int(size) / 1024:g} GiB", KIND, "",
                          f"{used / 1024:.0f} KiB, {part:.4%}", aim="below 0.05 %", reached=part < MEMORY_AT_MOST))
     for kind, gibs in data["simulated"].items():
-        steps, used = ([gib[i] for gib in gibs] for i in (0, 1))
+        steps, used, times = zip(*gibs, strict=True)
         found.append(Row(f"steps for each GiB of 1 TiB, in {kind} pages", "simulated", "",
                          ", ".join(map(str, steps)), aim="within 10 %", reached=max(steps) <= min(steps) * (1 + FLAT)))
+        growth = [time / times[0] for time in times[1:]]
+        found.append(Row(f"time for each page of the next GiB of 1 TiB, by the first's, in {kind} pages", "simulated",
+                         "", spread(growth), aim="0.9 to 1.1", reached=abs(median(growth) - 1) <= FLAT))
         found.append(Row(f"memory for each GiB of 1 TiB, in {kind} pages", "simulated", "",
                          f"{max(used) / 1024:.0f} KiB, {max(used) / (1 << 30):.4%}", aim="below 0.05 %",
                          reached=max(used) / (1 << 30) < MEMORY_AT_MOST))

@@ -44,10 +44,9 @@ def least(guest):
 
 def once(bench, guest):
     """One cycle, in seconds for each GiB, and to the first call's end in seconds."""
-    taken = cycle.measure(bench.lab, guest, LOW, HIGH)
+    taken = {way: cycle.go(bench.lab, guest, mib) for way, mib in zip(WAYS, (LOW, HIGH))}
     return {**{way: taken[way]["seconds"] * GIB for way in WAYS},
-            **{f"first {way}": taken[way]["first"] for way in WAYS},
-            "superpages": [taken["maps"][when].superpages for when in ("before", "up")]}
+            **{f"first {way}": taken[way]["first"] for way in WAYS}}
 
 
 def measure(bench):
@@ -86,7 +85,7 @@ def rows(data):
                              *((f"at most {INFLATE_AT_MOST:g}", median(mine) <= INFLATE_AT_MOST)
                                if way == "down" else ())))
         parts = {part: median(run[part] / run["down"] for run in floor) for part in ("zero", "release")}
-        found.append(Row("inflate: what the floor consists of", kind, floor=f"{parts['zero']:.0%} zeroing, "
+        found.append(Row("inflate: what the floor consists of", kind, reference=f"{parts['zero']:.0%} zeroing, "
                          f"{parts['release']:.0%} hypercalls"))
         for way, name in WAYS.items():
             for what, pick in (("first page", f"first {way}"), ("target", way)):

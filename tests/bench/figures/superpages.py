@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A guest of 512 MiB goes down by 256 MiB and up again, many times, and then as often to a
-target at random (the same for both drivers), one cycle right after the other. After each the superpages of
+target at random (the same for both drivers), one cycle right after the other. After some of them the superpages of
 its nested page table are counted from outside, in PV the aligned 2 MiB that are contiguous in machine memory; and
 once more when the guest has been left alone for 20 seconds.
 """
@@ -19,6 +19,8 @@ TITLE = "Superpages after cycles"
 PART = 256                  # MiB of 512 that go and come
 LONGEST = 120               # seconds for one way
 SEED = 6
+COUNTED = (1, 2, 5, 10, 15, 20)     # after so many cycles of either sort
+COUNTED_QUICK = (1, 2)
 IDLE = 20                   # seconds
 
 
@@ -31,23 +33,26 @@ def walk(guest, *targets):
     guest.run(script, timeout=LONGEST * len(targets))
 
 
-def cycles(bench, guest):
-    times = 2 if bench.quick else 20
+def cycles(bench, guest, driver):
+    counted = COUNTED_QUICK if bench.quick else COUNTED
     high = guest.current_kb()
     low = high - PART * MIB
     draw = random.Random(SEED)
     maps, fixed, wild = {"before": guest.meter()}, [], []
+
+    def go_on(found, cycle):
+        for times in counted[len(found):]:
+            done = found[-1][0] if found else 0
+            walk(guest, *(target for _ in range(done, times) for target in cycle()))
+            found.append([times, guest.meter().superpages])
+
     for when, target in (("down", low), ("up", high)):
         walk(guest, target)
         maps[when] = guest.meter()
-    fixed.append(maps["up"].superpages)
-    while len(fixed) < times:
-        walk(guest, low, high)
-        fixed.append(guest.meter().superpages)
-    bench.say(f"{guest.name}: {times} of {2 * times} cycles")
-    while len(wild) < times:
-        walk(guest, draw.randrange(low, high, 4), high)
-        wild.append(guest.meter().superpages)
+    fixed.append([1, maps["up"].superpages])
+    go_on(fixed, lambda: (low, high))
+    bench.say(f"{guest.kind} {driver}: {counted[-1]} of {2 * counted[-1]} cycles")
+    go_on(wild, lambda: (draw.randrange(low, high, 4), high))
     time.sleep(IDLE)
     return {"before": maps["before"].superpages, "fixed": fixed, "random": wild, "idle": guest.meter().superpages,
             "maps": {when: found.regions for when, found in maps.items()}}
@@ -58,7 +63,7 @@ def measure(bench):
 
     def go(kind, driver):
         with bench.guest(kind, driver) as guest:
-            found = data[kind][driver] = cycles(bench, guest)
+            found = data[kind][driver] = cycles(bench, guest, driver)
         bench.say(f"{kind} {driver}: {found['before']} before, {found['idle']} in the end")
 
     bench.at_once([partial(go, kind, driver) for driver in DRIVERS for kind in data])
@@ -69,10 +74,10 @@ def rows(data):
     found = []
     for kind, drivers in data.items():
         ours, intree = drivers["ours"], drivers["intree"]
-        times = len(ours["fixed"])
-        for what, pick in (("after one cycle", lambda one: one["fixed"][0]),
-                           (f"after {times} cycles", lambda one: one["fixed"][-1]),
-                           (f"after {times} more, at random", lambda one: one["random"][-1]),
+        times = ours["fixed"][-1][0]
+        for what, pick in (("after one cycle", lambda one: one["fixed"][0][1]),
+                           (f"after {times} cycles", lambda one: one["fixed"][-1][1]),
+                           (f"after {times} more, at random", lambda one: one["random"][-1][1]),
                            (f"{IDLE} s after that", lambda one: one["idle"])):
             found.append(Row(f"superpages {what}", kind, f"{pick(intree)} of {intree['before']}",
                              f"{pick(ours)} of {ours['before']}", aim="as before",

@@ -8,6 +8,9 @@
  *	how many could be free as a whole, if all that can be moved, ballooned
  *	base pages included, stood close together in the others that hold no
  *	page that cannot be moved, which is where compaction moves things to;
+ *	how many could be populated as a whole, if those pages stood close
+ *	together that are ballooned out of regions without a page that cannot be
+ *	moved;
  *
  * and on a second line which regions the first number counts: one character for
  * each region from frame 0 up, 1 for these.
@@ -34,6 +37,7 @@ int main(void)
 	int fd = open("/proc/kpageflags", O_RDONLY);
 	uint64_t flags[REGION_PAGES];
 	unsigned int movable = 0, regions = 0, open = 0, used = 0, seen = 0;
+	unsigned int populated = 0;
 	static char map[MAX_REGIONS + 1];
 	unsigned int i, absent, offline, stuck, buddy;
 
@@ -64,8 +68,9 @@ int main(void)
 		}
 		open++;
 		used += REGION_PAGES - buddy;
+		populated += REGION_PAGES - offline;
 	}
-	printf("%u %u %u\n%s\n", movable, regions,
-	       open - (used + REGION_PAGES - 1) / REGION_PAGES, map);
+	printf("%u %u %u %u\n%s\n", movable, regions,
+	       open - (used + REGION_PAGES - 1) / REGION_PAGES, populated / REGION_PAGES, map);
 	return 0;
 }
