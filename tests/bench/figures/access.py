@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A memory-bound program: it follows pointers at random through 320 of 512 MiB, in five rounds, before and after the
-guest has gone to 256 MiB and back. What each round takes afterwards, by the median of those before, in the same guest:
-an emulated processor feels little of what a real one would, and the verdict is by a count, of the entries of the nested
-page table that map the guest, in PV of the contiguous pieces. That is as many translations as a processor has to know.
+"""A memory-bound program: it follows pointers at random through 320 of 512 MiB, in a guest with either driver, before
+and after each of five cycles to 256 MiB and back, by turns. What it takes then, by what it took at first in the same
+guest: an emulated processor feels little of what a real one would, and the verdict is by a count, of the entries of the
+nested page table that map the guest, in PV of the contiguous pieces. That is as many translations as a processor has to
+know.
 """
 
 from statistics import median
@@ -19,10 +20,11 @@ PAGES = 512                 # of a superpage
 
 
 def used(guest):
-    """Let the program run; return the time of a step in each of its rounds, and how many entries map the guest."""
-    rounds = [float(time) for time in guest.run(f"chase {MIB_USED} {STEPS}", timeout=240).split()]
+    """Let the program run; return the time of a step, the median of its rounds, and how many entries map the guest."""
+    rounds = guest.run(f"chase {MIB_USED} {STEPS}", timeout=240).split()
     mapped = guest.meter()
-    return {"times": rounds, "entries": mapped.superpages + PAGES * (mapped.small + mapped.partial)}
+    return {"ns": median(map(float, rounds)),
+            "entries": mapped.superpages + PAGES * (mapped.small + mapped.partial)}
 
 
 def measure(bench):
@@ -30,24 +32,27 @@ def measure(bench):
     for kind in bench.kinds:
         with bench.guest(kind, INTREE) as intree, bench.guest(kind, OURS) as ours:
             guests = {INTREE: intree, OURS: ours}
-            found = data[kind] = {driver: {"before": used(guest)} for driver, guest in guests.items()}
-            for driver, guest in guests.items():
+            found = data[kind] = {driver: [used(guest)] for driver, guest in guests.items()}
+            for driver, guest in bench.by_turns(guests):
                 for target in (LOW, HIGH):
                     move(guest, target * MIB, timeout=120)
-                found[driver]["after"] = used(guest)
-                bench.say(f"{kind} {driver}: entries {found[driver]['before']['entries']} before and "
-                          f"{found[driver]['after']['entries']} after")
+                found[driver].append(used(guest))
+            bench.say(f"{kind}: {found}")
     return data
+
+
+def grown(seen, what):
+    """By how much something is more than at first, after each cycle."""
+    first, *later = (one[what] for one in seen)
+    return [one / first for one in later]
 
 
 def rows(data):
     found = []
     for kind, drivers in data.items():
-        times = {driver: [time / median(taken["before"]["times"]) for time in taken["after"]["times"]]
-                 for driver, taken in drivers.items()}
-        found.append(Row("time of a memory-bound program after the cycle, by before", kind,
-                         spread(times[INTREE], "{:.3f}"), spread(times[OURS], "{:.3f}")))
-        grown = {driver: taken["after"]["entries"] / taken["before"]["entries"] for driver, taken in drivers.items()}
-        found.append(Row("page table entries after the cycle, by before", kind, f"{grown[INTREE]:.1f}",
-                         f"{grown[OURS]:.1f}", aim="as before", reached=grown[OURS] <= 1))
+        times, entries = ({driver: grown(seen, what) for driver, seen in drivers.items()} for what in ("ns", "entries"))
+        found.append(Row("time of a memory-bound program after cycles, by before", kind,
+                         spread(times[INTREE]), spread(times[OURS])))
+        found.append(Row("page table entries after cycles, by before", kind, spread(entries[INTREE], "{:.1f}"),
+                         spread(entries[OURS], "{:.1f}"), aim="as before", reached=max(entries[OURS]) <= 1))
     return found

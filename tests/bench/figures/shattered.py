@@ -39,7 +39,7 @@ def measure(bench):
                 data[case][kind][driver] = healing.curve(bench, guest, SECONDS, driver)
             holder.intact()
 
-    bench.at_once([partial(go, case, kind) for case in data for kind in data[case]])
+    bench.at_once([partial(go, case, kind) for case in data for kind in data[case]], spare=1)
     return data
 
 
