@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest of 512 MiB fragmented by real work: for 25 seconds stress-ng's stressors of anonymous memory, the page
+"""A guest of 512 MiB fragmented by real work: for 15 seconds stress-ng's stressors of anonymous memory, the page
 cache, dentries, inodes, pipes and sockets run in it, and then a program frees in patches what it has allocated: half
 of 96 MiB of memory, of a file in tmpfs, and of many small files. The guest goes 160 MiB down and up again, and
 is left alone for a minute at most. What could be is as many superpages as would be filled by the pages of those regions
@@ -18,7 +18,7 @@ TITLE = "Fragmented by real work"
 SECONDS = 60
 TAKEN_MIB = 160
 WORK_TIMEOUT = 300
-WORK = ("stress-ng --temp-path /tmp --timeout 25 --seed 1 --oom-avoid --max-fd 256 "
+WORK = ("stress-ng --temp-path /tmp --timeout 15 --seed 1 --oom-avoid --max-fd 256 "
         "--vm 1 --vm-bytes 96m --vm-method write64 --mmap 1 --mmap-bytes 32m --fork 1 "
         "--hdd 1 --hdd-bytes 32m --hdd-write-size 64k --dentry 1 --dentries 8192 --filename 1 "
         "--open 1 --pipe 1 --sockpair 1 2>&1")
@@ -32,7 +32,7 @@ def work(bench, guest):
 
 
 def measure(bench):
-    data = {kind: {} for kind in bench.superpage_kinds}
+    data = {kind: {} for kind in bench.kinds}
 
     def go(kind, driver):
         with bench.guest(kind, driver, initrd="initrd-work") as guest:
