@@ -41,8 +41,7 @@ def measure(bench):
             data[way][kind][driver] = healing.curve(bench, guest, SECONDS, driver)
             holder.intact()
 
-    bench.at_once([partial(go, way, kind, driver) for way in data for kind in data[way] for driver in DRIVERS],
-                  spare=1)
+    bench.at_once([partial(go, way, kind, driver) for way in data for kind in data[way] for driver in DRIVERS])
     return data
 
 
