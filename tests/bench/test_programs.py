@@ -56,12 +56,14 @@ class Programs(unittest.TestCase):
         self.assertEqual(self.tally(record(VMMCALL, MEMORY_OP, cycles=1)[:-2])[0], 1)
 
     def test_a_stall_is_seen_once_by_both_threads(self):
-        stalls = subprocess.Popen([self.program("guest/stalls.c"), "4", "2"], stdout=subprocess.PIPE, text=True)
+        stalls = subprocess.Popen([self.program("guest/stalls.c"), "4"], stdout=subprocess.PIPE, text=True)
         self.assertEqual(stalls.stdout.readline(), "ready\n")
         time.sleep(0.5)
         stalls.send_signal(signal.SIGSTOP)
         time.sleep(0.6)
         stalls.send_signal(signal.SIGCONT)
+        time.sleep(0.5)
+        stalls.terminate()
         said = stalls.communicate()[0]
         for thread in ("touch", "timer"):
             longest = float(re.search(rf"^{thread} max (.*)$", said, re.MULTILINE)[1])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * stalls MIB SECONDS: how long a program is kept from going on.
+ * stalls MIB: how long a program is kept from going on, until it gets SIGTERM.
  *
  * One thread reads and writes one word of a page at random of MIB of memory,
  * without a pause, and reads the clock after each; the time from one reading to
@@ -8,8 +8,8 @@
  * in a window is its sample. Another thread wakes by a timer each 1 ms, and its
  * lateness is a sample. Times that lie wholly within a stall give none.
  *
- * Prints "ready" when the memory is filled and the clock starts, and after
- * SECONDS, for both threads, touch and timer,
+ * Prints "ready" when the memory is filled and the clock starts, and in the
+ * end, for both threads, touch and timer,
  *
  *	NAME samples N
  *	NAME max US		the longest of all, in microseconds
@@ -18,6 +18,7 @@
  *				one line for each bucket that is not empty
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,8 @@ static double upper[BUCKETS];			/* all in nanoseconds */
 static struct histogram touched, timed;
 static uint64_t *words;
 static size_t pages;
-static unsigned long start, end;
+static unsigned long start;
+static volatile sig_atomic_t over;
 
 static unsigned long now(void)
 {
@@ -84,7 +86,7 @@ static void touch_pages(void)
 {
 	unsigned long last = start, window_end = start + PERIOD_NS, longest = 0, time;
 
-	while (last < end) {
+	while (!over) {
 		touch(&words[next_random() % pages * PAGE_WORDS]);
 		time = now();
 		if (last >= window_end) {
@@ -104,7 +106,7 @@ static void *wait_for_timer(void *unused)
 	unsigned long wanted = start + PERIOD_NS, late;
 	struct timespec time;
 
-	while (wanted < end) {
+	while (!over) {
 		time.tv_sec = wanted / SECOND_NS;
 		time.tv_nsec = wanted % SECOND_NS;
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL))
@@ -134,16 +136,22 @@ static void report(const char *name, const struct histogram *histogram)
 			printf("%s bucket %.1f %lu\n", name, upper[i] / 1e3, histogram->counts[i]);
 }
 
+static void end(int unused)
+{
+	(void)unused;
+	over = 1;
+}
+
 int main(int argc, char **argv)
 {
-	size_t bytes = (argc == 3 ? strtoul(argv[1], NULL, 0) : 0) << 20, at;
+	size_t bytes = (argc == 2 ? strtoul(argv[1], NULL, 0) : 0) << 20, at;
 	pthread_t timer;
 	unsigned int i;
 	int error;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!bytes) {
-		fprintf(stderr, "usage: stalls MIB SECONDS\n");
+		fprintf(stderr, "usage: stalls MIB\n");
 		return 2;
 	}
 	words = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -158,9 +166,9 @@ int main(int argc, char **argv)
 	for (i = 1; i < BUCKETS; i++)
 		upper[i] = upper[i - 1] * FACTOR;
 
+	signal(SIGTERM, end);
 	puts("ready");
 	start = now();
-	end = start + strtoul(argv[2], NULL, 0) * SECOND_NS;
 	error = pthread_create(&timer, NULL, wait_for_timer, NULL);
 	if (error) {
 		fprintf(stderr, "stalls: a second thread: %s\n", strerror(error));
