@@ -2,8 +2,9 @@
 """What a program feels while 256 MiB of a guest of 512 are taken and given back: for how long a thread that touches
 32 MiB at random is kept from going on (the longest in each millisecond), and by how much a timer of 1 ms is late. Both
 run while the guest goes down and up once, with one and with two virtual CPUs: two guests, one with either
-driver, by turns. The reference is 6 seconds of both without ballooning. Milliseconds of the emulated machine, whose host has two CPUs for three emulated ones: there is no verdict where neither driver is above
-what there is without ballooning.
+driver, by turns. The reference is 6 seconds of both without ballooning. Milliseconds of the emulated machine, whose
+host has two CPUs for three emulated ones: there is no verdict where neither driver is above what there is without
+ballooning.
 """
 
 from statistics import median

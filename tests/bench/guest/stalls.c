@@ -45,7 +45,7 @@ static struct histogram touched, timed;
 static uint64_t *words;
 static size_t pages;
 static unsigned long start;
-static volatile sig_atomic_t over;
+static int over;
 
 static unsigned long now(void)
 {
@@ -86,7 +86,7 @@ static void touch_pages(void)
 {
 	unsigned long last = start, window_end = start + PERIOD_NS, longest = 0, time;
 
-	while (!over) {
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED)) {
 		touch(&words[next_random() % pages * PAGE_WORDS]);
 		time = now();
 		if (last >= window_end) {
@@ -106,7 +106,7 @@ static void *wait_for_timer(void *unused)
 	unsigned long wanted = start + PERIOD_NS, late;
 	struct timespec time;
 
-	while (!over) {
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED)) {
 		time.tv_sec = wanted / SECOND_NS;
 		time.tv_nsec = wanted % SECOND_NS;
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL))
@@ -139,7 +139,7 @@ static void report(const char *name, const struct histogram *histogram)
 static void end(int unused)
 {
 	(void)unused;
-	over = 1;
+	__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
 }
 
 int main(int argc, char **argv)
