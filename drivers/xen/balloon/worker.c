@@ -15,6 +15,9 @@
 /* The first wait after a step that stalled; each further one is twice as long. */
 #define DELAY_MIN_MS	16U
 
+/* How many base pages to ask for after such a step. */
+#define FEW_BASE	8UL
+
 /* How often to look for what nobody tells us of: see intree_follow(). */
 #define LOOK_OFTEN	HZ
 #define LOOK_SELDOM	(5 * HZ)
@@ -51,6 +54,15 @@ static unsigned long inflatable(const struct xen_balloon *xb)
 static unsigned int huge_at_once(const struct xen_balloon *xb, unsigned long want)
 {
 	return min(want / XENMEM_HUGE_PAGES, BIT(xb->pace));
+}
+
+/*
+ * How many base pages one step asks Xen for. When it had none the last time, not
+ * many are taken out of the queue, and put back, to ask again.
+ */
+static unsigned long base_at_once(const struct xen_balloon *xb)
+{
+	return xb->delay_ms ? FEW_BASE : XENMEM_MAX_BASE;
 }
 
 /* A step towards a larger or smaller guest is about to be made. */
@@ -111,7 +123,7 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 	}
 
 	/* No 2 MiB wanted, or none to be had from Xen. */
-	want = min(want, (unsigned long)XENMEM_MAX_BASE);
+	want = min(want, base_at_once(xb));
 	nr = balloon_dequeue_base(q, xb->pages, want, NUMA_NO_NODE);
 	if (nr)
 		return balloon_populate(xb, nr, 0);
