@@ -416,6 +416,16 @@ static void the_search_goes_on_while_inflating_makes_progress(struct kunit *test
 	step_to(FULL - 512);
 }
 
+static void after_a_step_in_vain_xen_is_asked_for_few_base_pages(struct kunit *test)
+{
+	sim_target(FULL - 100);
+	sim_settle(20);
+	sim.xb->delay_ms = DELAY_MIN_MS;
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 100)), FEW_BASE);
+	sim.xb->delay_ms = 0;
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 100 - FEW_BASE)), 100 - FEW_BASE);
+}
+
 static void what_is_held_back_is_free_after_inflating_in_vain(struct kunit *test)
 {
 	sim.low_water = sim.nr_free;
@@ -764,6 +774,7 @@ static struct kunit_case worker_cases[] = {
 	KUNIT_CASE(deflating_lands_on_the_page),
 	KUNIT_CASE(at_the_target_all_is_put_away),
 	KUNIT_CASE(the_search_goes_on_while_inflating_makes_progress),
+	KUNIT_CASE(after_a_step_in_vain_xen_is_asked_for_few_base_pages),
 	KUNIT_CASE(what_is_held_back_is_free_after_inflating_in_vain),
 	KUNIT_CASE(what_is_held_back_is_free_after_deflating),
 	KUNIT_CASE(xens_count_is_looked_at_after_deflating_in_vain),
