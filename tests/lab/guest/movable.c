@@ -8,9 +8,8 @@
  *	how many could be free as a whole, if all that can be moved, ballooned
  *	base pages included, stood close together in the others that hold no
  *	page that cannot be moved, which is where compaction moves things to;
- *	how many could be populated as a whole, if those pages stood close
- *	together that are ballooned out of regions without a page that cannot be
- *	moved;
+ *	how many the populated pages would fill of all regions that hold no page
+ *	that cannot be moved, but may have holes where pages are ballooned out;
  *
  * and on a second line which regions the first number counts: one character for
  * each region from frame 0 up, 1 for these.
