@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """A memory-bound program: it follows pointers at random through 320 of 512 MiB, in a guest with either driver, before
-the first and after each of five cycles to 256 MiB and back, by turns. What it takes then, by what it took at first in the same
-guest: an emulated processor feels little of what a real one would, and the verdict is by a count, of the entries of the
-nested page table that map the guest, in PV of the contiguous pieces. That is as many translations as a processor has to
-know.
+the first and after each of five cycles to 256 MiB and back, by turns. What it takes then, by what it took at first in
+the same guest: an emulated processor feels little of what a real one would, and the verdict is by a count, of the
+entries of the nested page table that map the guest, in PV of the contiguous pieces. That is as many translations as a
+processor has to know.
 """
 
 from statistics import median
