@@ -208,33 +208,46 @@ static bool would_split(struct page *page)
 	       !free_in_blocks(XENMEM_HUGE_ORDER, ZONE_MOVABLE);
 }
 
-/*
- * Can all that is in use in a region be moved, without waiting for a device and
- * with no more than @max_cache pages dropped? Returns 0 if so; -EAGAIN when it
- * could with more free memory in one piece; -EBUSY.
+/**
+ * balloon_alloc_stuck - can a page not be moved just now, without waiting for a
+ *	device?
+ * @page: the page, in use or not
  */
-static int region_movable(unsigned long start_pfn, unsigned int max_cache)
+bool balloon_alloc_stuck(struct page *page)
+{
+	/* A base page of ours goes, a page of a huge one does not. */
+	if (PageBuddy(page) || __PageMovable(page))
+		return false;
+	if (PageReserved(page) || PageOffline(page))
+		return true;
+	/* Of the kernel, or of hugetlb's pool. */
+	if ((page_count(page) || PageCompound(page)) && !PageLRU(page))
+		return true;
+
+	return PageLocked(page) || PageWriteback(page);
+}
+
+/*
+ * Can all that is in use in a region be moved, with no more than @max_cache pages
+ * dropped? Returns 0 if so; -EAGAIN when it could with more free memory in one
+ * piece; -EBUSY and the number of the page in the way.
+ */
+static int region_movable(unsigned long start_pfn, unsigned int max_cache, unsigned int *at)
 {
 	struct page *page = pfn_to_online_page(start_pfn);
 	unsigned int i, run, cache = 0;
 	int ret = 0;
 
+	*at = 0;
 	if (!page || page_zone(page) != page_zone(page + XENMEM_HUGE_PAGES - 1))
 		return -EBUSY;
 
 	for (i = 0; i < XENMEM_HUGE_PAGES; i += max(run, 1U)) {
+		*at = i;
 		run = free_run(page + i);
-		if (run)
+		if (run || __PageMovable(page + i))
 			continue;
-		/* A base page of ours goes, a page of a huge one does not. */
-		if (__PageMovable(page + i))
-			continue;
-		if (PageReserved(page + i) || PageOffline(page + i))
-			return -EBUSY;
-		/* Of the kernel, or of hugetlb's pool. */
-		if ((page_count(page + i) || PageCompound(page + i)) && !PageLRU(page + i))
-			return -EBUSY;
-		if (PageLocked(page + i) || PageWriteback(page + i))
+		if (balloon_alloc_stuck(page + i))
 			return -EBUSY;
 		cache += is_clean_cache(page + i);
 		if (cache > max_cache)
@@ -276,16 +289,17 @@ static struct page *contig_region(unsigned long pfn)
  * balloon_alloc_region - empty one region of what is in use, and take it
  * @xb: the driver
  * @pfn: its first pfn
+ * @at: with -EBUSY, which of its pages is in the way, from 0 on
  *
  * Context: the worker, under step_lock; may sleep and move pages, so that
  * balloon_alloc_has_spare() shall be true.
  * Return: its first page, in transit; an ERR_PTR(): -EAGAIN when it can be emptied
- * once 2 MiB are free in one piece; -EBUSY when something in it cannot be moved;
- * -ENOMEM when the kernel did not manage.
+ * once 2 MiB are free in one piece; -EBUSY when something in it cannot be moved, or
+ * too much would be dropped; -ENOMEM when the kernel did not manage.
  */
-struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
+struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at)
 {
-	int ret = region_movable(pfn, FEW_CACHE);
+	int ret = region_movable(pfn, FEW_CACHE, at);
 	struct page *page;
 
 	if (ret)
@@ -301,6 +315,18 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
 	return page;
 }
 
+/* Empty the region that the balloon broke last, and has filled since. */
+static struct page *broken_region(struct xen_balloon *xb)
+{
+	unsigned long pfn = balloon_heal_broken(xb);
+	unsigned int at;
+
+	if (!pfn || !balloon_alloc_has_spare(xb) || region_movable(pfn, FEW_CACHE, &at))
+		return NULL;
+
+	return contig_region(pfn);
+}
+
 /*
  * Make a huge page: empty a region that is free to some part, of one node or,
  * with NUMA_NO_NODE, any. The freest go first: each pass over memory lowers what
@@ -312,6 +338,7 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, 
 	u64 start = ktime_get_ns(), spent = 0;
 	struct page *found = NULL;
 	unsigned long pfn;
+	unsigned int at;
 
 	while (!a->exhausted && !found && spent < CONTIG_STEP_NS) {
 		if (a->cursor >= a->end) {
@@ -324,7 +351,7 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, 
 		pfn = a->cursor;
 		a->cursor += XENMEM_HUGE_PAGES;
 		if (balloon_alloc_region_free(pfn) >= a->min_free &&
-		    is_on(pfn, nid) && !region_movable(pfn, max_cache)) {
+		    is_on(pfn, nid) && !region_movable(pfn, max_cache, &at)) {
 			balloon_count(xb, COUNT_CONTIG_TRIES, 1);
 			found = contig_region(pfn);
 		}
@@ -344,9 +371,20 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, 
 	return found;
 }
 #else
-struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn)
+bool balloon_alloc_stuck(struct page *page)
 {
+	return true;
+}
+
+struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at)
+{
+	*at = 0;
 	return ERR_PTR(-EBUSY);
+}
+
+static struct page *broken_region(struct xen_balloon *xb)
+{
+	return NULL;
 }
 
 static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid)
@@ -434,12 +472,17 @@ struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid)
 	return page;
 }
 
-/* Break one huge page: keep the first @max of it, free the others. */
-static unsigned int break_huge(struct page **pages, unsigned int max)
+/*
+ * Break one huge page: keep the first @max of it, free the others. One that is
+ * no superpage any more is the first choice.
+ */
+static unsigned int break_huge(struct xen_balloon *xb, struct page **pages, unsigned int max)
 {
-	struct page *page = alloc_pages(GFP_BASE, XENMEM_HUGE_ORDER);
+	struct page *page = broken_region(xb);
 	unsigned int i;
 
+	if (!page)
+		page = alloc_pages(GFP_BASE, XENMEM_HUGE_ORDER);
 	if (!page)
 		return 0;
 
@@ -584,10 +627,10 @@ static unsigned int singles(struct page **pages, unsigned int max)
  *
  * They lie side by side where that can be: in a region that the balloon has
  * broken already, else at the front of a huge page that is broken for them, so
- * that a remainder costs one superpage and not many. Where no 2 MiB is free,
- * region after region is emptied of its free pages.
+ * that a remainder costs one superpage and not many, and the next one none.
+ * Where no 2 MiB is free, region after region is emptied of its free pages.
  *
- * Context: the worker, under step_lock; may sleep and compact.
+ * Context: the worker, under step_lock; may sleep, compact and move pages.
  * Return: how many; they are in transit, with their place in the queue ready.
  */
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
@@ -602,7 +645,7 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
 		if (balloon_figures(&xb->queue).base)
 			n = more_of_broken(xb, pages, max);
 		if (!n)
-			n = break_huge(pages, max);
+			n = break_huge(xb, pages, max);
 	}
 	if (!n)
 		n = by_region(xb, pages, max);

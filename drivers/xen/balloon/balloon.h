@@ -178,14 +178,17 @@ struct balloon_alloc {
  * @nr: how many regions
  * @cursor: the next one to look at
  * @min_free: free pages that a region must have to be tried in this pass
+ * @broken: first pfn of the region that base pages were populated in last;
+ *	written by anybody
  * @enabled: the attribute
  */
 struct balloon_heal {
-	u8 *state;
+	u16 *state;
 	unsigned long start;
 	unsigned long nr;
 	unsigned long cursor;
 	unsigned int min_free;
+	unsigned long broken;
 	bool enabled;
 };
 
@@ -398,7 +401,8 @@ unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
 unsigned long balloon_alloc_span_start(void);
 unsigned long balloon_alloc_span_end(void);
 unsigned int balloon_alloc_region_free(unsigned long pfn);
-struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn);
+bool balloon_alloc_stuck(struct page *page);
+struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at);
 bool balloon_alloc_has_spare(const struct xen_balloon *xb);
 unsigned long balloon_alloc_reserve(const struct xen_balloon *xb);
 struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid);
@@ -432,6 +436,7 @@ void balloon_heal_exit(struct xen_balloon *xb);
 void balloon_heal_suspect(struct xen_balloon *xb, struct page *page);
 void balloon_heal_whole(struct xen_balloon *xb, struct page *page);
 void balloon_heal_suspect_all(struct xen_balloon *xb);
+unsigned long balloon_heal_broken(struct xen_balloon *xb);
 void balloon_heal_enable(struct xen_balloon *xb, bool on);
 enum balloon_upkeep balloon_heal(struct xen_balloon *xb);
 

@@ -21,18 +21,15 @@
 /* What is known of a region. */
 #define WHOLE		0	/* nothing says that it is not one superpage */
 #define SUSPECT		1
-#define TRIED		2	/* in vain; and so much of it was free then: */
+#define GIVEN_UP	2	/* in vain; and so much of it was free then: */
 #define FREE_STEP	8U	/* pages */
+#define STUCK		(GIVEN_UP + XENMEM_HUGE_PAGES / FREE_STEP + 1)
+				/* by this page of it, from 0 on */
 
 /* The longest that one step looks for a region. */
 #define LOOK_NS		(2 * NSEC_PER_MSEC)
 
-static u8 tried(unsigned int nr_free)
-{
-	return TRIED + nr_free / FREE_STEP;
-}
-
-static void set_state(struct xen_balloon *xb, struct page *page, u8 state)
+static void set_state(struct xen_balloon *xb, struct page *page, u16 state)
 {
 	struct balloon_heal *h = &xb->heal;
 	unsigned long region = (page_to_pfn(page) - h->start) / XENMEM_HUGE_PAGES;
@@ -51,6 +48,7 @@ static void set_state(struct xen_balloon *xb, struct page *page, u8 state)
 void balloon_heal_suspect(struct xen_balloon *xb, struct page *page)
 {
 	set_state(xb, page, SUSPECT);
+	WRITE_ONCE(xb->heal.broken, round_down(page_to_pfn(page), XENMEM_HUGE_PAGES));
 }
 
 /**
@@ -71,8 +69,10 @@ void balloon_heal_suspect_all(struct xen_balloon *xb)
 {
 	struct balloon_heal *h = &xb->heal;
 
-	if (h->nr)
-		memset(h->state, SUSPECT, h->nr);
+	unsigned long i;
+
+	for (i = 0; i < h->nr; i++)
+		WRITE_ONCE(h->state[i], SUSPECT);
 	h->cursor = 0;
 	h->min_free = XENMEM_HUGE_PAGES;
 }
@@ -100,22 +100,68 @@ void balloon_heal_enable(struct xen_balloon *xb, bool on)
 		balloon_worker_again(xb);
 }
 
+/*
+ * Is a region one superpage, as far as can be told, or ballooned out? What comes
+ * back otherwise than as a whole is suspect then.
+ */
+static bool is_whole(struct xen_balloon *xb, unsigned long region)
+{
+	struct balloon_heal *h = &xb->heal;
+	struct page *page = pfn_to_page(first_pfn(h, region));
+
+	if (READ_ONCE(h->state[region]) == WHOLE)
+		return true;
+	if (!PageOffline(page) && !(xb->ops->whole && xb->ops->whole(page)))
+		return false;
+
+	WRITE_ONCE(h->state[region], WHOLE);
+	return true;
+}
+
+/**
+ * balloon_heal_broken - the region that base pages were populated in last
+ * @xb: the driver
+ *
+ * To break it once more costs no superpage.
+ *
+ * Context: step_lock held.
+ * Return: its first pfn; 0 when it is whole again, or there was none.
+ */
+unsigned long balloon_heal_broken(struct xen_balloon *xb)
+{
+	unsigned long pfn = READ_ONCE(xb->heal.broken);
+	unsigned long region = (pfn - xb->heal.start) / XENMEM_HUGE_PAGES;
+
+	return region < xb->heal.nr && !is_whole(xb, region) ? pfn : 0;
+}
+
+static u16 given_up(unsigned int nr_free)
+{
+	return GIVEN_UP + nr_free / FREE_STEP;
+}
+
+/* Is there still in the way what was when a region was tried? */
+static bool still_stuck(const struct balloon_heal *h, unsigned long region)
+{
+	u16 state = READ_ONCE(h->state[region]);
+
+	return state >= STUCK &&
+	       balloon_alloc_stuck(pfn_to_page(first_pfn(h, region) + state - STUCK));
+}
+
 /* Is there reason to try a region, of which so much is free? */
 static bool worth_trying(struct xen_balloon *xb, unsigned long region, unsigned int *nr_free)
 {
 	struct balloon_heal *h = &xb->heal;
 	unsigned long pfn = first_pfn(h, region);
-	u8 state = READ_ONCE(h->state[region]);
+	u16 state = READ_ONCE(h->state[region]);
 
-	if (state == WHOLE || !pfn_to_online_page(pfn))
+	if (state == WHOLE || !pfn_to_online_page(pfn) || is_whole(xb, region) ||
+	    still_stuck(h, region))
 		return false;
-	if (xb->ops->whole && xb->ops->whole(pfn_to_page(pfn))) {
-		WRITE_ONCE(h->state[region], WHOLE);
-		return false;
-	}
 
 	*nr_free = balloon_alloc_region_free(pfn);
-	return *nr_free >= h->min_free && state != tried(*nr_free);
+	return *nr_free >= h->min_free && state != given_up(*nr_free);
 }
 
 /*
@@ -126,9 +172,9 @@ static struct page *next_region(struct xen_balloon *xb, bool *over)
 {
 	struct balloon_heal *h = &xb->heal;
 	u64 start = ktime_get_ns();
-	unsigned int nr_free;
+	unsigned int nr_free, at;
+	unsigned long region;
 	struct page *page;
-	unsigned long at;
 	bool stuck;
 
 	*over = false;
@@ -143,18 +189,21 @@ static struct page *next_region(struct xen_balloon *xb, bool *over)
 			continue;
 		}
 
-		at = h->cursor++;
-		if (!worth_trying(xb, at, &nr_free))
+		region = h->cursor++;
+		if (!worth_trying(xb, region, &nr_free))
 			continue;
-		page = balloon_alloc_region(xb, first_pfn(h, at));
+		page = balloon_alloc_region(xb, first_pfn(h, region), &at);
 		if (!IS_ERR(page))
 			return page;
 		if (PTR_ERR(page) == -EAGAIN)
 			continue;
-		WRITE_ONCE(h->state[at], tried(nr_free));
 		stuck = PTR_ERR(page) == -EBUSY;
+		WRITE_ONCE(h->state[region], stuck ? STUCK + at : given_up(nr_free));
+		/* Not for a page of its own, but for all that would be dropped. */
+		if (!still_stuck(h, region))
+			WRITE_ONCE(h->state[region], given_up(nr_free));
 		balloon_count(xb, stuck ? COUNT_HEAL_STUCK : COUNT_HEAL_GIVEN_UP, 1);
-		trace_xen_balloon_heal(first_pfn(h, at), stuck ? HEAL_STUCK : HEAL_GIVEN_UP);
+		trace_xen_balloon_heal(first_pfn(h, region), stuck ? HEAL_STUCK : HEAL_GIVEN_UP);
 	}
 
 	return NULL;
@@ -226,7 +275,7 @@ void balloon_heal_init(struct xen_balloon *xb)
 	h->enabled = true;
 	h->start = balloon_alloc_span_start();
 	nr = (balloon_alloc_span_end() - h->start) / XENMEM_HUGE_PAGES;
-	h->state = kvzalloc(nr, GFP_KERNEL);	/* WHOLE */
+	h->state = kvcalloc(nr, sizeof(*h->state), GFP_KERNEL);	/* WHOLE */
 	h->nr = h->state ? nr : 0;
 	h->min_free = XENMEM_HUGE_PAGES;
 }

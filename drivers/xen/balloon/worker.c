@@ -20,7 +20,7 @@
 
 /* How often to look for what nobody tells us of: see intree_follow(). */
 #define LOOK_OFTEN	HZ
-#define LOOK_SELDOM	(5 * HZ)
+#define LOOK_SELDOM	(60 * HZ)
 
 /*
  * Upkeep begins when the guest has been at its target for so long, takes at most
@@ -277,7 +277,7 @@ static long until_upkeep(const struct xen_balloon *xb)
 /* How long to wait after a step, in jiffies; 0 after one that made progress. */
 static long wait_for(const struct xen_balloon *xb, enum balloon_step result)
 {
-	long look = intree_must_look(xb) ? LOOK_OFTEN : LOOK_SELDOM;
+	long look = intree_must_look(xb) || xb->drift ? LOOK_OFTEN : LOOK_SELDOM;
 
 	switch (result) {
 	case BALLOON_PROGRESS:

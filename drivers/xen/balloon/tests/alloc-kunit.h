@@ -290,32 +290,33 @@ static void huge_pages_are_asked_for_as_movable_ones(struct kunit *test)
 static void only_what_programs_have_can_be_moved(struct kunit *test)
 {
 	unsigned long pfn = page_to_pfn(sim_page(2, 0));
+	unsigned int at;
 
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64), 0);
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64, &at), 0);
 	occupy(test, 2, 0, 7, SIM_PROGRAM);
 	occupy(test, 2, 300, 5, SIM_PROGRAM);
 	occupy(test, 2, 511, 1, SIM_PROGRAM);
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64), 0);
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64, &at), 0);
 
 	/* One on its way to the free list. */
 	set_page_count(sim_page(2, 3), 0);
 	ClearPageLRU(sim_page(2, 3));
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64), 0);
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64, &at), 0);
 	set_page_count(sim_page(2, 3), 1);
 
-	KUNIT_EXPECT_EQ(test, region_movable(page_to_pfn(sim_page(0, 0)) - 512, 64), -EBUSY);
+	KUNIT_EXPECT_EQ(test, region_movable(page_to_pfn(sim_page(0, 0)) - 512, 64, &at), -EBUSY);
 }
 
 /* What it holds is nobody's. */
 static void inside_of_a_free_block_is_not_looked_at(struct kunit *test)
 {
 	static const unsigned int stale[] = { 256, 300, 511 };
-	unsigned int i;
+	unsigned int i, at;
 
 	occupy(test, 2, 0, 1, SIM_PROGRAM);
 	for (i = 0; i < ARRAY_SIZE(stale); i++)
 		SetPageReserved(sim_page(2, stale[i]));
-	KUNIT_EXPECT_EQ(test, region_movable(page_to_pfn(sim_page(2, 0)), 64), 0);
+	KUNIT_EXPECT_EQ(test, region_movable(page_to_pfn(sim_page(2, 0)), 64, &at), 0);
 	for (i = 0; i < ARRAY_SIZE(stale); i++)
 		ClearPageReserved(sim_page(2, stale[i]));
 }
@@ -381,11 +382,13 @@ static void page_that_cannot_be_moved_bars_its_region(struct kunit *test)
 	const struct flag_case *c = test->param_value;
 	struct page *page = sim_page(2, c->index);
 	unsigned long pfn = page_to_pfn(sim_page(2, 0));
+	unsigned int at;
 
 	occupy(test, 2, 0, 512, SIM_PROGRAM);
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64), 0);
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64, &at), 0);
 	c->set(page);
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64), -EBUSY);
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64, &at), -EBUSY);
+	KUNIT_EXPECT_EQ(test, at, c->index);
 	c->clear(page);
 }
 
@@ -679,7 +682,7 @@ static void base_pages_are_asked_for_as_movable_ones(struct kunit *test)
 		    __GFP_MOVABLE | __GFP_HIGHMEM;
 	struct page **pages = sim.xb->pages;
 
-	KUNIT_ASSERT_EQ(test, break_huge(pages, 1), 1U);
+	KUNIT_ASSERT_EQ(test, break_huge(sim.xb, pages, 1), 1U);
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
 	__free_page(pages[0]);
 
