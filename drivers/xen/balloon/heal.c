@@ -11,7 +11,6 @@
  * moved away.
  */
 #include <linux/err.h>
-#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -26,8 +25,11 @@
 #define STUCK		(GIVEN_UP + XENMEM_HUGE_PAGES / FREE_STEP + 1)
 				/* by this page of it, from 0 on */
 
-/* The longest that one step looks for a region. */
-#define LOOK_NS		(2 * NSEC_PER_MSEC)
+/*
+ * How many pages one step looks at, where mostly one tells all of a region. That
+ * is not by the clock, which takes longer to read than a page in some guests.
+ */
+#define LOOK_PAGES	(64 * XENMEM_HUGE_PAGES)
 
 static void set_state(struct xen_balloon *xb, struct page *page, u16 state)
 {
@@ -149,19 +151,41 @@ static bool still_stuck(const struct balloon_heal *h, unsigned long region)
 	       balloon_alloc_stuck(pfn_to_page(first_pfn(h, region) + state - STUCK));
 }
 
-/* Is there reason to try a region, of which so much is free? */
-static bool worth_trying(struct xen_balloon *xb, unsigned long region, unsigned int *nr_free)
+/* Is there nothing to be gained of a region, as far as one page of it tells? */
+static bool is_settled(struct xen_balloon *xb, unsigned long region)
+{
+	struct balloon_heal *h = &xb->heal;
+
+	return READ_ONCE(h->state[region]) == WHOLE ||
+	       !pfn_to_online_page(first_pfn(h, region)) ||
+	       is_whole(xb, region) || still_stuck(h, region);
+}
+
+/* Empty a region, if so much of it is free that it is its turn. */
+static struct page *try_region(struct xen_balloon *xb, unsigned long region)
 {
 	struct balloon_heal *h = &xb->heal;
 	unsigned long pfn = first_pfn(h, region);
-	u16 state = READ_ONCE(h->state[region]);
+	unsigned int nr_free = balloon_alloc_region_free(pfn), at;
+	struct page *page;
+	bool stuck;
 
-	if (state == WHOLE || !pfn_to_online_page(pfn) || is_whole(xb, region) ||
-	    still_stuck(h, region))
-		return false;
+	if (nr_free < h->min_free || READ_ONCE(h->state[region]) == given_up(nr_free))
+		return ERR_PTR(-EAGAIN);
 
-	*nr_free = balloon_alloc_region_free(pfn);
-	return *nr_free >= h->min_free && state != given_up(*nr_free);
+	page = balloon_alloc_region(xb, pfn, &at);
+	if (!IS_ERR(page) || PTR_ERR(page) == -EAGAIN)
+		return page;
+
+	stuck = PTR_ERR(page) == -EBUSY;
+	WRITE_ONCE(h->state[region], stuck ? STUCK + at : given_up(nr_free));
+	/* Not for a page of its own, but for all that would be dropped. */
+	if (!still_stuck(h, region))
+		WRITE_ONCE(h->state[region], given_up(nr_free));
+	balloon_count(xb, stuck ? COUNT_HEAL_STUCK : COUNT_HEAL_GIVEN_UP, 1);
+	trace_xen_balloon_heal(pfn, stuck ? HEAL_STUCK : HEAL_GIVEN_UP);
+
+	return page;
 }
 
 /*
@@ -171,14 +195,11 @@ static bool worth_trying(struct xen_balloon *xb, unsigned long region, unsigned 
 static struct page *next_region(struct xen_balloon *xb, bool *over)
 {
 	struct balloon_heal *h = &xb->heal;
-	u64 start = ktime_get_ns();
-	unsigned int nr_free, at;
-	unsigned long region;
+	unsigned long region, looked = 0;
 	struct page *page;
-	bool stuck;
 
 	*over = false;
-	while (ktime_get_ns() - start < LOOK_NS) {
+	while (looked < LOOK_PAGES) {
 		if (h->cursor >= h->nr) {
 			*over = !h->min_free;
 			h->min_free = *over ? XENMEM_HUGE_PAGES :
@@ -190,20 +211,17 @@ static struct page *next_region(struct xen_balloon *xb, bool *over)
 		}
 
 		region = h->cursor++;
-		if (!worth_trying(xb, region, &nr_free))
+		looked++;
+		if (is_settled(xb, region))
 			continue;
-		page = balloon_alloc_region(xb, first_pfn(h, region), &at);
+
+		looked += XENMEM_HUGE_PAGES;
+		page = try_region(xb, region);
 		if (!IS_ERR(page))
 			return page;
-		if (PTR_ERR(page) == -EAGAIN)
-			continue;
-		stuck = PTR_ERR(page) == -EBUSY;
-		WRITE_ONCE(h->state[region], stuck ? STUCK + at : given_up(nr_free));
-		/* Not for a page of its own, but for all that would be dropped. */
-		if (!still_stuck(h, region))
-			WRITE_ONCE(h->state[region], given_up(nr_free));
-		balloon_count(xb, stuck ? COUNT_HEAL_STUCK : COUNT_HEAL_GIVEN_UP, 1);
-		trace_xen_balloon_heal(first_pfn(h, region), stuck ? HEAL_STUCK : HEAL_GIVEN_UP);
+		/* That took long, and was in vain. */
+		if (PTR_ERR(page) == -ENOMEM)
+			break;
 	}
 
 	return NULL;

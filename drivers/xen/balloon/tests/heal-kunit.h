@@ -285,15 +285,22 @@ static void a_region_is_looked_at_again_when_what_was_in_the_way_is_gone(struct 
 	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
 }
 
-/* Each page could be moved, but clean pages of files are dropped instead. */
-static void a_region_full_of_clean_cache_is_looked_at_again_when_it_changed(struct kunit *test)
+/* Each page could be moved, but that clean pages of files are dropped instead. */
+static void use_cache(unsigned int region)
 {
 	unsigned int i;
 
 	for (i = 0; i < 65; i++) {
-		sim_use(4, i, SIM_PROGRAM);
-		folio_clear_swapbacked(page_folio(sim_page(4, i)));
+		sim_use(region, i, SIM_PROGRAM);
+		folio_clear_swapbacked(page_folio(sim_page(region, i)));
 	}
+}
+
+static void a_region_full_of_clean_cache_is_looked_at_again_when_it_changed(struct kunit *test)
+{
+	unsigned int i;
+
+	use_cache(4);
 	KUNIT_EXPECT_FALSE(test, heal());
 	KUNIT_EXPECT_FALSE(test, heal());
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_STUCK), 1UL);
@@ -511,17 +518,41 @@ static void the_search_goes_on_in_the_next_step_when_it_takes_long(struct kunit 
 	unsigned int i, steps = 0;
 
 	build_shattered(test, &heal_worlds[0], 20);
-	/* Two milliseconds for two tries. */
 	for (i = 0; i < 20; i++) {
 		sim_use(4 + i, 9, SIM_PINNED);
 		SetPageLRU(sim_page(4 + i, 9));
 	}
+	/* One after each try in vain. */
 	while (heal_step() == UPKEEP_SEARCHED)
 		steps++;
-	KUNIT_EXPECT_EQ(test, steps, 10U);
+	KUNIT_EXPECT_EQ(test, steps, 20U);
 	expect_healed(test, 0, 0, 20);
 	for (i = 0; i < 20; i++)
 		ClearPageLRU(sim_page(4 + i, 9));
+}
+
+static void the_search_goes_on_in_the_next_step_when_there_is_much_to_look_at(struct kunit *test)
+{
+	unsigned int i, j, steps = 0;
+
+	build_shattered(test, &heal_worlds[0], 20);
+	for (i = 0; i < 20; i++)
+		use_cache(4 + i);
+	/* 20 regions in each of 5 passes, at most 64 of them a step. */
+	while (heal_step() == UPKEEP_SEARCHED)
+		steps++;
+	KUNIT_EXPECT_EQ(test, steps, 1U);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_STUCK), 20UL);
+
+	/* What is whole, or known to be stuck, takes one look at a page. */
+	for (i = 0; i < 20; i++) {
+		sim_drop(4 + i, 0);
+		sim_use(4 + i, 0, SIM_PINNED);
+		for (j = 0; j < FREE_STEP; j++)
+			sim_use(4 + i, 100 + j, SIM_PROGRAM);
+	}
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, (int)heal_step(), (int)UPKEEP_NOTHING);
 }
 
 static void pages_beyond_the_table_are_no_harm(struct kunit *test)
@@ -561,6 +592,7 @@ static struct kunit_case heal_cases[] = {
 	KUNIT_CASE(a_guest_over_its_limit_is_left_alone),
 	KUNIT_CASE(healing_can_be_switched_off),
 	KUNIT_CASE(the_search_goes_on_in_the_next_step_when_it_takes_long),
+	KUNIT_CASE(the_search_goes_on_in_the_next_step_when_there_is_much_to_look_at),
 	KUNIT_CASE(pages_beyond_the_table_are_no_harm),
 	{}
 };
