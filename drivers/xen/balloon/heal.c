@@ -70,7 +70,6 @@ void balloon_heal_whole(struct xen_balloon *xb, struct page *page)
 void balloon_heal_suspect_all(struct xen_balloon *xb)
 {
 	struct balloon_heal *h = &xb->heal;
-
 	unsigned long i;
 
 	for (i = 0; i < h->nr; i++)
