@@ -13,7 +13,7 @@ from table import Row
 
 NAME = "nextguest"
 TITLE = "The next guest"
-DEGREES = (0, 180, 300, 360)   # MiB in which every second page is held
+DEGREES = (0, 240, 360)   # MiB in which every second page is held
 GIVER_MIB, GIVEN_MIB, NEXT_MIB = 512, 190, 160
 LEFT_MIB = 8                # of the host, for what a guest takes beside its memory
 LEFT_AT_MOST_MIB = 24

@@ -2,7 +2,7 @@
 """CPU time of the driver's thread, as a share of the time that goes by: in a guest at its target, with
 nothing to do any more (60 seconds after it got there: what upkeep costs before is in the figures above), and in one
 that cannot reach its target, since ``xl mem-max`` is in the way: there the in-tree driver has given up, ours has not.
-Guests with either driver wait side by side, three times for 12 seconds.
+Guests with either driver wait side by side, three times for 10 seconds.
 """
 
 import time
@@ -14,7 +14,7 @@ from table import Row, spread
 
 NAME = "waiting"
 TITLE = "CPU time of waiting"
-WINDOW = 12                 # seconds
+WINDOW = 10                 # seconds
 WINDOWS = 3
 # Seconds until upkeep has nothing to do, and until the in-tree driver has given up.
 SETTLE = {"idle": 60, "unreachable": 15}
