@@ -315,18 +315,6 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, uns
 	return page;
 }
 
-/* Empty the region that the balloon broke last, and has filled since. */
-static struct page *broken_region(struct xen_balloon *xb)
-{
-	unsigned long pfn = balloon_heal_broken(xb);
-	unsigned int at;
-
-	if (!pfn || !balloon_alloc_has_spare(xb) || region_movable(pfn, FEW_CACHE, &at))
-		return NULL;
-
-	return contig_region(pfn);
-}
-
 /*
  * Make a huge page: empty a region that is free to some part, of one node or,
  * with NUMA_NO_NODE, any. The freest go first: each pass over memory lowers what
@@ -380,11 +368,6 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, uns
 {
 	*at = 0;
 	return ERR_PTR(-EBUSY);
-}
-
-static struct page *broken_region(struct xen_balloon *xb)
-{
-	return NULL;
 }
 
 static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid)
@@ -472,17 +455,12 @@ struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid)
 	return page;
 }
 
-/*
- * Break one huge page: keep the first @max of it, free the others. One that is
- * no superpage any more is the first choice.
- */
-static unsigned int break_huge(struct xen_balloon *xb, struct page **pages, unsigned int max)
+/* Break one huge page: keep the first @max of it, free the others. */
+static unsigned int break_huge(struct page **pages, unsigned int max)
 {
-	struct page *page = broken_region(xb);
+	struct page *page = alloc_pages(GFP_BASE, XENMEM_HUGE_ORDER);
 	unsigned int i;
 
-	if (!page)
-		page = alloc_pages(GFP_BASE, XENMEM_HUGE_ORDER);
 	if (!page)
 		return 0;
 
@@ -627,10 +605,10 @@ static unsigned int singles(struct page **pages, unsigned int max)
  *
  * They lie side by side where that can be: in a region that the balloon has
  * broken already, else at the front of a huge page that is broken for them, so
- * that a remainder costs one superpage and not many, and the next one none.
- * Where no 2 MiB is free, region after region is emptied of its free pages.
+ * that a remainder costs one superpage and not many. Where no 2 MiB is free,
+ * region after region is emptied of its free pages.
  *
- * Context: the worker, under step_lock; may sleep, compact and move pages.
+ * Context: the worker, under step_lock; may sleep and compact.
  * Return: how many; they are in transit, with their place in the queue ready.
  */
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
@@ -645,7 +623,7 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
 		if (balloon_figures(&xb->queue).base)
 			n = more_of_broken(xb, pages, max);
 		if (!n)
-			n = break_huge(xb, pages, max);
+			n = break_huge(pages, max);
 	}
 	if (!n)
 		n = by_region(xb, pages, max);

@@ -178,8 +178,6 @@ struct balloon_alloc {
  * @nr: how many regions
  * @cursor: the next one to look at
  * @min_free: free pages that a region must have to be tried in this pass
- * @broken: first pfn of the region that base pages were populated in last;
- *	written by anybody
  * @enabled: the attribute
  */
 struct balloon_heal {
@@ -188,7 +186,6 @@ struct balloon_heal {
 	unsigned long nr;
 	unsigned long cursor;
 	unsigned int min_free;
-	unsigned long broken;
 	bool enabled;
 };
 
@@ -436,7 +433,6 @@ void balloon_heal_exit(struct xen_balloon *xb);
 void balloon_heal_suspect(struct xen_balloon *xb, struct page *page);
 void balloon_heal_whole(struct xen_balloon *xb, struct page *page);
 void balloon_heal_suspect_all(struct xen_balloon *xb);
-unsigned long balloon_heal_broken(struct xen_balloon *xb);
 void balloon_heal_enable(struct xen_balloon *xb, bool on);
 enum balloon_upkeep balloon_heal(struct xen_balloon *xb);
 

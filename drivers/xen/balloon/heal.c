@@ -50,7 +50,6 @@ static void set_state(struct xen_balloon *xb, struct page *page, u16 state)
 void balloon_heal_suspect(struct xen_balloon *xb, struct page *page)
 {
 	set_state(xb, page, SUSPECT);
-	WRITE_ONCE(xb->heal.broken, round_down(page_to_pfn(page), XENMEM_HUGE_PAGES));
 }
 
 /**
@@ -101,41 +100,6 @@ void balloon_heal_enable(struct xen_balloon *xb, bool on)
 		balloon_worker_again(xb);
 }
 
-/*
- * Is a region one superpage, as far as can be told, or ballooned out? What comes
- * back otherwise than as a whole is suspect then.
- */
-static bool is_whole(struct xen_balloon *xb, unsigned long region)
-{
-	struct balloon_heal *h = &xb->heal;
-	struct page *page = pfn_to_page(first_pfn(h, region));
-
-	if (READ_ONCE(h->state[region]) == WHOLE)
-		return true;
-	if (!PageOffline(page) && !(xb->ops->whole && xb->ops->whole(page)))
-		return false;
-
-	WRITE_ONCE(h->state[region], WHOLE);
-	return true;
-}
-
-/**
- * balloon_heal_broken - the region that base pages were populated in last
- * @xb: the driver
- *
- * To break it once more costs no superpage.
- *
- * Context: step_lock held.
- * Return: its first pfn; 0 when it is whole again, or there was none.
- */
-unsigned long balloon_heal_broken(struct xen_balloon *xb)
-{
-	unsigned long pfn = READ_ONCE(xb->heal.broken);
-	unsigned long region = (pfn - xb->heal.start) / XENMEM_HUGE_PAGES;
-
-	return region < xb->heal.nr && !is_whole(xb, region) ? pfn : 0;
-}
-
 static u16 given_up(unsigned int nr_free)
 {
 	return GIVEN_UP + nr_free / FREE_STEP;
@@ -154,10 +118,17 @@ static bool still_stuck(const struct balloon_heal *h, unsigned long region)
 static bool is_settled(struct xen_balloon *xb, unsigned long region)
 {
 	struct balloon_heal *h = &xb->heal;
+	unsigned long pfn = first_pfn(h, region);
+	struct page *page = pfn_to_page(pfn);
 
-	return READ_ONCE(h->state[region]) == WHOLE ||
-	       !pfn_to_online_page(first_pfn(h, region)) ||
-	       is_whole(xb, region) || still_stuck(h, region);
+	if (READ_ONCE(h->state[region]) == WHOLE || !pfn_to_online_page(pfn))
+		return true;
+	if (!PageOffline(page) && !(xb->ops->whole && xb->ops->whole(page)))
+		return still_stuck(h, region);
+
+	/* Ballooned out: what comes back otherwise than as a whole is suspect then. */
+	WRITE_ONCE(h->state[region], WHOLE);
+	return true;
 }
 
 /* Empty a region, if so much of it is free that it is its turn. */

@@ -682,7 +682,7 @@ static void base_pages_are_asked_for_as_movable_ones(struct kunit *test)
 		    __GFP_MOVABLE | __GFP_HIGHMEM;
 	struct page **pages = sim.xb->pages;
 
-	KUNIT_ASSERT_EQ(test, break_huge(sim.xb, pages, 1), 1U);
+	KUNIT_ASSERT_EQ(test, break_huge(pages, 1), 1U);
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
 	__free_page(pages[0]);
 

@@ -366,76 +366,6 @@ static void what_the_driver_populates_page_by_page_is_suspect(struct kunit *test
 	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
 }
 
-/* Up and down again by a few pages, so that a region is broken and filled. */
-static void remainder(struct kunit *test, unsigned int pages)
-{
-	sim_target(HEAL_FULL - pages);
-	sim_settle(10);
-	KUNIT_ASSERT_EQ(test, balloon_figures(&sim.xb->queue).base, (unsigned long)pages);
-	/* So that not all of the same frames come back. */
-	sim_rivals_take(0, 1);
-	sim_target(HEAL_FULL);
-	sim_settle(10);
-	KUNIT_ASSERT_EQ(test, balloon_figures(&sim.xb->queue).guest, HEAL_FULL);
-}
-
-static void one_remainder_after_the_other_breaks_one_region(struct kunit *test)
-{
-	unsigned int i;
-
-	sim_build(test, test->param_value);
-	for (i = 1; i <= 5; i++) {
-		remainder(test, 50 * i);
-		KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS - 1);
-		/* What a program takes of it is moved out of the way. */
-		KUNIT_ASSERT_TRUE(test, sim_use(balloon_heal_broken(sim.xb) / SIM_REGION_PAGES -
-						sim.first_pfn / SIM_REGION_PAGES, i, SIM_PROGRAM));
-	}
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 4UL);
-}
-
-static void a_healed_region_is_as_good_as_any_other(struct kunit *test)
-{
-	sim_build(test, test->param_value);
-	remainder(test, 5);
-	KUNIT_EXPECT_NE(test, balloon_heal_broken(sim.xb), 0UL);
-	KUNIT_EXPECT_TRUE(test, heal());
-	KUNIT_EXPECT_EQ(test, balloon_heal_broken(sim.xb), 0UL);
-
-	sim.calls[SIM_CONTIG] = 0;
-	remainder(test, 5);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
-}
-
-static void a_broken_region_that_cannot_be_emptied_is_left_alone(struct kunit *test)
-{
-	unsigned int region;
-
-	while (heal())
-		;
-	remainder(test, 5);
-	region = (balloon_heal_broken(sim.xb) - sim.first_pfn) / SIM_REGION_PAGES;
-	KUNIT_ASSERT_TRUE(test, sim_use(region, 300, SIM_PINNED));
-
-	sim.calls[SIM_CONTIG] = 0;
-	remainder(test, 5);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
-	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS - 2);
-}
-
-static void no_pages_are_moved_for_a_remainder_where_memory_is_short(struct kunit *test)
-{
-	unsigned long spare = SZ_4M / PAGE_SIZE + 2 * SIM_REGION_PAGES;
-
-	while (heal())
-		;
-	remainder(test, 5);
-	sim_programs_take(sim.nr_free - spare + 1);
-	sim.calls[SIM_CONTIG] = 0;
-	remainder(test, 5);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
-}
-
 static void what_compaction_leaves_populated_is_suspect(struct kunit *test)
 {
 	struct page *page;
@@ -581,10 +511,6 @@ static struct kunit_case heal_cases[] = {
 	KUNIT_CASE(what_xen_cannot_give_back_comes_later),
 	KUNIT_CASE(nothing_changes_when_xen_does_not_take_the_region),
 	KUNIT_CASE(what_the_driver_populates_page_by_page_is_suspect),
-	KUNIT_CASE_PARAM(one_remainder_after_the_other_breaks_one_region, heal_world_gen_params),
-	KUNIT_CASE_PARAM(a_healed_region_is_as_good_as_any_other, heal_world_gen_params),
-	KUNIT_CASE(a_broken_region_that_cannot_be_emptied_is_left_alone),
-	KUNIT_CASE(no_pages_are_moved_for_a_remainder_where_memory_is_short),
 	KUNIT_CASE(what_compaction_leaves_populated_is_suspect),
 	KUNIT_CASE(regions_with_a_base_page_are_left_alone),
 	KUNIT_CASE(what_is_ballooned_out_is_suspect_when_it_comes_back_in_parts),
