@@ -20,6 +20,7 @@
 
 /* How often to look for what nobody tells us of: see intree_follow(). */
 #define LOOK_OFTEN	HZ
+#define LOOK_SOMETIMES	(5 * HZ)
 #define LOOK_SELDOM	(60 * HZ)
 
 /*
@@ -274,10 +275,22 @@ static long until_upkeep(const struct xen_balloon *xb)
 	return nsecs_to_jiffies(max(left, 0LL)) + 1;
 }
 
-/* How long to wait after a step, in jiffies; 0 after one that made progress. */
-static long wait_for(const struct xen_balloon *xb, enum balloon_step result)
+/* How long it may be until the next look, in jiffies. */
+static long until_look(struct xen_balloon *xb)
 {
-	long look = intree_must_look(xb) || xb->drift ? LOOK_OFTEN : LOOK_SELDOM;
+	if (intree_must_look(xb) || xb->drift)
+		return LOOK_OFTEN;
+	/* What is lent may be back. */
+	if (balloon_target(xb) != xb->target.wanted)
+		return LOOK_SOMETIMES;
+
+	return LOOK_SELDOM;
+}
+
+/* How long to wait after a step, in jiffies; 0 after one that made progress. */
+static long wait_for(struct xen_balloon *xb, enum balloon_step result)
+{
+	long look = until_look(xb);
 
 	switch (result) {
 	case BALLOON_PROGRESS:
