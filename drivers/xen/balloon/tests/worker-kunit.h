@@ -496,6 +496,17 @@ static void the_wait_is_over_after_any_other_step(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_STALLS), 0UL);
 }
 
+static long wait_after(enum balloon_step result)
+{
+	long timeout;
+
+	mutex_lock(&sim.xb->step_lock);
+	timeout = wait_for(sim.xb, result);
+	mutex_unlock(&sim.xb->step_lock);
+
+	return timeout;
+}
+
 struct wait_case {
 	const char *name;
 	enum balloon_step result;
@@ -527,7 +538,7 @@ static void the_wait_is_that_of_the_step(struct kunit *test)
 	sim.xb->intree.unsettled = c->unsettled;
 	sim.xb->delay_ms = c->delay_ms;
 	sim.xb->upkeep_at = sim.now + UPKEEP_MAX_NS;
-	KUNIT_EXPECT_EQ(test, IN_STEP(wait_for(sim.xb, c->result)), c->wait);
+	KUNIT_EXPECT_EQ(test, wait_after(c->result), c->wait);
 }
 
 static void a_stall_waits_longer_each_time_until_there_is_a_new_target(struct kunit *test)
@@ -579,12 +590,12 @@ static void upkeep_takes_a_fifth_of_a_cpu(struct kunit *test)
 	/* It gave 2 MiB and got 512 pages, in one call each. */
 	KUNIT_EXPECT_EQ(test, sim.now, 20 * NSEC_PER_MSEC);
 	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, 100 * NSEC_PER_MSEC);
-	KUNIT_EXPECT_EQ(test, IN_STEP(wait_for(sim.xb, BALLOON_UPKEEP)), (long)msecs_to_jiffies(80) + 1);
+	KUNIT_EXPECT_EQ(test, wait_after(BALLOON_UPKEEP), (long)msecs_to_jiffies(80) + 1);
 
 	sim.now = 100 * NSEC_PER_MSEC - 1;
 	KUNIT_EXPECT_EQ(test, (int)IN_STEP(step(sim.xb)), (int)BALLOON_AT_TARGET);
 	/* Who is awake too early is not kept waiting for the next look. */
-	KUNIT_EXPECT_EQ(test, IN_STEP(wait_for(sim.xb, BALLOON_AT_TARGET)), 1L);
+	KUNIT_EXPECT_EQ(test, wait_after(BALLOON_AT_TARGET), 1L);
 	sim.now++;
 	KUNIT_EXPECT_EQ(test, (int)IN_STEP(step(sim.xb)), (int)BALLOON_UPKEEP);
 	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).huge, 2UL);
@@ -594,14 +605,14 @@ static void upkeep_waits_at_least_a_jiffy_and_at_most_for_the_next_look(struct k
 {
 	sim.now = NSEC_PER_SEC;
 	sim.xb->upkeep_at = sim.now;
-	KUNIT_EXPECT_EQ(test, IN_STEP(wait_for(sim.xb, BALLOON_UPKEEP)), 1L);
+	KUNIT_EXPECT_EQ(test, wait_after(BALLOON_UPKEEP), 1L);
 	sim.xb->upkeep_at = 100 * NSEC_PER_SEC;
-	KUNIT_EXPECT_EQ(test, IN_STEP(wait_for(sim.xb, BALLOON_UPKEEP)), (long)LOOK_SELDOM);
+	KUNIT_EXPECT_EQ(test, wait_after(BALLOON_UPKEEP), (long)LOOK_SELDOM);
 	sim.xb->target.wanted = FULL + 1;
-	KUNIT_EXPECT_EQ(test, IN_STEP(wait_for(sim.xb, BALLOON_AT_TARGET)), (long)LOOK_SOMETIMES);
+	KUNIT_EXPECT_EQ(test, wait_after(BALLOON_AT_TARGET), (long)LOOK_SOMETIMES);
 	/* By then it will be known whether Xen's count is off for good. */
 	sim.xb->drift = 1;
-	KUNIT_EXPECT_EQ(test, IN_STEP(wait_for(sim.xb, BALLOON_AT_TARGET)), (long)LOOK_OFTEN);
+	KUNIT_EXPECT_EQ(test, wait_after(BALLOON_AT_TARGET), (long)LOOK_OFTEN);
 }
 
 static void upkeep_that_gains_nothing_waits_longer_and_longer(struct kunit *test)
