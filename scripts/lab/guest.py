@@ -11,7 +11,7 @@ import meter
 from host import result
 from xenstore import XenstoreError
 
-BOOT_TIMEOUT = 240
+BOOT_TIMEOUT = 480
 PIECE = 3000                # bytes of a command in one node of xenstore
 LIVENESS = 1.0              # seconds between two looks whether the guest still is there
 TARGET_ARRIVES = 5          # seconds for a new target to get from xenstore into the guest

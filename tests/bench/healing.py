@@ -8,7 +8,7 @@ from heal import look
 from table import Row
 
 EVERY = 4                   # seconds from one look to the next
-STILL = 12                  # seconds without a change after which there will be none
+STILL = 16                  # seconds without a change after which there will be none
 AIM = 0.95
 
 
