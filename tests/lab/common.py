@@ -9,6 +9,7 @@ from guest import DEVICE
 DEBUG = "/sys/kernel/debug/xen-balloon"
 MIB = 1024  # in KiB
 HOLES_MIB = 360
+READY_WITHIN = 240  # seconds: what a program is given to begin, on a machine however slow
 LOOKS = 3           # at counts that should agree
 SPARED_KB = 44 * MIB        # of what is available while that is so; with less the in-tree driver kills
 
@@ -102,7 +103,7 @@ def share_pages(lab, giver, domid, pages):
     giver.run("[ -e /dev/xen/gntalloc ] || insmod /xen-gntalloc.ko")
     giver.run("echo 32768 > /sys/module/xen_gntalloc/parameters/limit")
     sharer = giver.spawn(f"grants share {domid} {pages}")
-    lab.wait(lambda: "ready" in sharer.output(), 60, f"{giver.name} to share {pages} pages")
+    lab.wait(lambda: "ready" in sharer.output(), READY_WITHIN, f"{giver.name} to share {pages} pages")
     return sharer.output().splitlines()[0]
 
 
@@ -135,7 +136,7 @@ def share(before, after):
 def holes(lab, guest, mib=HOLES_MIB):
     """A program holds every second page of a part of the guest."""
     holder = guest.spawn(f"holes {mib}")
-    lab.wait(lambda: "ready" in holder.output(), 60, f"holes in {guest.name} to have {mib} MiB")
+    lab.wait(lambda: "ready" in holder.output(), READY_WITHIN, f"holes in {guest.name} to have {mib} MiB")
     yield
     holder.kill()
     holder.wait(60, check=False)
@@ -154,7 +155,7 @@ class Holder:
         self.lab = lab
         self.guest = guest
         self.handle = guest.spawn(f"memhold {mib} {seed}")
-        lab.wait(lambda: "ready" in self.handle.output(), 120,
+        lab.wait(lambda: "ready" in self.handle.output(), READY_WITHIN,
                  f"memhold in {guest.name} to have written {mib} MiB")
 
     def intact(self):

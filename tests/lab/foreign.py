@@ -9,7 +9,7 @@ by no more than what is lent and kept to be lent, and only where nothing else is
 
 import random
 
-from common import DEBUG, DEVICE, MIB, Agreement, Holder, queues, share_pages, stats, walk
+from common import DEBUG, DEVICE, MIB, READY_WITHIN, Agreement, Holder, queues, share_pages, stats, walk
 
 KERNELS = ("6.12-nounpopulated",)
 TIMEOUT = 600
@@ -103,7 +103,7 @@ def run(lab, kind, kernel):
 
     before = guest.meter().superpages
     borrower = guest.spawn(f"grants map {giver.domid} {FEW} {seed} {refs}")
-    lab.wait(lambda: "peak" in borrower.output(), 60, f"{FEW} pages to be mapped")
+    lab.wait(lambda: "peak" in borrower.output(), READY_WITHIN, f"{FEW} pages to be mapped")
     guest.run(f"cat {DEBUG}/invariant")     # which looks at what the in-tree driver did
     broken, taken = guest.meter().superpages, stats(guest)["foreign_taken"]
     lab.check(taken >= FEW and broken < before,

@@ -4,7 +4,7 @@
 Debian's kernels have address space of their own for that (CONFIG_XEN_UNPOPULATED_ALLOC).
 """
 
-from common import DEVICE, MIB, Agreement, move, queues, share_pages
+from common import DEVICE, MIB, READY_WITHIN, Agreement, move, queues, share_pages
 
 SHARED = 1000
 PEAK = 3000                 # pages mapped at a time
@@ -22,7 +22,7 @@ def run(lab, kind, kernel):
     refs = share_pages(lab, giver, guest.domid, SHARED)
     guest.run("insmod /xen-gntdev.ko")
     mapper = guest.spawn(f"grants map {giver.domid} {PEAK} 1 {refs}")
-    lab.wait(lambda: "peak" in mapper.output(), 120, f"{PEAK} pages to be mapped")
+    lab.wait(lambda: "peak" in mapper.output(), READY_WITHIN, f"{PEAK} pages to be mapped")
     now = queues(guest)
     lab.equal("lent and spare, in kB", (now["foreign_lent"], now["foreign_spare"]), (lent, 0))
     lab.equal(f"superpages with {PEAK} pages mapped", guest.meter().superpages, superpages)
