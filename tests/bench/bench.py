@@ -9,6 +9,7 @@ where each run keeps its results from figure to figure.
     bench.py                    all figures: less than an hour
     bench.py --quick            some of them, once each: less than five minutes
     bench.py speed stalls       these
+    bench.py --resume FOLDER    go on with a run that was interrupted, or in which some failed: the folder of its logs
     bench.py --report           the report anew, from the results in Documentation/
 """
 
@@ -86,18 +87,38 @@ def try_to(figure, bench, folder):
             bench.lab.finish()
 
 
-def measure_all(figures, quick, folder):
-    """Boot once, and return the results of all figures; they are kept in the folder meanwhile."""
-    start, booted = time.monotonic(), None
-    results = {"licence": "SPDX-License-Identifier: GPL-2.0", "quick": quick, "figures": {}, "failed": {}}
+def fresh(quick):
+    """The results of a run that has not begun."""
+    return {"licence": "SPDX-License-Identifier: GPL-2.0", "quick": quick, "seconds": 0, "machine": {},
+            "figures": {}, "failed": {}}
+
+
+def go_on(results, now):
+    """Have the results of a run, which may have begun before, tell of the machine that it goes on with."""
+    for what, name in now.items():
+        was = results["machine"].get(what, name)
+        if was != name:
+            raise HostError(f"{what}: the run was begun with {was}, and this is {name}: begin a new one")
+    if results["machine"]:
+        now["Boots"] = "more than one: the run was interrupted"
+    results["machine"] = now
+
+
+def measure_all(figures, results, folder):
+    """Measure the figures that the results lack, and add them; they are kept in the folder meanwhile."""
+    start, booted, quick = time.monotonic() - results["seconds"], None, results["quick"]
+    results["failed"] = {}
     with Session(folder, [KERNEL]) as session:
         for number, figure in enumerate(figures, 1):
+            if figure.NAME in results["figures"]:
+                continue
+
             def say(text, head=f"[{number}/{len(figures)}] {figure.TITLE}"):
                 print(f"{(time.monotonic() - start) / 60:5.1f} min {head}: {text}", flush=True)
 
             host = session.host(QUICK_MACHINE if quick else MACHINE)
             if not booted:
-                results["machine"] = machine(host)
+                go_on(results, machine(host))
             elif host is not booted:
                 results["machine"]["Boots"] = "more than one: Xen had to be booted again"
             booted = host
@@ -110,9 +131,9 @@ def measure_all(figures, quick, folder):
             else:
                 results["figures"][figure.NAME] = data
                 say("done")
-            results["machine"]["Took"] = f"{(time.monotonic() - start) / 60:.0f} minutes"
+            results["seconds"] = round(time.monotonic() - start)
+            results["machine"]["Took"] = f"{results['seconds'] / 60:.0f} minutes"
             (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    return results
 
 
 def load(names):
@@ -123,28 +144,31 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="some figures, once each")
     parser.add_argument("--report", action="store_true", help="write the report of the results in Documentation/ anew")
+    parser.add_argument("--resume", metavar="FOLDER", type=Path, help="go on with the run whose logs are there")
     parser.add_argument("figure", nargs="*", choices=[[], *FIGURES], help="only these")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench.py: ended by SIGTERM"))
     if args.report:
         report.write(json.loads(RESULTS.read_text()), load(FIGURES), FOLDER)
         return
-    figures = load(args.figure or (QUICK_FIGURES if args.quick else FIGURES))
+    results = json.loads((args.resume / "results.json").read_text()) if args.resume else fresh(args.quick)
+    figures = load(args.figure or (QUICK_FIGURES if results["quick"] else FIGURES))
     folder = make_folder()
     try:
-        results = measure_all(figures, args.quick, folder)
+        measure_all(figures, results, folder)
     except (HostError, Timeout, images.ImageError, packages.PackageError) as error:
         sys.exit(f"bench.py: {error}\nbench.py: the logs are in {folder}")
     report.write(results, figures, folder)
     out = folder
-    if not args.quick and not args.figure and not results["failed"]:
+    if not results["quick"] and set(results["figures"]) == set(FIGURES):
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         report.write(results, figures, FOLDER)
         out = FOLDER
     report.tell(results, figures)
     print(f"The report is {out}/benchmarks.rst, the logs are in {folder}.")
-    sys.exit(1 if results["failed"] else 0)
+    if results["failed"]:
+        sys.exit(f"What failed is measured again by: tests/bench/bench.py --resume {folder}")
 
 
 if __name__ == "__main__":

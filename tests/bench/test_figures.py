@@ -50,6 +50,34 @@ class Committed(unittest.TestCase):
         self.assertEqual([name for name in names if not (bench.FOLDER / name).exists()], [])
 
 
+class Resume(unittest.TestCase):
+    def test_only_what_is_missing_is_measured(self):
+        figures = [mock.Mock(NAME=name, TITLE=name, measure=mock.Mock(return_value=name)) for name in ("a", "b", "c")]
+        results = {**bench.fresh(False), "figures": {"a": "before"}, "failed": {"b": "why"}, "seconds": 60}
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(bench, "Session"), \
+                mock.patch.object(bench, "Lab"), mock.patch.object(bench, "Bench"), \
+                mock.patch.object(bench, "machine", return_value={"Xen": "4.17"}), mock.patch("builtins.print"):
+            bench.measure_all(figures, results, Path(folder))
+            self.assertEqual(json.loads((Path(folder) / "results.json").read_text()), results)
+        figures[0].measure.assert_not_called()
+        self.assertEqual(results["figures"], {"a": "before", "b": "b", "c": "c"})
+        self.assertEqual(results["failed"], {})
+        self.assertGreaterEqual(results["seconds"], 60)
+
+    def test_the_page_tells_that_a_run_was_interrupted(self):
+        results = {**bench.fresh(False), "machine": {"Xen": "4.17", "Took": "9 minutes"}}
+        bench.go_on(results, {"Xen": "4.17"})
+        self.assertIn("interrupted", results["machine"]["Boots"])
+        fresh = bench.fresh(False)
+        bench.go_on(fresh, {"Xen": "4.17"})
+        self.assertEqual(fresh["machine"], {"Xen": "4.17"})
+
+    def test_another_driver_is_another_run(self):
+        results = {**bench.fresh(False), "machine": {"Driver": "one"}}
+        with self.assertRaisesRegex(bench.HostError, "begun with one, and this is other"):
+            bench.go_on(results, {"Driver": "other"})
+
+
 class Turns(unittest.TestCase):
     def test_each_comes_first_in_every_other_run(self):
         lab = mock.MagicMock()
