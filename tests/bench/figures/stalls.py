@@ -21,7 +21,7 @@ NONE = "none"
 LOW, HIGH = 256, 512
 TOUCHED_MIB = 32
 QUIET = 6                   # seconds
-TIMEOUT = 30                # seconds, for either way
+TIMEOUT = 120               # seconds, for either way
 # What runs in the guest meanwhile is the balloon and what is measured, as far as can be.
 WATCHED = f"""
 stalls {TOUCHED_MIB} >/tmp/stalls &
