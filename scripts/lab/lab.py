@@ -60,6 +60,13 @@ class Lab:
         """A guest is no more."""
         self._guests.remove(guest)
 
+    def forget_unbooted(self):
+        """Destroy the guests that have not come up, and forget what any console reported."""
+        for guest in [guest for guest in self._guests if not guest.booted]:
+            guest.destroy()
+        self.settle()
+        self.host.watch.expect(())
+
     @contextlib.contextmanager
     def starve(self, leave_mb):
         """Eat the host's free memory but leave_mb by guests that never run."""

@@ -100,6 +100,31 @@ class Turns(unittest.TestCase):
         self.assertLess(len(done), 2)
 
 
+class Boots(unittest.TestCase):
+    def made(self, vcpus, *outcomes):
+        """Make a guest with a lab whose guests turn out so; return how many of them it had to make."""
+        lab = mock.MagicMock()
+        lab.host.machine.cpus = 3
+        lab.guest.side_effect = outcomes
+        try:
+            with measure.Bench(lab, False, lambda text: None).guest("pvh", measure.INTREE, vcpus=vcpus):
+                pass
+        finally:
+            self.assertEqual(lab.forget_unbooted.call_count, lab.guest.call_count - 1)
+        return lab.guest.call_count
+
+    def test_a_guest_of_two_cpus_that_dies_is_made_once_more(self):
+        up = mock.MagicMock(**{"run.return_value": ""})
+        self.assertEqual(self.made(2, up), 1)
+        self.assertEqual(self.made(2, measure.Failure("Oops: int3"), up), 2)
+        with self.assertRaisesRegex(measure.GuestError, "again"):
+            self.made(2, measure.GuestError("died"), measure.GuestError("again"))
+
+    def test_a_guest_of_one_cpu_is_not(self):
+        with self.assertRaisesRegex(measure.GuestError, "died"):
+            self.made(1, measure.GuestError("died"))
+
+
 class Verdicts(unittest.TestCase):
     def row(self, *points):
         return healing.row("what", "pvh", {"intree": points, "ours": points})

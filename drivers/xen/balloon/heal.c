@@ -126,7 +126,10 @@ static bool is_settled(struct xen_balloon *xb, unsigned long region)
 	if (!PageOffline(page) && !(xb->ops->whole && xb->ops->whole(page)))
 		return still_stuck(h, region);
 
-	/* Ballooned out: what comes back otherwise than as a whole is suspect then. */
+	/*
+	 * Ballooned out, or known to be one piece: what comes back otherwise than
+	 * as a whole is suspect then.
+	 */
 	WRITE_ONCE(h->state[region], WHOLE);
 	return true;
 }
@@ -148,10 +151,9 @@ static struct page *try_region(struct xen_balloon *xb, unsigned long region)
 		return page;
 
 	stuck = PTR_ERR(page) == -EBUSY;
-	WRITE_ONCE(h->state[region], stuck ? STUCK + at : given_up(nr_free));
-	/* Not for a page of its own, but for all that would be dropped. */
-	if (!still_stuck(h, region))
-		WRITE_ONCE(h->state[region], given_up(nr_free));
+	/* Where too much would have been dropped, no one page is in the way. */
+	WRITE_ONCE(h->state[region], stuck && balloon_alloc_stuck(pfn_to_page(pfn + at)) ?
+				     STUCK + at : given_up(nr_free));
 	balloon_count(xb, stuck ? COUNT_HEAL_STUCK : COUNT_HEAL_GIVEN_UP, 1);
 	trace_xen_balloon_heal(pfn, stuck ? HEAL_STUCK : HEAL_GIVEN_UP);
 
