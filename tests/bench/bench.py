@@ -46,6 +46,7 @@ QUICK_FIGURES = ("superpages", "speed", "calls")
 FIGURE_TIME = 20 * 60       # seconds
 MACHINE = Machine(memory=12288, cpus=3, bench=True)
 QUICK_MACHINE = Machine(cpus=3, bench=True)
+SOURCES = ("drivers", "include", "Kbuild")
 FOLDER = TOP / "Documentation"
 RESULTS = FOLDER / "benchmarks/results.json"
 
@@ -53,6 +54,12 @@ RESULTS = FOLDER / "benchmarks/results.json"
 def first_line(*command):
     """The first line that a command prints."""
     return subprocess.run(command, capture_output=True, text=True, cwd=TOP).stdout.partition("\n")[0]
+
+
+def driver():
+    """The commit in which the driver changed last."""
+    changed = first_line("git", "status", "--porcelain", "--", *SOURCES)
+    return first_line("git", "log", "-1", "--format=%h", "--", *SOURCES) + ("-dirty" if changed else "")
 
 
 def machine(host):
@@ -64,7 +71,7 @@ def machine(host):
             "Emulated": f"{host.machine.cpus} CPUs, one of them for dom0, {host.machine.memory} MiB; no KVM",
             "Xen": f"{xen['xen_major']}.{xen['xen_minor']}{xen['xen_extra']}",
             "Guests' kernel": packages.kernel(KERNEL).name.removeprefix("vmlinuz-"),
-            "Driver": first_line("git", "describe", "--always", "--dirty")}
+            "Driver": driver()}
 
 
 def try_to(figure, bench, folder):

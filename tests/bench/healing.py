@@ -12,6 +12,16 @@ STILL = 16                  # seconds without a change after which there will be
 AIM = 0.95
 
 
+def still(points):
+    """For how many seconds a curve has shown what it shows in the end; a look may itself take long."""
+    begin = points[-1]
+    for point in reversed(points):
+        if point[1] != begin[1]:
+            break
+        begin = point
+    return points[-1][0] - begin[0]
+
+
 def curve(bench, guest, seconds, driver):
     """Look at a guest that is left alone.
 
@@ -21,14 +31,11 @@ def curve(bench, guest, seconds, driver):
     """
     start = thread_time(guest)
     points = []
-    while not points or points[-1][0] + EVERY < seconds:
+    while not points or (points[-1][0] + EVERY < seconds and still(points) < STILL):
+        time.sleep(EVERY if points else 0)
         now = thread_time(guest)
         possible, superpages = look(guest)
         points.append([now[1] - start[1], superpages, possible, now[0] - start[0]])
-        if points[-1][0] > STILL and all(point[1] == superpages for point in points
-                                         if point[0] >= points[-1][0] - STILL):
-            break
-        time.sleep(EVERY)
     first, last = points[0], points[-1]
     bench.say(f"{guest.kind} {driver}: {first[1]} superpages, {last[1]} of {last[2]} after {last[0]:.0f} s "
               f"and {last[3]:.1f} s of CPU")

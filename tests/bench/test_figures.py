@@ -133,6 +133,12 @@ class Verdicts(unittest.TestCase):
         self.assertFalse(self.row([0, 100, 100, 0], [60, 94, 100, 1]).reached)
         self.assertTrue(self.row([0, 0, 100, 0], [60, 95, 100, 1]).reached)
 
+    def test_a_curve_is_still_since_it_changed_however_seldom_one_looks(self):
+        self.assertEqual(healing.still([[3, 98, 0, 0]]), 0)
+        self.assertEqual(healing.still([[3, 98, 0, 0], [19, 143, 0, 0]]), 0)
+        self.assertEqual(healing.still([[3, 98, 0, 0], [19, 143, 0, 0], [35, 143, 0, 0]]), 16)
+        self.assertEqual(healing.still([[3, 143, 0, 0], [9, 98, 0, 0], [14, 143, 0, 0], [20, 143, 0, 0]]), 6)
+
     def test_it_says_when_95_percent_were_there(self):
         self.assertIn("95 % after 30 s and 2.0 s of CPU",
                       self.row([0, 0, 100, 0], [30, 95, 100, 2], [60, 100, 100, 3]).ours)
