@@ -151,6 +151,17 @@ class Verdicts(unittest.TestCase):
 
 
 class Programs(unittest.TestCase):
+    def test_a_program_that_was_lost_is_run_again_but_not_for_ever(self):
+        lost = "ready\nstalls ended with 139\n"
+        told = "ready\nstalls ended with 0\ntouch max 7.5\ntimer max 8.5\n"
+        bench = mock.MagicMock()
+        bench.lab.fail.side_effect = measure.Failure
+        felt = stalls.watched(bench, mock.Mock(**{"run.side_effect": [lost, told]}), "sleep 6")
+        self.assertEqual(felt["timer"]["max"], 8.5)
+        self.assertIn("ended with 139", bench.say.call_args[0][0])
+        with self.assertRaises(measure.Failure):
+            stalls.watched(bench, mock.Mock(**{"run.side_effect": [lost] * stalls.TRIES}), "sleep 6")
+
     def test_what_stalls_prints_is_understood(self):
         lines = [line.split() for line in ("samples 9", "max 7.5", "p999 7.5", "bucket 2.0 8", "bucket 8.0 1")]
         self.assertEqual(stalls.seen(lines), {"samples": 9, "max": 7.5, "p999": 7.5, "buckets": [[2, 8], [8, 1]]})

@@ -7,6 +7,7 @@ host has two CPUs for three emulated ones: there is no verdict where neither dri
 ballooning.
 """
 
+import re
 from statistics import median
 
 import cycle
@@ -22,13 +23,16 @@ LOW, HIGH = 256, 512
 TOUCHED_MIB = 32
 QUIET = 6                   # seconds
 TIMEOUT = 120               # seconds, for either way
+TRIES = 3
 # What runs in the guest meanwhile is the balloon and what is measured, as far as can be.
 WATCHED = f"""
-stalls {TOUCHED_MIB} >/tmp/stalls &
-until grep -q ready /tmp/stalls; do usleep 20000; done
+rm -f /tmp/stalls
+stalls {TOUCHED_MIB} >/tmp/stalls 2>&1 &
+until [ -e /tmp/stalls ] && grep -q ready /tmp/stalls; do usleep 20000; done
 %s
 kill $!
-wait
+wait $!
+echo "stalls ended with $?"
 cat /tmp/stalls
 """
 CYCLE = f"""
@@ -49,12 +53,20 @@ less to do between two of these hypercalls. What was tried against it is in desi
 """
 
 
-def watched(lab, guest, action):
-    """Do something in a guest; return what the program stalls saw meanwhile."""
-    said = guest.run(WATCHED % action, timeout=3 * TIMEOUT)
-    lab.check(said.count("arrived") == action.count("arrival"),
-              f"{guest.name}, within {TIMEOUT} s each: {said.partition('ready')[0].strip() or 'nothing'}")
-    return {name: seen([line.split()[1:] for line in said.splitlines() if line.startswith(name)]) for name in FEELS}
+def watched(bench, guest, action):
+    """Do something in a guest; return what the program stalls saw meanwhile.
+
+    In guests of two virtual CPUs the emulation has lost it once, with the in-tree driver: that is said, and done again.
+    """
+    for _ in range(TRIES):
+        said = guest.run(WATCHED % action, timeout=3 * TIMEOUT)
+        bench.lab.check(said.count("arrived") == action.count("arrival"),
+                        f"{guest.name}, within {TIMEOUT} s each: {said.partition('ready')[0].strip() or 'nothing'}")
+        felt = {name: seen([line.split()[1:] for line in said.splitlines() if line.startswith(name)]) for name in FEELS}
+        if all("max" in one for one in felt.values()):
+            return felt
+        bench.say(f"{guest.name}: {re.search('stalls ended with .*', said)[0]}, and told of nothing: once more")
+    return bench.lab.fail(f"{guest.name}: {TRIES} times the program stalls told of nothing")
 
 
 def seen(lines):
@@ -80,7 +92,7 @@ def measure(bench):
                 if vcpus == 1:
                     data[kind]["step"] = step(bench, ours)
                 for driver, guest, action in (*quiet, *jobs):
-                    found[driver].append(watched(bench.lab, guest, action))
+                    found[driver].append(watched(bench, guest, action))
                     felt = found[driver][-1]
                     bench.say(f"{kind} with {vcpus} CPUs, {driver} {len(found[driver])}: longest "
                               f"{felt['touch']['max'] / 1e3:.1f} ms, timer {felt['timer']['max'] / 1e3:.1f} ms")
