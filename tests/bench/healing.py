@@ -9,17 +9,21 @@ from table import Row
 
 EVERY = 4                   # seconds from one look to the next
 STILL = 16                  # seconds without a change after which there will be none
+AT_WORK = 0.2               # seconds of CPU in that time, with which there may be one all the same
 AIM = 0.95
 
 
 def still(points):
-    """For how many seconds a curve has shown what it shows in the end; a look may itself take long."""
-    begin = points[-1]
+    """For how many seconds a curve has shown what it shows in the end, and the driver done next to nothing.
+
+    A look may itself take long, and what the driver does may take more than one.
+    """
+    last = begin = points[-1]
     for point in reversed(points):
-        if point[1] != begin[1]:
+        if point[1] != last[1] or last[3] - point[3] > AT_WORK:
             break
         begin = point
-    return points[-1][0] - begin[0]
+    return last[0] - begin[0]
 
 
 def curve(bench, guest, seconds, driver):

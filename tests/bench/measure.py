@@ -94,10 +94,9 @@ class Bench:
             for guest in guests:
                 guest.destroy()
 
-    def at_once(self, jobs, spare=0):
-        """Run functions of no parameters, as many at once as guests have CPUs, and some to spare where each waits for
-        long; the first to fail ends the others."""
-        with ThreadPoolExecutor(self.lab.host.machine.cpus - 1 + spare) as pool:
+    def at_once(self, jobs):
+        """Run functions of no parameters, as many at once as guests have CPUs; the first to fail ends the others."""
+        with ThreadPoolExecutor(self.lab.host.machine.cpus - 1) as pool:
             futures = [pool.submit(job) for job in jobs]
             try:
                 for future in as_completed(futures):
