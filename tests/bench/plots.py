@@ -143,6 +143,7 @@ def cycles(data, path):
         for middle, label in ((fixed / 2, "fixed sizes"), ((fixed + left[-1][0]) / 2 + 0.5, "random sizes")):
             axes.text(middle, 1.02, label, transform=axes.get_xaxis_transform(), ha="center", color="0.3")
         axes.set(xlabel="cycles", xlim=(0, left[-1][0] + 1))
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(kind.upper(), fontweight="bold", pad=16)
     panels[0].set(ylabel="superpages left", ylim=(0, None))
     figure.tight_layout(rect=(0, 0.08, 1, 1))
@@ -157,7 +158,7 @@ def healing(data, path):
     """
     cases = present(CASES, data)
     kinds = [kind for kind in KINDS if any(data[case].get(kind) for case in cases)]
-    figure = Figure(figsize=(max(4, 1 + 1.8 * len(cases)), 4.2))
+    figure = Figure(figsize=(7, 4.2))
     panels = figure.subplots(2, len(cases), sharex="col", sharey="row", squeeze=False,
                              gridspec_kw={"height_ratios": (2, 1)})
     for (share, cpu), case in zip(panels.T, cases, strict=True):
