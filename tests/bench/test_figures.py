@@ -146,6 +146,10 @@ class Verdicts(unittest.TestCase):
         self.assertIn("95 % after 30 s and 2.0 s of CPU",
                       self.row([0, 0, 100, 0], [30, 95, 100, 2], [60, 100, 100, 3]).ours)
 
+    def test_a_long_stall_is_one_above_the_limit(self):
+        limit = stalls.LONG_US
+        self.assertEqual(stalls.long_ones({"buckets": [[500, 9], [limit, 5], [limit + 1, 2], [9e9, 1]]}), 3)
+
     def test_stalls_have_a_verdict_only_where_in_tree_stands_out(self):
         self.assertTrue(stalls.lower([10, 10], [20, 20], [15, 15]))
         self.assertFalse(stalls.lower([10, 10], [20, 20], [25, 25]))

@@ -28,6 +28,10 @@ above it asks for more than that. decrease_reservation() in Xen's common/memory.
 whatever the order of the extent, so that giving 2 MiB takes far longer than getting them: see the changes of the nested
 page table that are counted below.
 
+Why inflating takes ours longer than the floor, by more in some runs than in others, is not traced. What is known to
+differ: while a driver works, dom0 runs ``xl`` and a program in the guest looks for the arrival 100 times a second; the
+floor has the machine to itself. In PV the first call of either driver gets 512 single frames, in 1 to 8 ms.
+
 The emulated processor has no ERMS. With it Linux zeroes a page by ``rep stosb``, which QEMU emulates byte by
 byte, so that zeroing takes some eight times as long as by ``rep stosq``: no real processor is like that. The in-tree
 driver zeroes twice, and both drivers are then slower.
