@@ -99,9 +99,13 @@ def measure(bench):
                 for driver, guest, action in (*quiet, *jobs):
                     found[driver].append(watched(bench, guest, action))
                     felt = found[driver][-1]
-                    bench.say(f"{kind} with {vcpus} CPUs, {driver} {len(found[driver])}: longest "
+                    bench.say(f"{kind} with {cpus(vcpus)}, {driver} {len(found[driver])}: longest "
                               f"{felt['touch']['max'] / 1e3:.1f} ms, timer {felt['timer']['max'] / 1e3:.1f} ms")
     return data
+
+
+def cpus(number):
+    return f"{number} CPU" + "s" * (int(number) > 1)
 
 
 def long_ones(stall):
@@ -123,14 +127,14 @@ def rows(data):
                 for which, what in FIGURES.items():
                     none, intree, ours = ([run[feels][which] / 1e3 for run in runs[driver]]
                                           for driver in (NONE, INTREE, OURS))
-                    found.append(Row(f"{what} of a {name}, {vcpus} CPUs, in ms", kind, spread(intree), spread(ours),
+                    found.append(Row(f"{what} of a {name}, {cpus(vcpus)}, in ms", kind, spread(intree), spread(ours),
                                      spread(none), "below in-tree", lower(none, intree, ours)))
                 counts = {driver: [long_ones(run[feels]) for run in runs[driver]] for driver in (INTREE, OURS)}
-                found.append(Row(f"stalls above {LONG_US // 1000} ms of a {name} in one cycle, {vcpus} CPUs", kind,
+                found.append(Row(f"stalls above {LONG_US // 1000} ms of a {name} in one cycle, {cpus(vcpus)}", kind,
                                  *(spread(counts[driver], "{:.0f}") for driver in (INTREE, OURS)),
                                  aim="below in-tree", reached=median(counts[OURS]) < median(counts[INTREE])))
                 longest = [run[feels]["max"] / cases["step"] for run in runs[OURS]]
-                found.append(Row(f"longest stall of a {name}, {vcpus} CPUs, in longest steps of the driver", kind, "",
+                found.append(Row(f"longest stall of a {name}, {cpus(vcpus)}, in longest steps of the driver", kind, "",
                                  spread(longest), aim="at most 1", reached=median(longest) <= 1))
     return found
 
