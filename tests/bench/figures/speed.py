@@ -31,8 +31,8 @@ page table that are counted below.
 Part of what the drivers take here is the measuring: while they work, dom0 runs ``xl``, and a program in the guest looks
 for the arrival 100 times a second, while the floor has the machine to itself. Traced in PVH, a fresh guest's way down
 after a write to target_kb with nobody looking took 4.3 and 5.7 seconds for each GiB, the floor 6.4 and 4.7; by ``xl``
-with the program looking it took 10.4, 6.7 and 10.3 then. In PV the first call of either driver gets 512 single frames, in 1
-to 8 ms.
+with the program looking it took 10.4, 6.7 and 10.3 then. In PV the first call of either driver gets 512 single frames,
+in 1 to 8 ms.
 
 The emulated processor has no ERMS. With it Linux zeroes a page by ``rep stosb``, which QEMU emulates byte by
 byte, so that zeroing takes some eight times as long as by ``rep stosq``: no real processor is like that. The in-tree
