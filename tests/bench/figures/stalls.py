@@ -61,7 +61,8 @@ less to do between two of these hypercalls. What was tried against it is in desi
 def watched(bench, guest, action):
     """Do something in a guest; return what the program stalls saw meanwhile.
 
-    In guests of two virtual CPUs the emulation has lost it once, with the in-tree driver: that is said, and done again.
+    Once, with two virtual CPUs and the in-tree driver, it told of nothing; why is not known. That is said, and it is
+    done again.
     """
     for _ in range(TRIES):
         said = guest.run(WATCHED % action, timeout=3 * TIMEOUT)
