@@ -3,7 +3,7 @@
 """`make demo`: the in-tree balloon driver and xen-balloon at the same job, side by side.
 
 Boots a real Xen and, for PVH and then PV, two guests that differ in nothing but the
-driver; takes each from 512 MiB to 256 and back by `xl mem-set`; draws both guests'
+driver; takes each from 512 MiB to 256 and back by its target_kb; draws both guests'
 memory before, down and up again, as it lies in the machine; ends with a table.
 """
 
@@ -54,7 +54,7 @@ def compare(lab, kind):
     ours.load()
     results = {}
     for driver, guest in ((INTREE, intree), (OURS, ours)):
-        results[driver] = cycle.measure(lab, guest, LOW, HIGH)
+        results[driver] = cycle.measure(lab, guest, HIGH - LOW)
         show(kind, driver, results[driver])
         guest.destroy()
     yardstick = results[INTREE]["seconds"]
@@ -63,7 +63,7 @@ def compare(lab, kind):
 
 def tell(rows):
     """Print the table."""
-    print(f"\n{HIGH} -> {LOW} -> {HIGH} MiB by xl mem-set. Speed: the in-tree driver's time by the driver's own.\n"
+    print(f"\n{HIGH} -> {LOW} -> {HIGH} MiB by target_kb. Speed: the in-tree driver's time by the driver's own.\n"
           "Before, down, up again: how many 2 MiB regions are one piece of the machine's memory.\n")
     print("\n".join(draw.table(HEAD, rows)))
 

@@ -56,6 +56,13 @@ class Lab:
         """Create a guest and wait until its agent answers."""
         return self.guests([{"kind": kind, "kernel": kernel, **parameters}])[0]
 
+    def built(self, kind, kernel, **parameters):
+        """Create a guest that never runs."""
+        guest = Guest(self, kind, kernel, **parameters)
+        self._guests.append(guest)
+        guest.create(paused=True)
+        return guest
+
     def forget(self, guest):
         """A guest is no more."""
         self._guests.remove(guest)
@@ -73,10 +80,7 @@ class Lab:
         eaters = []
         try:
             while (spare := self.host_free_kb() // 1024 - leave_mb) >= EATER_MIB:
-                eater = Guest(self, "pv", self.host.kernels[0], memory=self._edible(spare), name="eater")
-                self._guests.append(eater)
-                eaters.append(eater)
-                eater.create(paused=True)
+                eaters.append(self.built("pv", self.host.kernels[0], memory=self._edible(spare), name="eater"))
             yield
         finally:
             for eater in eaters:

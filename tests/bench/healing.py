@@ -26,6 +26,11 @@ def still(points):
     return last[0] - begin[0]
 
 
+def whole(points):
+    """Whether the last two looks of a curve showed all that could be, so that there is nothing more to gain."""
+    return len(points) > 1 and all(superpages >= possible for _, superpages, possible, _ in points[-2:])
+
+
 def curve(bench, guest, seconds, driver):
     """Look at a guest that is left alone.
 
@@ -35,7 +40,7 @@ def curve(bench, guest, seconds, driver):
     """
     start = thread_time(guest)
     points = []
-    while not points or (points[-1][0] + EVERY < seconds and still(points) < STILL):
+    while not points or (points[-1][0] + EVERY < seconds and still(points) < STILL and not whole(points)):
         time.sleep(EVERY if points else 0)
         now = thread_time(guest)
         possible, superpages = look(guest)

@@ -77,15 +77,14 @@ class Bench:
         pairs = list(guests.items())
         return [pair for run in range(self.runs) for pair in (reversed(pairs) if run % 2 else pairs)]
 
-    def rounds(self, kind, drivers=DRIVERS, upkeep=True):
+    def rounds(self, kind, upkeep=True):
         """Yield (run, driver, fresh guest).
 
-        Those of a run boot side by side, are used one after another, the first one last in the next run, on CPUs
+        Those of a run boot side by side, are used one after the other, the first one last in the next run, on CPUs
         by that order, and go together, so that nobody is measured while Xen cleans up after another one.
         """
         for run in range(self.runs):
-            first = run % len(drivers)
-            turn = [*drivers[first:], *drivers[:first]]
+            turn = DRIVERS[::-1] if run % 2 else DRIVERS
             self._cpus = self._cycle()
             guests = self.lab.guests([self._parameters(kind, driver, {}) for driver in turn])
             for driver, guest in zip(turn, guests, strict=True):

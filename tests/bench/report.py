@@ -26,6 +26,7 @@ page with its pictures::
 
     make bench
 """
+GAPS = {"failed": "**These failed, and are missing below:**", "again": "These failed once, and were measured again:"}
 QUICK = "This was a quick run: with fewer repetitions than a full one, some of it in fewer guests."
 READING = """
 Xen and its guests ran in QEMU's software emulation. So no time here is that of a real machine:
@@ -55,10 +56,10 @@ def measured(results, figures):
     return [(figure, results["figures"][figure.NAME]) for figure in figures if figure.NAME in results["figures"]]
 
 
-def failures(results, figures):
-    """Return (title, reason) for each figure that failed."""
+def failures(results, figures, when="failed"):
+    """Return (title, reason) for each figure that failed, or that did at first."""
     titles = {figure.NAME: figure.TITLE for figure in figures}
-    return [(titles.get(name, name), " ".join(reason.split())) for name, reason in results["failed"].items()]
+    return [(titles.get(name, name), " ".join(reason.split())) for name, reason in results[when].items()]
 
 
 def left_out(results, figures):
@@ -81,9 +82,9 @@ def score(rows):
 def gaps(results, figures):
     """Return what is missing on the page, and why, as lines."""
     lines = []
-    failed = failures(results, figures)
-    if failed:
-        lines += ["", "**These failed, and are missing below:**", ""]
+    for when, head in GAPS.items():
+        failed = failures(results, figures, when)
+        lines += ["", head, ""] if failed else []
         for title, reason in failed:
             lines += paragraph(table.escape(f"{title}: {reason}"), "* ")
     unasked = left_out(results, figures)

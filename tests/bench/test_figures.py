@@ -50,18 +50,35 @@ class Committed(unittest.TestCase):
 
 
 class Resume(unittest.TestCase):
-    def test_only_what_is_missing_is_measured(self):
-        figures = [mock.Mock(NAME=name, TITLE=name, measure=mock.Mock(return_value=name)) for name in ("a", "b", "c")]
-        results = {**bench.fresh(False), "figures": {"a": "before"}, "failed": {"b": "why"}, "seconds": 60}
+    def measure(self, figures, results):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(bench, "Session"), \
                 mock.patch.object(bench, "Lab"), mock.patch.object(bench, "Bench"), \
                 mock.patch.object(bench, "machine", return_value={"Xen": "4.17"}), mock.patch("builtins.print"):
             bench.measure_all(figures, results, Path(folder))
-            self.assertEqual(json.loads((Path(folder) / "results.json").read_text()), results)
+            return json.loads((Path(folder) / "results.json").read_text())
+
+    def test_only_what_is_missing_is_measured(self):
+        figures = [mock.Mock(NAME=name, TITLE=name, measure=mock.Mock(return_value=name)) for name in ("a", "b", "c")]
+        results = {**bench.fresh(False), "figures": {"a": "before"}, "failed": {"b": "why"}, "seconds": 60}
+        self.assertEqual(self.measure(figures, results), results)
         figures[0].measure.assert_not_called()
         self.assertEqual(results["figures"], {"a": "before", "b": "b", "c": "c"})
         self.assertEqual(results["failed"], {})
         self.assertGreaterEqual(results["seconds"], 60)
+
+    def test_what_failed_is_tried_once_more_after_the_others(self):
+        order = mock.Mock(**{"a.side_effect": [ValueError("an oops"), 1], "b.return_value": 2})
+        results = self.measure([mock.Mock(NAME=name, TITLE=name, measure=getattr(order, name)) for name in "ab"],
+                               bench.fresh(False))
+        self.assertEqual([call[0] for call in order.method_calls], ["a", "b", "a"])
+        self.assertEqual((results["figures"], results["failed"]), ({"a": 1, "b": 2}, {}))
+        self.assertEqual(results["again"], {"a": "ValueError: an oops"})
+
+    def test_what_failed_twice_has_failed(self):
+        figure = mock.Mock(NAME="a", TITLE="a", measure=mock.Mock(side_effect=ValueError("an oops")))
+        results = self.measure([figure], bench.fresh(False))
+        self.assertEqual(figure.measure.call_count, 2)
+        self.assertEqual((results["failed"], results["again"]), ({"a": "ValueError: an oops"}, {}))
 
     def test_the_page_tells_that_a_run_was_interrupted(self):
         results = {**bench.fresh(False), "machine": {"Xen": "4.17", "Took": "9 minutes"}}
@@ -141,6 +158,12 @@ class Verdicts(unittest.TestCase):
     def test_a_curve_is_not_still_while_the_driver_is_at_work(self):
         self.assertEqual(healing.still([[24, 55, 0, 3.3], [47, 55, 0, 5.0]]), 0)
         self.assertEqual(healing.still([[24, 55, 0, 3.3], [47, 55, 0, 5.0], [64, 55, 0, 5.01]]), 17)
+
+    def test_a_curve_is_whole_when_all_that_could_be_was_there_twice(self):
+        self.assertFalse(healing.whole([[5, 10, 9, 0]]))
+        self.assertFalse(healing.whole([[5, 9, 10, 0], [9, 10, 10, 0]]))
+        self.assertFalse(healing.whole([[5, 10, 10, 0], [9, 9, 10, 0]]))
+        self.assertTrue(healing.whole([[1, 3, 10, 0], [5, 10, 10, 0], [9, 9, 9, 0]]))
 
     def test_it_says_when_95_percent_were_there(self):
         self.assertIn("95 % after 30 s and 2.0 s of CPU",

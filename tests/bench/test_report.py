@@ -78,7 +78,8 @@ class Report(unittest.TestCase):
         self.figures = [figure("maps", [GOOD, PLAIN], draw=draw), figure("speed", [BAD], REMARKS="\n    So it is.\n"),
                         figure("stalls", [GOOD]), figure("scale", [GOOD])]
         self.results = {"machine": {"CPU": "a fast one", "QEMU": "7.2"}, "quick": False,
-                        "figures": {"maps": "drawn", "speed": {}}, "failed": {"stalls": "the guest\n   died"}}
+                        "figures": {"maps": "drawn", "speed": {}}, "failed": {"stalls": "the guest\n   died"},
+                        "again": {}}
 
     def page(self):
         report.write(self.results, self.figures, self.folder)
@@ -116,6 +117,11 @@ class Report(unittest.TestCase):
         (self.folder / "benchmarks/old.svg").touch()
         self.page()
         self.assertEqual([path.name for path in (self.folder / "benchmarks").iterdir()], ["new.svg"])
+
+    def test_what_was_measured_again_is_named_with_the_reason(self):
+        self.assertNotIn("failed once", self.page())
+        self.results["again"]["speed"] = "an oops"
+        self.assertIn("\nThese failed once, and were measured again:\n\n* Of speed: an oops\n", self.page())
 
     def test_what_failed_and_what_was_not_measured_is_named_before_anything_else(self):
         top = self.page().split("How to read it")[0]

@@ -10,8 +10,8 @@ from common import DEVICE, intree_and_ours
 
 TIMEOUT = 400
 CORE = ("pv", "pvh")
-LOW, HIGH = 256, 512
-PIECES = (HIGH - LOW) // 2
+PART = 256          # MiB of 512 that go and come
+PIECES = PART // 2
 PAGES = PIECES * 512
 STEPS = 1 + 1 + 1 + (PIECES - 1 - 2 - 4 + 7) // 8       # of 1, 2, 4, and then of 8 huge pages
 PV_CALL = 512             # pages that a call takes in PV
@@ -31,12 +31,12 @@ def tell(lab, name, taken):
 
 def run(lab, kind, kernel):
     intree, ours = intree_and_ours(lab, kind, kernel)
-    theirs = cycle.measure(lab, intree, LOW, HIGH)
+    theirs = cycle.measure(lab, intree, PART)
     intree.destroy()
     ours.load()
     # Which calls for memory of its own, and to which the figures below do not belong.
     ours.run(f"echo 0 > {DEVICE}/upkeep/heal; echo 0 > {DEVICE}/upkeep/coalesce")
-    mine = cycle.measure(lab, ours, LOW, HIGH)
+    mine = cycle.measure(lab, ours, PART)
     ours.unload()
 
     tell(lab, "in-tree", theirs)

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 """No memory left in the host, or xl mem-max in the way: waits without burning CPU, then goes on.
 
-The thread stays under 0.1 % of the wall time and moves within seconds of memory coming free, of
-the limit going away, or of the target changing.  The in-tree driver waits beside it, in a guest
-of its own.
+The thread tries again no more often than once a second, which takes next to no CPU time, and moves within
+seconds of memory coming free, of the limit going away, or of the target changing.  The in-tree driver waits
+beside it, in a guest of its own.  To wake up and ask Xen takes 2 ms and more on a slow emulated machine, so that
+it is the tries that are limited here; `make bench` tells what part of the time they take.
 """
 
 import time
 
-from common import MIB, Agreement, intree_and_ours, move, share, thread_time
+from common import MIB, Agreement, intree_and_ours, move, share, stats, thread_time
 
 TIMEOUT = 400
 WATCHED_S = 20
-WATCHES = 3         # what disturbs the machine can only add to what the thread seems to use
-CPU_AT_MOST = 0.001
+TRIES_AT_MOST = 1   # in a second
+CPU_AT_MOST = 0.01  # what waits in a loop takes many times that
 GOES_ON_WITHIN_S = 3
 LEFT_MIB = 24
 LOW = 256 * MIB
@@ -31,26 +32,19 @@ def settled(lab, guest):
     return seen[-1]
 
 
-def watched(ours, intree):
-    """Watches both guests wait; returns what part of the time each thread used, and how long that was."""
-    before = [thread_time(guest) for guest in (ours, intree)]
-    time.sleep(WATCHED_S)
-    after = [thread_time(guest) for guest in (ours, intree)]
-    return *(share(*times) for times in zip(before, after)), after[0][1] - before[0][1]
-
-
 def waits(lab, ours, intree, why):
-    """Checks what it costs ours in CPU time to wait; the quietest of some watches counts."""
+    """Checks how often ours tries, and what it costs in CPU time to wait."""
     stuck = ours.current_kb()
-    for left in reversed(range(WATCHES)):
-        mine, theirs, took = watched(ours, intree)
-        used = f"{why}: the thread used {mine:.4%} of {took:.1f} s, expected less than {CPU_AT_MOST:.1%} " \
-               f"(in-tree: {theirs:.4%})"
-        if mine < CPU_AT_MOST or not left:
-            break
-        lab.note(f"{used}: looking once more")
+    tries, before = stats(ours)["stalls"], [thread_time(guest) for guest in (ours, intree)]
+    time.sleep(WATCHED_S)
+    after, tries = [thread_time(guest) for guest in (ours, intree)], stats(ours)["stalls"] - tries
+    mine, theirs = map(share, before, after)
+    took = after[0][1] - before[0][1]
     lab.equal(f"{why}: current_kb after waiting", ours.current_kb(), stuck)
-    lab.check(mine < CPU_AT_MOST, used)
+    lab.check(0 < tries <= TRIES_AT_MOST * took,
+              f"{why}: {tries} tries in {took:.1f} s, expected some, and at most {TRIES_AT_MOST} a second")
+    lab.check(mine < CPU_AT_MOST,
+              f"{why}: the thread used {mine:.4%}, expected less than {CPU_AT_MOST:.0%} (in-tree: {theirs:.4%})")
 
 
 def goes_on(lab, done, why, start=None):

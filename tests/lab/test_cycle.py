@@ -4,6 +4,7 @@
 import sys
 import unittest
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lab"))
 
@@ -16,13 +17,18 @@ STEP = "xen_balloon_step: progress target=1 guest=2"
 class FakeGuest:
     """Answers with a trace; with our module or without."""
 
-    def __init__(self, ours, *events):
+    name = "guest-1"
+
+    def __init__(self, ours, *events, arrival="arrived"):
         self.ours = ours
+        self.arrival = arrival
         self.trace = "\n".join(HEAD.format(f"{time:.6f}", event) for time, event in events)
         self.commands = []
 
-    def run(self, command):
+    def run(self, command, **_):
         self.commands.append(command)
+        if "arrival" in command:
+            return self.arrival
         return ("ours" if self.ours else "") if "/sys/module" in command else self.trace
 
 
@@ -68,6 +74,22 @@ class TraceTest(unittest.TestCase):
 
     def test_without_an_arrival_nothing_is_told(self):
         self.assertEqual(seen(True, (1, TARGET), (2, CHANGE), (3, CHANGED)), {"calls": 0})
+
+
+class GoTest(unittest.TestCase):
+    WAY = (1, TARGET), (2, DECREASE), (2.5, DECREASED), (4, ARRIVED)
+
+    def test_the_target_changes_by_so_many_mib(self):
+        for mib in (-256, 256):
+            guest = FakeGuest(False, *self.WAY)
+            self.assertEqual(cycle.go(mock.Mock(), guest, mib)["calls"], 1)
+            self.assertIn(f"echo $((was + {mib * 1024})) >target_kb", guest.commands[-2])
+
+    def test_who_did_not_arrive_is_told_of(self):
+        lab = mock.Mock()
+        cycle.go(lab, FakeGuest(False, *self.WAY, arrival="not there after 120 s"), 256)
+        self.assertFalse(lab.check.call_args[0][0])
+        self.assertIn("not there after 120 s", lab.check.call_args[0][1])
 
 
 if __name__ == "__main__":

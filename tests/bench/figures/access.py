@@ -15,7 +15,7 @@ from table import Row, spread
 NAME = "access"
 TITLE = "A memory-bound program"
 LOW, HIGH = 256, 512
-MIB_USED, STEPS = 320, 200000
+MIB_USED, STEPS = 320, 50000
 PAGES = 512                 # of a superpage
 
 

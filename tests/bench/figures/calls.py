@@ -12,8 +12,8 @@ from table import Row
 
 NAME = "calls"
 TITLE = "Hypercalls"
-LOW, HIGH = 384, 512
-GIB = 1024 / (2 * (HIGH - LOW))     # of what went down or up
+PART = 128                  # MiB of 512 that go and come
+GIB = 1024 / (2 * PART)     # of what went down or up
 # What tally tells: hypercalls by their number in Xen's public/xen.h.
 TALLIED = {"1": "mmu_update", "12": "memory_op", "14": "update_va_mapping", "26": "mmuext_op",
            "p2m": "changes of the nested page table"}
@@ -44,7 +44,7 @@ def measure(bench):
     for kind in bench.kinds:
         for driver in DRIVERS:
             with bench.guest(kind, driver, upkeep=False) as guest:
-                counts, ways = hypercalls(lab, lambda guest=guest: [cycle.go(lab, guest, mib) for mib in (LOW, HIGH)])
+                counts, ways = hypercalls(lab, lambda guest=guest: [cycle.go(lab, guest, mib) for mib in (-PART, PART)])
             for name in SEEN:
                 counts[name] = sum(way[name] for way in ways)
             lab.check(counts["memory_op"] >= counts["calls"],

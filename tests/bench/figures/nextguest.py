@@ -22,7 +22,7 @@ SPARE_MIB = 144             # for what the giver takes beside its memory, and fo
 
 def superpages_of_next(bench):
     """Build the next guest, and return how many superpages it gets."""
-    guest = bench.lab.guest("pvh", bench.kernel, memory=NEXT_MIB, name="next")
+    guest = bench.lab.built("pvh", bench.kernel, memory=NEXT_MIB, name="next")
     superpages = guest.meter().superpages
     guest.destroy()
     return superpages

@@ -12,14 +12,14 @@ from statistics import median
 
 import cycle
 import plots
-from common import DEVICE
+from common import DEVICE, MIB
 from measure import INTREE, OURS
 from table import Row, spread
 
 NAME = "stalls"
 TITLE = "Stalls"
 NONE = "none"
-LOW, HIGH = 256, 512
+PART = 256                  # MiB of 512 that go and come
 TOUCHED_MIB = 32
 QUIET = 6                   # seconds
 TIMEOUT = 120               # seconds, for either way
@@ -36,7 +36,7 @@ echo "stalls ended with $?"
 cat /tmp/stalls
 """
 CYCLE = f"""
-high=$(cat {DEVICE}/target_kb); low=$((high - {(HIGH - LOW) * 1024}))
+high=$(cat {DEVICE}/target_kb); low=$((high - {PART * MIB}))
 echo $low >{DEVICE}/target_kb; arrival $high {TIMEOUT}
 echo $high >{DEVICE}/target_kb; arrival $low {TIMEOUT}
 """
@@ -83,7 +83,7 @@ def seen(lines):
 
 def step(bench, guest):
     """The longest that one step of our driver takes in a guest that does nothing else, in us."""
-    return max(cycle.go(bench.lab, guest, mib)["step"] for mib in (LOW, HIGH)) * 1e6
+    return max(cycle.go(bench.lab, guest, mib)["step"] for mib in (-PART, PART)) * 1e6
 
 
 def measure(bench):

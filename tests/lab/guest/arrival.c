@@ -18,7 +18,7 @@
 #define MARKER		"/sys/kernel/tracing/trace_marker"
 #define DEVICE		"/sys/devices/system/xen_memory/xen_memory0/"
 #define PAGE_KB		4
-#define LOOK_EVERY_NS	10000000
+#define LOOK_EVERY_NS	100000000
 
 static int open_file(const char *path, int flags)
 {
