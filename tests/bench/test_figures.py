@@ -15,7 +15,7 @@ import bench        # noqa: E402
 import healing      # noqa: E402
 import measure      # noqa: E402
 import report       # noqa: E402
-from figures import stalls      # noqa: E402
+from figures import speed, stalls       # noqa: E402
 
 
 class Figures(unittest.TestCase):
@@ -168,6 +168,19 @@ class Verdicts(unittest.TestCase):
     def test_it_says_when_95_percent_were_there(self):
         self.assertIn("95 % after 30 s and 2.0 s of CPU",
                       self.row([0, 0, 100, 0], [30, 95, 100, 2], [60, 100, 100, 3]).ours)
+
+    def test_the_floor_is_that_of_the_same_guest(self):
+        def run(down, up, floor):
+            return {"down": down, "up": up, "first down": 1, "first up": 1,
+                    "floor": {"down": floor, "up": floor, "zero": floor, "release": 0}}
+
+        runs = {"intree": [run(8, 4, 2)] * 5, "ours": [run(4, 2, 3)] * 5}
+        rows = {row.what: row for row in speed.rows({"pvh": runs})}
+        cycle = rows["speed of a cycle, by in-tree's"]
+        self.assertEqual((cycle.intree, cycle.ours, cycle.reference, cycle.reached), ("1", "2.00", "3.00", False))
+        cycle, inflate = (rows[f"{what}, by the floor's"] for what in ("time of a cycle", "inflate: time"))
+        self.assertEqual((cycle.intree, cycle.ours), ("3.00", "1.00"))
+        self.assertEqual((inflate.intree, inflate.ours, inflate.reached), ("4.00", "1.33", False))
 
     def test_a_long_stall_is_one_above_the_limit(self):
         limit = stalls.LONG_US

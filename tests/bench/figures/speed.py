@@ -88,6 +88,8 @@ def rows(data):
         found.append(Row("speed of a cycle, by in-tree's", kind, "1", spread(faster, "{:.2f}"),
                          spread(ratios(whole(intree), whole(floors(intree)))), f"{TIMES[kind]:g} times",
                          median(faster) >= TIMES[kind]))
+        found.append(Row("time of a cycle, by the floor's", kind,
+                         *(spread(ratios(whole(some), whole(floors(some)))) for some in (intree, ours)), "1"))
         for way, name in WAYS.items():
             theirs, mine = ([run[way] / run[FLOOR][way] for run in some] for some in (intree, ours))
             found.append(Row(f"{name}: time, by the floor's", kind, spread(theirs), spread(mine), "1",
