@@ -54,7 +54,7 @@ help:
 	@echo "make clean              remove what was built"
 	@echo "make demo               show it beside the in-tree driver, in guests of a real Xen"
 	@echo "make bench              measure it beside the in-tree driver, and write Documentation/benchmarks.rst"
-	@echo "make bench QUICK=1      in five minutes instead of an hour or more, and write nothing there"
+	@echo "make bench QUICK=1      in five minutes instead of 90, and write nothing there"
 	@echo "make bench F=\"NAME ...\" measure some figures of tests/bench/figures"
 	@echo "make check              run all checks, builds, tests and scenarios"
 	@echo "make check-static       run all of these that boot nothing"

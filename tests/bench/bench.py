@@ -6,7 +6,7 @@ Boots a real Xen and measures every figure in tests/bench/figures; writes what i
 and the report of it below Documentation/. What is QUICK, or only some figures, goes to the cache,
 where each run keeps its results from figure to figure.
 
-    bench.py                    all figures: 55 to 90 minutes
+    bench.py                    all figures, in up to 90 minutes
     bench.py --quick            some of them, once each: less than five minutes
     bench.py speed stalls       these
     bench.py --resume FOLDER    go on with a run that was interrupted, or in which some failed: the folder of its logs

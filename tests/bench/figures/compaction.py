@@ -2,7 +2,8 @@
 """In a guest of 512 MiB a program holds every second page of 360 MiB, the balloon takes nearly all the rest in base
 pages, and the program ends. Then memory is compacted three times, and as many huge pages are asked for as could be
 had: those regions in which the kernel has nothing that cannot be moved, less what all that can be moved would fill,
-packed together. In PV, where Linux has no huge pages, free blocks of 2 MiB count. Upkeep is off.
+packed together. That is an estimate, a few more can be there. In PV, where Linux has no huge pages, free blocks of
+2 MiB count. Upkeep is off.
 """
 
 from functools import partial

@@ -27,8 +27,8 @@ IDLE = 20                   # seconds
 REMARKS = """
 A target that is no multiple of 2 MiB breaks one huge page. Linux hands what is left of it to programs, and when the
 rest comes back the region is one of single pages. Healing begins when a guest has been at its target for a second:
-here it never is before the end, so that ours loses a superpage with each random target. To empty the broken region for
-the next target was tried: alloc_contig_range() refuses it, since programs have just got its pages.
+here it never is before the end, so that ours loses up to a superpage with each random target. To empty the broken
+region for the next target was tried: alloc_contig_range() refuses it, since programs have just got its pages.
 """
 
 
