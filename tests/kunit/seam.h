@@ -27,6 +27,8 @@
 #include <xen/page.h>
 #include <xen/xen.h>
 
+#include <compat/pageblock.h>
+
 #include "sim.h"
 
 /* The memory manager */
@@ -54,12 +56,16 @@
 #define pfn_to_online_page(pfn)		sim_online_page(pfn)
 #undef page_to_nid
 #define page_to_nid(page)		sim_page_nid(page)
+#define page_zone(page)			sim_page_zone(page)
+#undef zone_page_state
+#define zone_page_state(zone, item)	((void)(item), sim_zone_free(zone))
+#define page_in_cma(page)		sim_in_cma(page)
 #undef num_online_nodes
 #define num_online_nodes()		(sim.config.two_nodes ? 2 : 1)
 #undef for_each_online_node
 #define for_each_online_node(nid)	for_each_set_bit(nid, sim_nodes(), MAX_NUMNODES)
 #undef NODE_DATA
-#define NODE_DATA(nid)			((void)(nid), &sim_node)
+#define NODE_DATA(nid)			(&sim_node[nid])
 #undef node_start_pfn
 #define node_start_pfn(nid)		((void)(nid), sim.first_pfn)
 #define pgdat_end_pfn(pgdat)		sim_end_pfn(pgdat)

@@ -198,13 +198,13 @@ static void set_content(unsigned long pfn, unsigned long nr, enum sim_content co
 	}
 }
 
-/* Free blocks, in one node and one zone */
+/* Free blocks, of one node or two, in up to three zones */
 
-struct pglist_data sim_node;
+struct pglist_data sim_node[2];
 
-static struct free_area *area(unsigned int order)
+static struct free_area *area(struct page *page, unsigned int order)
 {
-	return &sim_node.node_zones[ZONE_NORMAL].free_area[order];
+	return &sim_page_zone(page)->free_area[order];
 }
 
 static void link_block(unsigned long pfn, unsigned int order)
@@ -214,7 +214,7 @@ static void link_block(unsigned long pfn, unsigned int order)
 	__SetPageBuddy(page);
 	set_page_private(page, order);
 	list_add(&page->lru, &sim.blocks[order]);
-	area(order)->nr_free++;
+	area(page, order)->nr_free++;
 	sim.nr_free += 1UL << order;
 }
 
@@ -223,7 +223,7 @@ static void unlink_block(unsigned long pfn, unsigned int order)
 	struct page *page = pfn_to_page(pfn);
 
 	list_del(&page->lru);
-	area(order)->nr_free--;
+	area(page, order)->nr_free--;
 	set_page_private(page, 0);
 	__ClearPageBuddy(page);
 	sim.nr_free -= 1UL << order;
@@ -243,7 +243,8 @@ static void free_block(unsigned long pfn, unsigned int order)
 	for (; order < SIM_TOP_ORDER; order++) {
 		unsigned long buddy = pfn ^ (1UL << order);
 
-		if (!is_block(buddy, order))
+		if (!is_block(buddy, order) ||
+		    sim_page_zone(pfn_to_page(buddy)) != sim_page_zone(pfn_to_page(pfn)))
 			break;
 		unlink_block(buddy, order);
 		pfn &= ~(1UL << order);
@@ -351,21 +352,39 @@ void sim_drop(unsigned int region, unsigned int index)
 	free_block(page_to_pfn(page), 0);
 }
 
-/*
- * The smallest free block of at least @order, which is taken apart for it, of one
- * node or, with NUMA_NO_NODE, any.
- */
-static unsigned long take_block(unsigned int order, int nid)
+/* The smallest free block of at least @order of a zone, which is taken apart for it. */
+static unsigned long take_from_zone(struct zone *zone, unsigned int order)
 {
 	unsigned int from;
 	struct page *page;
 
 	for (from = order; from <= SIM_TOP_ORDER; from++) {
+		if (!zone->free_area[from].nr_free)
+			continue;
 		list_for_each_entry(page, &sim.blocks[from], lru) {
-			if (nid != NUMA_NO_NODE && nid != sim_page_nid(page))
+			if (sim_page_zone(page) != zone)
 				continue;
 			split_block(page_to_pfn(page), from, order);
 			return page_to_pfn(page);
+		}
+	}
+
+	return 0;
+}
+
+/* From the zone @last, or else one below, of one node or, with NUMA_NO_NODE, any. */
+static unsigned long take_block(unsigned int order, int nid, enum zone_type last)
+{
+	unsigned long pfn;
+	int zone, node;
+
+	for (zone = last; zone >= 0; zone--) {
+		for_each_set_bit(node, sim_nodes(), MAX_NUMNODES) {
+			if (nid != NUMA_NO_NODE && nid != node)
+				continue;
+			pfn = take_from_zone(&sim_node[node].node_zones[zone], order);
+			if (pfn)
+				return pfn;
 		}
 	}
 
@@ -380,7 +399,7 @@ static unsigned long take_block(unsigned int order, int nid)
  */
 struct page *sim_get_page(enum sim_owner owner)
 {
-	unsigned long pfn = take_block(0, NUMA_NO_NODE);
+	unsigned long pfn = take_block(0, NUMA_NO_NODE, ZONE_MOVABLE);
 
 	if (!pfn)
 		return NULL;
@@ -500,6 +519,20 @@ static void build_page(struct page *page)
 	INIT_LIST_HEAD(&page->lru);
 }
 
+/* No block lies across a zone's border. */
+static void free_region(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+	unsigned int i;
+
+	if (sim_page_zone(page) == sim_page_zone(page + SIM_REGION_PAGES - 1)) {
+		free_block(pfn, SIM_HUGE_ORDER);
+		return;
+	}
+	for (i = 0; i < SIM_REGION_PAGES; i++)
+		free_block(pfn + i, 0);
+}
+
 /**
  * sim_guest_build - all of the guest's memory is free, and was used before
  */
@@ -513,7 +546,10 @@ void sim_guest_build(void)
 	for (i = 0; i <= SIM_TOP_ORDER; i++)
 		INIT_LIST_HEAD(&sim.blocks[i]);
 	memset(&sim_node, 0, sizeof(sim_node));
-	area(SIM_TOP_ORDER)->nr_free = sim.config.unseen;
+	for (i = 0; i < 2 * MAX_NR_ZONES; i++)
+		sim_node[i / MAX_NR_ZONES].node_zones[i % MAX_NR_ZONES].zone_pgdat =
+			&sim_node[i / MAX_NR_ZONES];
+	sim_node[0].node_zones[ZONE_NORMAL].free_area[SIM_TOP_ORDER].nr_free = sim.config.unseen;
 	sim.nr_free = 0;
 
 	for (i = 0; i < nr; i++)
@@ -522,7 +558,7 @@ void sim_guest_build(void)
 	for (i = populated; i; ) {
 		i -= SIM_REGION_PAGES;
 		set_content(nth_pfn(i), SIM_REGION_PAGES, SIM_SECRET);
-		free_block(nth_pfn(i), SIM_HUGE_ORDER);
+		free_region(nth_pfn(i));
 	}
 	sim.managed = sim_total() - (nr - populated);
 }
@@ -566,7 +602,9 @@ struct page *sim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 	if (sim.nr_free < sim.low_water + (1UL << order))
 		return NULL;
 
-	pfn = take_block(order, gfp & __GFP_THISNODE ? nid : NUMA_NO_NODE);
+	pfn = take_block(order, gfp & __GFP_THISNODE ? nid : NUMA_NO_NODE,
+			 (gfp & GFP_ZONEMASK) == (__GFP_HIGHMEM | __GFP_MOVABLE) ?
+			 ZONE_MOVABLE : ZONE_NORMAL);
 	if (!pfn)
 		return NULL;
 
@@ -768,7 +806,39 @@ int sim_page_nid(struct page *page)
 {
 	if (!sim_online_page(page_to_pfn(page)))
 		sim_violation("asked for the node of a page that is not there");
-	return sim.config.two_nodes && page_to_pfn(page) - sim.first_pfn >= sim_total() / 2;
+	return sim.config.two_nodes &&
+	       page_to_pfn(page) - sim.first_pfn >= sim_total() / 2 + sim.config.border;
+}
+
+struct zone *sim_page_zone(struct page *page)
+{
+	unsigned long region = (page_to_pfn(page) - sim.first_pfn) / SIM_REGION_PAGES;
+	enum zone_type zone = ZONE_NORMAL;
+
+	if (region < sim.config.dma)
+		zone = 0;
+	else if (sim.config.movable && region >= sim.config.regions - sim.config.movable)
+		zone = ZONE_MOVABLE;
+
+	return &sim_node[sim_page_nid(page)].node_zones[zone];
+}
+
+unsigned long sim_zone_free(const struct zone *zone)
+{
+	unsigned long pages = 0;
+	unsigned int order;
+
+	for (order = 0; order <= SIM_TOP_ORDER; order++)
+		pages += zone->free_area[order].nr_free << order;
+
+	return pages;
+}
+
+bool sim_in_cma(struct page *page)
+{
+	unsigned long region = (page_to_pfn(page) - sim.first_pfn) / SIM_REGION_PAGES;
+
+	return sim.config.cma && region >= sim.config.regions - sim.config.cma;
 }
 
 unsigned int sim_page_order(struct page *page)

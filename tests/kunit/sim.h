@@ -101,6 +101,10 @@ enum sim_content {
  * @low: pages that are kept to be lent, at least
  * @high: and at most
  * @two_nodes: memory is on two nodes
+ * @border: by how many pages the border between them is beyond the middle
+ * @dma: how many regions, the first ones, are of ZONE_DMA
+ * @movable: how many, the last ones, are of ZONE_MOVABLE
+ * @cma: how many, the last ones, are of CMA
  * @lenient: misuse gets Xen's answer and does not fail the test
  */
 struct sim_config {
@@ -123,6 +127,10 @@ struct sim_config {
 	unsigned int low;
 	unsigned int high;
 	bool two_nodes;
+	unsigned int border;
+	unsigned int dma;
+	unsigned int movable;
+	unsigned int cma;
 	bool lenient;
 };
 
@@ -325,7 +333,7 @@ unsigned int sim_superpages(void);
 unsigned long sim_populated(void);
 
 /* sim-guest.c */
-extern struct pglist_data sim_node;
+extern struct pglist_data sim_node[2];
 int sim_arena_init(unsigned int windows);
 void sim_arena_exit(void);
 unsigned long sim_total(void);
@@ -355,6 +363,9 @@ struct page *sim_alloc_pages(gfp_t gfp, unsigned int order);
 struct page *sim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
 const unsigned long *sim_nodes(void);
 int sim_page_nid(struct page *page);
+struct zone *sim_page_zone(struct page *page);
+unsigned long sim_zone_free(const struct zone *zone);
+bool sim_in_cma(struct page *page);
 void sim_free_pages(struct page *page, unsigned int order);
 int sim_alloc_contig_range(unsigned long start, unsigned long end,
 			   unsigned int migratetype, gfp_t gfp);

@@ -16,6 +16,8 @@
 #include <linux/sizes.h>
 #include <linux/swap.h>
 
+#include <compat/pageblock.h>
+
 #include "balloon.h"
 
 /*
@@ -34,6 +36,9 @@
 #define GFP_SPARE	(GFP_HUGE & ~__GFP_RECLAIM)
 #define GFP_SCRAPS	(GFP_BASE & ~__GFP_RECLAIM)
 #define GFP_CONTIG	(GFP_KERNEL | __GFP_NOWARN)
+
+/* The zone below, of 16 MiB, is kept for old devices. */
+#define FIRST_ZONE	IS_ENABLED(CONFIG_ZONE_DMA)
 
 /* A search that found nothing for so long is over. */
 #define CONTIG_WASTE_NS	(250 * NSEC_PER_MSEC)
@@ -108,6 +113,57 @@ void balloon_alloc_reset(struct balloon_alloc *a)
 	a->exhausted = false;
 }
 
+/**
+ * balloon_alloc_may_stay - may a region be one huge page of the balloon?
+ * @page: its first page
+ *
+ * Not where pages must be able to leave, as a huge page cannot; nor where two zones
+ * meet in it, since a huge page is given back to one.
+ *
+ * Context: any.
+ */
+bool balloon_alloc_may_stay(struct page *page)
+{
+	struct zone *zone = page_zone(page);
+
+	return zone_idx(zone) < ZONE_MOVABLE && !page_in_cma(page) &&
+	       zone == page_zone(page + XENMEM_HUGE_PAGES - 1);
+}
+
+/* Is a page of the memory that is kept for old devices? */
+static bool is_for_devices(struct page *page)
+{
+	return zone_idx(page_zone(page)) < FIRST_ZONE;
+}
+
+/* A free huge page that may stay one, if the allocator has such a page first. */
+static struct page *free_huge(int nid, gfp_t gfp)
+{
+	struct page *page = nid == NUMA_NO_NODE ? alloc_pages(gfp, XENMEM_HUGE_ORDER) :
+			    alloc_pages_node(nid, gfp, XENMEM_HUGE_ORDER);
+
+	if (!page || (balloon_alloc_may_stay(page) && !is_for_devices(page)))
+		return page;
+
+	__free_pages(page, XENMEM_HUGE_ORDER);
+	return NULL;
+}
+
+/* A free block to take base pages from, split; compaction can move them away again. */
+static struct page *free_block(gfp_t gfp, unsigned int order)
+{
+	struct page *page = alloc_pages(gfp, order);
+
+	if (page && is_for_devices(page)) {
+		__free_pages(page, order);
+		return NULL;
+	}
+	if (page)
+		split_page(page, order);
+
+	return page;
+}
+
 /*
  * What is found here is a hint: nothing is locked, so all may change, and
  * alloc_contig_range() has the last word.
@@ -151,10 +207,7 @@ unsigned int balloon_alloc_region_free(unsigned long pfn)
 	return min_t(unsigned int, nr_free, XENMEM_HUGE_PAGES);
 }
 
-/*
- * Free pages in blocks of @least order and more, up to the zone @last. The first
- * 16 MiB do not count: they are kept for old devices.
- */
+/* Free pages in blocks of @least order and more, up to the zone @last. */
 static unsigned long free_in_blocks(unsigned int least, enum zone_type last)
 {
 	unsigned int i, order;
@@ -163,7 +216,7 @@ static unsigned long free_in_blocks(unsigned int least, enum zone_type last)
 	int nid;
 
 	for_each_online_node(nid) {
-		for (i = IS_ENABLED(CONFIG_ZONE_DMA); i <= last; i++) {
+		for (i = FIRST_ZONE; i <= last; i++) {
 			zone = &NODE_DATA(nid)->node_zones[i];
 			for (order = least; order < ARRAY_SIZE(zone->free_area); order++)
 				pages += READ_ONCE(zone->free_area[order].nr_free) << order;
@@ -239,7 +292,8 @@ static int region_movable(unsigned long start_pfn, unsigned int max_cache, unsig
 	int ret = 0;
 
 	*at = 0;
-	if (!page || page_zone(page) != page_zone(page + XENMEM_HUGE_PAGES - 1))
+	if (!page || page_in_cma(page) ||
+	    page_zone(page) != page_zone(page + XENMEM_HUGE_PAGES - 1))
 		return -EBUSY;
 
 	for (i = 0; i < XENMEM_HUGE_PAGES; i += max(run, 1U)) {
@@ -259,11 +313,26 @@ static int region_movable(unsigned long start_pfn, unsigned int max_cache, unsig
 	return ret;
 }
 
-static bool is_on(unsigned long pfn, int nid)
+/*
+ * Can a zone do without 2 MiB? What it keeps for those who can use no other it keeps,
+ * as it would if the kernel asked the allocator for them.
+ */
+static bool has_spare(struct zone *zone)
+{
+	long kept = zone->lowmem_reserve[ZONE_NORMAL];
+
+	return !kept || zone_page_state(zone, NR_FREE_PAGES) >=
+			high_wmark_pages(zone) + kept + XENMEM_HUGE_PAGES;
+}
+
+/* May a region be made a huge page, of one node or, with NUMA_NO_NODE, any? */
+static bool may_be_huge(unsigned long pfn, int nid)
 {
 	struct page *page = pfn_to_online_page(pfn);
 
-	return page && (nid == NUMA_NO_NODE || nid == page_to_nid(page));
+	return page && (nid == NUMA_NO_NODE || nid == page_to_nid(page)) &&
+	       balloon_alloc_may_stay(page) && !is_for_devices(page) &&
+	       has_spare(page_zone(page));
 }
 
 /* Empty one region of what is in use. */
@@ -339,7 +408,7 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, 
 		pfn = a->cursor;
 		a->cursor += XENMEM_HUGE_PAGES;
 		if (balloon_alloc_region_free(pfn) >= a->min_free &&
-		    is_on(pfn, nid) && !region_movable(pfn, max_cache, &at)) {
+		    may_be_huge(pfn, nid) && !region_movable(pfn, max_cache, &at)) {
 			balloon_count(xb, COUNT_CONTIG_TRIES, 1);
 			found = contig_region(pfn);
 		}
@@ -392,7 +461,7 @@ unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 	unsigned int n;
 
 	for (n = 0; n < max; n++) {
-		page = alloc_pages(gfp, XENMEM_HUGE_ORDER);
+		page = free_huge(NUMA_NO_NODE, gfp);
 		if (!page && !n)
 			page = contig_huge(xb, XENMEM_HUGE_PAGES, NUMA_NO_NODE);
 		if (!page)
@@ -442,7 +511,7 @@ struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid)
 	gfp_t gfp = scrubbed(xb, GFP_SPARE) | __GFP_THISNODE;
 	struct page *page;
 
-	page = alloc_pages_node(nid, gfp, XENMEM_HUGE_ORDER);
+	page = free_huge(nid, gfp);
 	if (!page) {
 		/* A search that is over was so a while ago. */
 		if (xb->alloc.exhausted)
@@ -458,13 +527,12 @@ struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid)
 /* Break one huge page: keep the first @max of it, free the others. */
 static unsigned int break_huge(struct page **pages, unsigned int max)
 {
-	struct page *page = alloc_pages(GFP_BASE, XENMEM_HUGE_ORDER);
+	struct page *page = free_block(GFP_BASE, XENMEM_HUGE_ORDER);
 	unsigned int i;
 
 	if (!page)
 		return 0;
 
-	split_page(page, XENMEM_HUGE_ORDER);
 	for (i = 0; i < max; i++)
 		pages[i] = page + i;
 	for (; i < XENMEM_HUGE_PAGES; i++)
@@ -562,12 +630,11 @@ static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
 		order = min(order, ilog2(max - n));
 		if (order && !large_blocks_left(xb))
 			order = 0;
-		page = alloc_pages(GFP_SCRAPS, order);
+		page = free_block(GFP_SCRAPS, order);
 		if (!page) {
 			order--;
 			continue;
 		}
-		split_page(page, order);
 
 		if (region == ULONG_MAX)
 			region = region_index(page);

@@ -58,6 +58,7 @@ struct balloon_figures {
  *	nests in @lock, and is all that compaction takes to isolate one
  * @regions: the base queue, struct balloon_region by start_pfn
  * @by_fill: the same regions, by fls() of how many base pages they hold
+ * @whole: how many of them hold all of their 512
  * @spare: a region for when there is no memory for one
  */
 struct balloon_queue {
@@ -67,6 +68,7 @@ struct balloon_queue {
 	struct balloon_dev_info movable;
 	struct rb_root regions;
 	struct list_head by_fill[QUEUE_FILL_CLASSES];
+	unsigned long whole;
 	struct balloon_region *spare;
 };
 
@@ -394,6 +396,7 @@ bool balloon_region_broken(struct balloon_queue *q, struct page *page);
 /* alloc.c */
 void balloon_alloc_reset(struct balloon_alloc *a);
 void balloon_alloc_settle(struct balloon_alloc *a);
+bool balloon_alloc_may_stay(struct page *page);
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
 unsigned long balloon_alloc_span_start(void);
 unsigned long balloon_alloc_span_end(void);

@@ -77,9 +77,14 @@ static struct balloon_region *region_of(struct balloon_queue *q, struct page *pa
 	return node ? rb_entry(node, struct balloon_region, node) : NULL;
 }
 
-static void region_file(struct balloon_queue *q, struct balloon_region *region)
+/* A region has so many base pages now. */
+static void region_fill(struct balloon_queue *q, struct balloon_region *region,
+			unsigned int nr)
 {
-	list_move(&region->list, &q->by_fill[fls(region->nr)]);
+	q->whole -= region->nr == XENMEM_HUGE_PAGES;
+	q->whole += nr == XENMEM_HUGE_PAGES;
+	region->nr = nr;
+	list_move(&region->list, &q->by_fill[fls(nr)]);
 }
 
 /* A page comes to the base pages of its region, or goes from there. */
@@ -87,8 +92,7 @@ static void region_count(struct balloon_queue *q, struct balloon_region *region,
 			 struct page *page, int by)
 {
 	__change_bit(page_to_pfn(page) - region->start_pfn, region->base);
-	region->nr += by;
-	region_file(q, region);
+	region_fill(q, region, region->nr + by);
 }
 
 static struct balloon_region *region_insert(struct balloon_queue *q, struct page *page,
@@ -326,9 +330,9 @@ static void let_region_move(struct balloon_queue *q, struct page *page)
 }
 
 /*
- * 512 base pages of one region are a huge page. Should compaction or somebody
- * who walks over all pages have one of them just now, they stay base pages for
- * the time being: see balloon_queue_tidy().
+ * 512 base pages of one region are a huge page, unless they must be able to leave it.
+ * Should compaction or somebody who walks over all pages have one of them just now,
+ * they stay base pages for the time being: see balloon_queue_tidy().
  */
 static void region_join(struct balloon_queue *q, struct balloon_region *region)
 {
@@ -336,7 +340,7 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
 
 	lockdep_assert_held(&q->lock);
 
-	if (!keep_region_still(q, page))
+	if (!balloon_alloc_may_stay(page) || !keep_region_still(q, page))
 		return;
 	if (!balloon_join_pages(page)) {
 		let_region_move(q, page);
@@ -344,8 +348,7 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
 	}
 
 	bitmap_zero(region->base, XENMEM_HUGE_PAGES);
-	region->nr = 0;
-	region_file(q, region);
+	region_fill(q, region, 0);
 	list_add(&page->lru, &q->huge);
 
 	q->n.base -= XENMEM_HUGE_PAGES;
@@ -447,15 +450,21 @@ unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 	return n;
 }
 
+/* One in which two nodes meet is on none. */
 static bool region_is_on(const struct balloon_region *region, int nid)
 {
-	return nid == NUMA_NO_NODE || nid == page_to_nid(pfn_to_page(region->start_pfn));
+	struct page *page = pfn_to_page(region->start_pfn);
+
+	return nid == NUMA_NO_NODE || (nid == page_to_nid(page) &&
+				       nid == page_to_nid(page + XENMEM_HUGE_PAGES - 1));
 }
 
 /**
  * balloon_base_on - how many base pages are of one node
  * @q: the queue
  * @nid: the node
+ *
+ * Those of regions that are whole, and must stay base pages, do not count.
  */
 unsigned long balloon_base_on(struct balloon_queue *q, int nid)
 {
@@ -463,11 +472,13 @@ unsigned long balloon_base_on(struct balloon_queue *q, int nid)
 	unsigned int class;
 	unsigned long n = 0;
 
-	if (num_online_nodes() == 1)
-		return balloon_figures(q).base;
-
 	spin_lock(&q->lock);
-	for (class = 1; class < QUEUE_FILL_CLASSES; class++)
+	if (num_online_nodes() == 1) {
+		n = q->n.base - q->whole * XENMEM_HUGE_PAGES;
+		spin_unlock(&q->lock);
+		return n;
+	}
+	for (class = 1; class < fls(XENMEM_HUGE_PAGES); class++)
 		list_for_each_entry(region, &q->by_fill[class], list)
 			n += region_is_on(region, nid) ? region->nr : 0;
 	spin_unlock(&q->lock);

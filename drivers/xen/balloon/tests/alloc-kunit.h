@@ -286,7 +286,97 @@ static void huge_pages_are_asked_for_as_movable_ones(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
 }
 
+/* Zones */
+
+struct zone_case {
+	const char *name;
+	struct sim_config config;
+};
+
+#define ZONE_WORLD	.regions = ALLOC_REGIONS, .host_pieces = 1
+static const struct zone_case zone_cases[] = {
+	{ "what must be able to leave", { ZONE_WORLD, .movable = 7 } },
+	{ "what a device may want", { ZONE_WORLD, .cma = 7 } },
+#ifdef CONFIG_ZONE_DMA
+	{ "what old devices can use", { ZONE_WORLD, .dma = 7 } },
+#endif
+};
+
+static void zone_case_name(const struct zone_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(zone, zone_cases, zone_case_name);
+
+static void huge_page_is_none_of(struct kunit *test)
+{
+	const struct zone_case *c = test->param_value;
+	unsigned int ours = c->config.dma ? ALLOC_REGIONS - 1 : 0;
+	unsigned long left = ALLOC_GUEST - 512UL;
+
+	sim_build(test, &c->config);
+	/* Not by taking it, nor by making one. */
+	occupy(test, ours, 0, 100, SIM_PROGRAM);
+	KUNIT_EXPECT_EQ(test, take_huge(8), 1U);
+	KUNIT_EXPECT_EQ(test, region_nr(sim.xb->pages[0]), ours);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, left - 100);
+	KUNIT_EXPECT_EQ(test, take_huge(8), 0U);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, left - 100);
+	KUNIT_EXPECT_TRUE(test, sim.xb->alloc.exhausted);
+}
+
+/* Compaction moves those, and somebody who needs the place as well. */
+static void base_pages_come_from_what_must_be_able_to_leave(struct kunit *test)
+{
+	static const struct sim_config config = { ZONE_WORLD, .movable = 4, .cma = 4 };
+
+	sim_build(test, &config);
+	occupy(test, 0, 0, 1, SIM_PINNED);
+	KUNIT_EXPECT_EQ(test, take_base(500), 500U);
+	KUNIT_EXPECT_GE(test, region_nr(sim.xb->pages[0]), 4U);
+}
+
+#ifdef CONFIG_ZONE_DMA
+static void base_pages_are_what_old_devices_can_use_only_as_the_last_resort(struct kunit *test)
+{
+	static const struct sim_config config = { ZONE_WORLD, .dma = 4 };
+	unsigned int region;
+
+	sim_build(test, &config);
+	for (region = 4; region < ALLOC_REGIONS; region++)
+		occupy(test, region, 10, 502, SIM_PINNED);
+
+	KUNIT_EXPECT_EQ(test, take_base(512), 40U);
+	KUNIT_EXPECT_EQ(test, take_base(100), 1U);
+	KUNIT_EXPECT_EQ(test, region_nr(sim.xb->pages[0]), 0U);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, 4 * 512UL - 1);
+}
+#endif
+
 #ifdef CONFIG_CONTIG_ALLOC
+static void zone_keeps_what_others_could_not_do_without(struct kunit *test)
+{
+	struct zone *zone = &sim_node[0].node_zones[ZONE_NORMAL];
+	unsigned int region, at;
+
+	sim_build(test, &alloc_config);
+	for (region = 0; region < ALLOC_REGIONS; region++)
+		occupy(test, region, 0, 112, SIM_PROGRAM);
+	KUNIT_EXPECT_EQ(test, region_movable(page_to_pfn(sim_page(3, 0)), 64, &at), 0);
+
+	/* Of these, 512 would go, and more than 2200 be left. */
+	zone->_watermark[WMARK_HIGH] = 200;
+	zone->lowmem_reserve[ZONE_NORMAL] = sim_zone_free(zone) - 512 - 200 + 1;
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+
+	zone->lowmem_reserve[ZONE_NORMAL]--;
+	balloon_alloc_reset(&sim.xb->alloc);
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+}
+
 static void only_what_programs_have_can_be_moved(struct kunit *test)
 {
 	unsigned long pfn = page_to_pfn(sim_page(2, 0));
@@ -996,6 +1086,7 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(freest_region_is_emptied_first),
 	KUNIT_CASE(each_pass_asks_for_fewer_free_pages),
 	KUNIT_CASE(pinned_regions_are_left_alone),
+	KUNIT_CASE(zone_keeps_what_others_could_not_do_without),
 	KUNIT_CASE_PARAM(step_searches_for_20_ms_at_most, time_gen_params),
 	KUNIT_CASE(search_that_found_nothing_for_250_ms_is_over_until_it_is_reset),
 	KUNIT_CASE(success_gives_the_search_its_time_back),
@@ -1005,6 +1096,11 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE_PARAM(pages_are_scrubbed_once_and_only_when_needed, scrub_gen_params),
 	KUNIT_CASE_PARAM(broken_huge_page_gives_its_front_and_no_more, count_gen_params),
 	KUNIT_CASE(base_pages_are_asked_for_as_movable_ones),
+	KUNIT_CASE_PARAM(huge_page_is_none_of, zone_gen_params),
+	KUNIT_CASE(base_pages_come_from_what_must_be_able_to_leave),
+#ifdef CONFIG_ZONE_DMA
+	KUNIT_CASE(base_pages_are_what_old_devices_can_use_only_as_the_last_resort),
+#endif
 	KUNIT_CASE(base_pages_of_a_broken_region_go_first),
 	KUNIT_CASE(other_pages_met_on_the_way_are_free_again),
 	KUNIT_CASE(search_in_broken_regions_ends_after_64_vain_tries),

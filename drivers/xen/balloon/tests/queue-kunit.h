@@ -497,6 +497,47 @@ static void page_with_another_reference_keeps_a_region_from_being_joined(struct 
 		.guest = QUEUE_GUEST - 512, .huge = 1 });
 }
 
+struct stay_case {
+	const char *name;
+	struct sim_config config;
+	unsigned int region;
+};
+
+#define STAY_WORLD	.regions = 8, .host_pieces = 8
+static const struct stay_case stay_cases[] = {
+	{ "where two nodes meet", { STAY_WORLD, .two_nodes = true, .border = 255 }, 4 },
+	{ "that must be able to leave", { STAY_WORLD, .movable = 1 }, 7 },
+	{ "that a device may want", { STAY_WORLD, .cma = 1 }, 7 },
+};
+
+static void stay_case_name(const struct stay_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(stay, stay_cases, stay_case_name);
+
+static void base_pages_stay_base_pages(struct kunit *test)
+{
+	const struct stay_case *c = test->param_value;
+	struct balloon_queue *q = &sim.xb->queue;
+
+	sim_build(test, &c->config);
+	sim_queue_base(c->region, 0, 512);
+	sim_queue_base(1, 0, 7);
+	balloon_queue_tidy(q);
+
+	KUNIT_EXPECT_EQ(test, q->n.huge, 0UL);
+	KUNIT_EXPECT_EQ(test, q->n.base, 519UL);
+	/* There is no better way to have them, and where nodes meet they are of none. */
+	KUNIT_EXPECT_EQ(test, balloon_base_on(q, 0), 7UL);
+	KUNIT_EXPECT_EQ(test, balloon_base_on(q, 1), c->config.two_nodes ? 0UL : 7UL);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, sim.xb->pages, 512, 1), 0U);
+	KUNIT_EXPECT_EQ(test, q->whole, 1UL);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, sim.xb->pages, 512, NUMA_NO_NODE), 512U);
+	KUNIT_EXPECT_EQ(test, q->whole, 0UL);
+}
+
 /* Huge pages */
 
 static void huge_page_ballooned_last_comes_out_first(struct kunit *test)
@@ -957,6 +998,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(disowned_pages_leave_and_others_stay),
 	KUNIT_CASE(guest_is_corrected_both_ways),
 	KUNIT_CASE_PARAM(base_page_that_makes_a_region_whole_makes_a_huge_page, index_gen_params),
+	KUNIT_CASE_PARAM(base_pages_stay_base_pages, stay_gen_params),
 	KUNIT_CASE_PARAM(page_with_another_reference_keeps_a_region_from_being_joined,
 			 index_gen_params),
 	KUNIT_CASE(huge_page_ballooned_last_comes_out_first),
