@@ -61,18 +61,18 @@ static unsigned int expect(struct seq_file *m, const char *what, long found, lon
 	return 1;
 }
 
-/* Between two steps, so that no page is on its way. */
+/* Between two steps, so that no page is on its way; looks, and changes nothing. */
 static int invariant_show(struct seq_file *m, void *unused)
 {
 	struct xen_balloon *xb = m->private;
 	struct balloon_figures kept, counted;
 	unsigned long bad;
 	unsigned int wrong = 0;
+	long unseen;
 
 	mutex_lock(&xb->step_lock);
 	/* What the in-tree driver did since the last step is no fault. */
-	intree_follow(xb);
-	intree_publish(xb);
+	unseen = intree_unseen(xb);
 	kept = balloon_figures(&xb->queue);
 	counted = balloon_recount(&xb->queue, &bad);
 
@@ -81,13 +81,14 @@ static int invariant_show(struct seq_file *m, void *unused)
 	wrong += expect(m, "queued pages that do not look so", bad, 0);
 	wrong += expect(m, "pages in transit", kept.transit, 0);
 	wrong += expect(m, "quarantined pages", kept.quarantined, 0);
-	wrong += expect(m, "pages in all states", balloon_sum(xb), xb->total);
-	wrong += expect(m, "pages that current_kb shows", intree_published(), kept.guest);
+	wrong += expect(m, "pages in all states", balloon_sum(xb) + unseen,
+			xb->total + intree_unseen_total(xb));
+	wrong += expect(m, "pages that current_kb shows", intree_published(),
+			kept.guest + unseen);
 	if (xb->offset_known && !xb->resumed)
 		wrong += expect(m, "pages by Xen's count", xb->ops->current_pages(),
-				kept.guest + xb->offset);
+				kept.guest + unseen + xb->offset);
 	mutex_unlock(&xb->step_lock);
-	balloon_worker_kick(xb);
 
 	if (!wrong)
 		seq_puts(m, "ok\n");

@@ -84,13 +84,35 @@ unsigned long intree_published(void)
 	return READ_ONCE(balloon_stats.current_pages);
 }
 
+/**
+ * intree_unseen - what the in-tree driver gave the guest by itself since the last look
+ * @xb: the driver
+ *
+ * Return: pages; below 0 when it took some.
+ */
+long intree_unseen(const struct xen_balloon *xb)
+{
+	return READ_ONCE(balloon_stats.current_pages) - xb->intree.published;
+}
+
+/**
+ * intree_unseen_total - what was hot-added since the last look
+ * @xb: the driver
+ *
+ * Return: pages.
+ */
+long intree_unseen_total(const struct xen_balloon *xb)
+{
+	return READ_ONCE(balloon_stats.total_pages) - xb->intree.seen_total;
+}
+
 /*
  * When its list is empty and a driver asks for pages, the in-tree driver
  * balloons some out by itself and lowers current_pages: those are lent now.
  */
 static void note_intree_change(struct xen_balloon *xb)
 {
-	long delta = READ_ONCE(balloon_stats.current_pages) - xb->intree.published;
+	long delta = intree_unseen(xb);
 
 	if (!delta)
 		return;
@@ -138,9 +160,9 @@ void intree_publish(struct xen_balloon *xb)
  */
 void intree_follow(struct xen_balloon *xb)
 {
-	unsigned long seen = READ_ONCE(balloon_stats.target_pages), total;
+	unsigned long seen = READ_ONCE(balloon_stats.target_pages);
 	struct balloon_intree *it = &xb->intree;
-	long heard = atomic_long_xchg(&it->heard, -1);
+	long heard = atomic_long_xchg(&it->heard, -1), grown;
 
 	lockdep_assert_held(&xb->step_lock);
 
@@ -158,9 +180,9 @@ void intree_follow(struct xen_balloon *xb)
 
 	note_intree_change(xb);
 
-	total = READ_ONCE(balloon_stats.total_pages);
-	xb->total += total - it->seen_total;
-	it->seen_total = total;
+	grown = intree_unseen_total(xb);
+	xb->total += grown;
+	it->seen_total += grown;
 }
 
 /*
