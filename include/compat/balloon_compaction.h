@@ -9,6 +9,21 @@
 #define _COMPAT_BALLOON_COMPACTION_H
 
 #include <linux/balloon_compaction.h>
+#include <linux/vmstat.h>
+
+/* What /proc/vmstat counts, in a kernel that has any balloon. */
+#if defined(CONFIG_MEMORY_BALLOON) || defined(CONFIG_BALLOON)
+#define count_balloon_inflate(pages)	count_vm_events(BALLOON_INFLATE, pages)
+#define count_balloon_deflate(pages)	count_vm_events(BALLOON_DEFLATE, pages)
+#else
+#define count_balloon_inflate(pages)	((void)(pages))
+#define count_balloon_deflate(pages)	((void)(pages))
+#endif
+#if defined(CONFIG_BALLOON_COMPACTION) || defined(CONFIG_BALLOON_MIGRATION)
+#define count_balloon_migrate()		count_vm_event(BALLOON_MIGRATE)
+#else
+#define count_balloon_migrate()		do { } while (0)
+#endif
 
 #ifdef HAVE_BALLOON_PAGE_FINALIZE
 /* Take a page that is not isolated out of the list; it is PageOffline no more. */

@@ -7,7 +7,7 @@ program in the guest holds most of its memory and verifies it.
 
 import random
 
-from common import MIB, Agreement, Holder, move, walk
+from common import DEBUG, DEVICE, MIB, Agreement, Holder, move, stats, walk
 
 TYPES = ("pv", "pvh", "hvm")
 CORE = ("pv", "pvh")
@@ -17,6 +17,29 @@ LOWEST = 330 * MIB
 WITHIN = {"seconds": 30, "timeout": 240}
 PAGE = 4
 HUGE = 2 * MIB
+
+
+READS = 50
+LOOKS = f"""
+comm=$(grep -lx xen-balloon /proc/[0-9]*/comm); status=${{comm%comm}}status
+before=$(awk '/^voluntary/ {{print $2}}' $status)
+for i in $(seq {READS}); do cat {DEBUG}/invariant; done | uniq
+echo $(($(awk '/^voluntary/ {{print $2}}' $status) - before))
+"""
+
+
+def counted(lab, guest):
+    """What went to Xen and came from there is in /proc/vmstat, too; who reads a file wakes nobody."""
+    guest.run(f"echo 0 > {DEVICE}/upkeep/heal; echo 0 > {DEVICE}/upkeep/coalesce; cat {DEBUG}/invariant; sleep 1")
+    done, vmstat = stats(guest), guest.vmstat()
+    shown = [vmstat[f"balloon_{what}"] for what in ("inflate", "deflate", "migrate")]
+    lab.equal("balloon_inflate, _deflate and _migrate", shown,
+              [done[name] for name in ("release_pages", "populate_pages", "migrated")])
+    lab.check(shown[0] > 0 and shown[1] > 0, f"of those the first two: {shown}, expected some")
+    invariant, wakes = guest.run(LOOKS).split()
+    lab.equal("invariant", invariant, "ok")
+    lab.check(int(wakes) < READS // 10, f"how often the thread woke while that was read {READS} times: {wakes}, "
+                                        f"expected less than {READS // 10}")
 
 
 def chosen(full):
@@ -52,4 +75,5 @@ def run(lab, kind, kernel):
         agreement.check(f"after xl mem-set {target}k")
 
     holder.intact()
+    counted(lab, guest)
     guest.unload()

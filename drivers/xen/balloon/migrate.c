@@ -9,6 +9,8 @@
 #include <linux/migrate.h>
 #include <linux/preempt.h>
 
+#include <compat/balloon_compaction.h>
+
 #include "balloon.h"
 #include "trace.h"
 
@@ -52,6 +54,7 @@ static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
 	}
 
 	balloon_count(xb, COUNT_MIGRATED, 1);
+	count_balloon_migrate();
 	return MIGRATEPAGE_SUCCESS;
 }
 

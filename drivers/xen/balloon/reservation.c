@@ -10,6 +10,8 @@
 #include <linux/mm.h>
 #include <linux/printk.h>
 
+#include <compat/balloon_compaction.h>
+
 #include "balloon.h"
 
 /*
@@ -108,6 +110,7 @@ unsigned long balloon_release(struct xen_balloon *xb, unsigned int nr, unsigned 
 	balloon_count(xb, COUNT_RELEASE_CALLS, 1);
 	balloon_count(xb, COUNT_RELEASE_EXTENTS, done);
 	balloon_count(xb, COUNT_RELEASE_PAGES, done << order);
+	count_balloon_inflate(done << order);
 
 	for (i = 0; i < done; i++)
 		balloon_enqueue(q, xb->pages[i], order);
@@ -139,6 +142,7 @@ static unsigned int ask(struct xen_balloon *xb, unsigned int nr, unsigned int or
 	balloon_count(xb, COUNT_POPULATE_CALLS, 1);
 	balloon_count(xb, COUNT_POPULATE_EXTENTS, done);
 	balloon_count(xb, COUNT_POPULATE_PAGES, done << order);
+	count_balloon_deflate(done << order);
 	balloon_count(xb, COUNT_POPULATE_REFUSED, !done);
 
 	return done;
