@@ -309,6 +309,7 @@ static void hand_out(unsigned long pfn, enum sim_owner owner)
 		set_content(pfn, 1, SIM_SECRET);
 		SetPageLRU(page);
 		folio_set_swapbacked(page_folio(page));
+		atomic_set(&page->_mapcount, 0);
 	}
 }
 
@@ -316,6 +317,7 @@ static void off_lru(struct page *page)
 {
 	ClearPageLRU(page);
 	folio_clear_swapbacked(page_folio(page));
+	atomic_set(&page->_mapcount, -1);
 }
 
 /**

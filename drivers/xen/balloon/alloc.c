@@ -261,13 +261,42 @@ static bool would_split(struct page *page)
 	       !free_in_blocks(XENMEM_HUGE_ORDER, ZONE_MOVABLE);
 }
 
+/*
+ * Has somebody a page who is no page table: a pipe, a device that it is pinned for?
+ * Then it cannot be moved. Of a large folio it is told by pins alone.
+ */
+static bool is_held(struct folio *folio)
+{
+	int expected = atomic_read(&folio->_mapcount) + 1 + folio_test_swapcache(folio);
+
+	if (folio_test_large(folio))
+		return folio_maybe_dma_pinned(folio);
+	/* The page cache has it, and a filesystem that keeps something with it. */
+	if (!folio_test_anon(folio))
+		expected += !!READ_ONCE(folio->mapping) + folio_test_private(folio);
+
+	return folio_ref_count(folio) > expected;
+}
+
+/*
+ * Is a page locked in memory? Whoever did that may be a real-time program, which does
+ * not bear that its pages are moved: vm.compact_unevictable_allowed = 0 keeps the
+ * kernel's own compaction from it, but alloc_contig_range() does not ask.
+ */
+static bool is_mlocked(struct folio *folio)
+{
+	return folio_test_mlocked(folio) || folio_test_unevictable(folio);
+}
+
 /**
  * balloon_alloc_stuck - can a page not be moved just now, without waiting for a
- *	device?
+ *	device, or is it not to be?
  * @page: the page, in use or not
  */
 bool balloon_alloc_stuck(struct page *page)
 {
+	struct folio *folio = page_folio(page);
+
 	/* A base page of ours goes, a page of a huge one does not. */
 	if (PageBuddy(page) || __PageMovable(page))
 		return false;
@@ -275,6 +304,8 @@ bool balloon_alloc_stuck(struct page *page)
 		return true;
 	/* Of the kernel, or of hugetlb's pool. */
 	if ((page_count(page) || PageCompound(page)) && !PageLRU(page))
+		return true;
+	if (PageLRU(page) && (is_mlocked(folio) || is_held(folio)))
 		return true;
 
 	return PageLocked(page) || PageWriteback(page);

@@ -431,13 +431,46 @@ static void clear_reserved(struct page *page)
 static void set_ballooned(struct page *page)
 {
 	set_page_count(page, 0);
+	atomic_set(&page->_mapcount, -1);
 	__SetPageOffline(page);
 }
 
 static void clear_ballooned(struct page *page)
 {
 	__ClearPageOffline(page);
+	atomic_set(&page->_mapcount, 0);
 	set_page_count(page, 1);
+}
+
+static void set_locked(struct page *page)
+{
+	SetPageMlocked(page);
+}
+
+static void clear_locked(struct page *page)
+{
+	ClearPageMlocked(page);
+}
+
+static void set_unevictable(struct page *page)
+{
+	SetPageUnevictable(page);
+}
+
+static void clear_unevictable(struct page *page)
+{
+	ClearPageUnevictable(page);
+}
+
+/* In a pipe, or under the hands of a device. */
+static void set_held(struct page *page)
+{
+	page_ref_inc(page);
+}
+
+static void clear_held(struct page *page)
+{
+	page_ref_dec(page);
 }
 
 static void set_kernel(struct page *page)
@@ -458,6 +491,9 @@ static const struct flag_case flag_cases[] = {
 	{ "ballooned last", 511, set_ballooned, clear_ballooned },
 	{ "the kernel's", 200, set_kernel, clear_kernel },
 	{ "the kernel's, last", 511, set_kernel, clear_kernel },
+	{ "locked in memory", 200, set_locked, clear_locked },
+	{ "not to be evicted", 511, set_unevictable, clear_unevictable },
+	{ "held", 200, set_held, clear_held },
 };
 
 static void flag_case_name(const struct flag_case *c, char *name)

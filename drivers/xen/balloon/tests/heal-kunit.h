@@ -234,6 +234,7 @@ static void a_region_with_a_pinned_page_is_tried_again_only_when_it_changed(stru
 	sim_use(4, 9, SIM_PINNED);
 	/* Not to be seen before it is tried. */
 	SetPageLRU(sim_page(4, 9));
+	atomic_set(&sim_page(4, 9)->_mapcount, 0);
 
 	KUNIT_EXPECT_FALSE(test, heal());
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
@@ -281,6 +282,28 @@ static void a_region_is_looked_at_again_when_what_was_in_the_way_is_gone(struct 
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_STUCK), 2UL);
 
 	sim_drop(4, 200);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
+/* Which may be for good: the others of its region are not moved again and again. */
+static void a_page_that_somebody_holds_is_waited_for(struct kunit *test)
+{
+	struct page *page = sim_page(4, 9);
+	unsigned int i;
+
+	for (i = 0; i < 20; i++)
+		sim_use(4, i, SIM_PROGRAM);
+	page_ref_inc(page);
+	KUNIT_EXPECT_FALSE(test, heal());
+	for (i = 20; i < 100; i++)
+		sim_use(4, i, SIM_PROGRAM);
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->heal.state[4], (u16)(STUCK + 9));
+	expect_healed(test, 0, 0, 0);
+
+	page_ref_dec(page);
 	KUNIT_EXPECT_TRUE(test, heal());
 	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
 }
@@ -506,6 +529,7 @@ static struct kunit_case heal_cases[] = {
 	KUNIT_CASE(a_region_with_a_pinned_page_is_tried_again_only_when_it_changed),
 	KUNIT_CASE(a_region_that_cannot_be_emptied_is_not_even_tried),
 	KUNIT_CASE(a_region_is_looked_at_again_when_what_was_in_the_way_is_gone),
+	KUNIT_CASE(a_page_that_somebody_holds_is_waited_for),
 	KUNIT_CASE(a_region_full_of_clean_cache_is_looked_at_again_when_it_changed),
 	KUNIT_CASE(single_pages_come_when_xen_has_no_2_mib),
 	KUNIT_CASE(what_xen_cannot_give_back_comes_later),
