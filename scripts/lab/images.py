@@ -33,6 +33,7 @@ import kernels      # noqa: E402: it is not beside this file
 
 INIT = REPO / "scripts/lab/init"
 GUEST = REPO / "tests/lab/guest"
+DOM0 = REPO / "tests/lab/dom0"
 BENCH = REPO / "tests/bench/guest"
 BENCH_DOM0 = REPO / "tests/bench/dom0"
 DRIVER = [(REPO / folder, folder) for folder in ("drivers", "include")]
@@ -427,6 +428,6 @@ def dom0_image(path, kernels, bench=False):
             cpio.file(f"boot/{series}/initrd", guest_image(series).read_bytes(), 0o644)
             for name in BENCH_PROGRAMS if bench else ():
                 cpio.file(f"boot/{series}/initrd-{name}", bench_image(series, name).read_bytes(), 0o644)
-        for name, program_path in programs(BENCH_DOM0) if bench else ():
+        for name, program_path in programs(DOM0) + (programs(BENCH_DOM0) if bench else []):
             cpio.file(f"bin/{name}", program_path.read_bytes())
         out.write(cpio.bytes())

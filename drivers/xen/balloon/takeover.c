@@ -210,6 +210,8 @@ static void stop_hearing(void)
 
 static int note_resume(struct notifier_block *nb, unsigned long event, void *data)
 {
+	if (t.xb->ops->resumed)
+		t.xb->ops->resumed();
 	WRITE_ONCE(t.xb->resumed, true);
 	balloon_worker_kick(t.xb);
 

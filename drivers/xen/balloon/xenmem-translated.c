@@ -10,6 +10,7 @@
 #include <linux/nodemask.h>
 #include <xen/interface/xen.h>
 #include <xen/interface/memory.h>
+#include <xen/interface/hvm/hvm_op.h>
 #include <asm/xen/hypercall.h>
 
 #include "xenmem.h"
@@ -79,8 +80,8 @@ static unsigned int node_flags(int nid)
 	return 0;
 }
 
-static unsigned int translated_populate(struct page **pages, unsigned int nr,
-					unsigned int order)
+/* Each page has memory of its own node, if there are several. */
+static unsigned int populate(struct page **pages, unsigned int nr, unsigned int order)
 {
 	unsigned int i, part, got, done = 0;
 
@@ -100,11 +101,37 @@ static unsigned int translated_populate(struct page **pages, unsigned int nr,
 	return done;
 }
 
+static unsigned int translated_populate(struct page **pages, unsigned int nr,
+					unsigned int order)
+{
+	unsigned int done = populate(pages, nr, order);
+
+	xenmem_mark_dirty(frames, done, order);
+	return done;
+}
+
+/* As xen_vmcore_pfn_is_ram() in the kernel's arch/x86/xen/mmu_hvm.c asks. */
+static bool translated_populated(struct page *page)
+{
+	struct xen_hvm_get_mem_type query = { .domid = DOMID_SELF, .pfn = page_to_pfn(page) };
+
+	return !HYPERVISOR_hvm_op(HVMOP_get_mem_type, &query) && query.mem_type != HVMMEM_mmio_dm;
+}
+
+static bool populate_one(xen_pfn_t frame)
+{
+	if (!xenmem_reservation(XENMEM_populate_physmap, &frame, 1, 0, 0))
+		return false;
+
+	xenmem_mark_dirty_one(frame);
+	return true;
+}
+
 /*
  * xenmem_add_to_physmap_one() in Xen's arch/x86/mm/p2m.c moves the frame: nothing
  * is freed for it, and nothing needed. Should it fail, it may have taken the
- * frame away from @from already; then releasing that does nothing, and populating
- * it puts things right.
+ * frame away from @from already, which is then no longer populated; or nothing has
+ * changed, and may not be changed otherwise either.
  */
 static int translated_move(struct page *from, struct page *to)
 {
@@ -116,19 +143,24 @@ static int translated_move(struct page *from, struct page *to)
 		.gpfn = new,
 	};
 
-	if (!HYPERVISOR_memory_op(XENMEM_add_to_physmap, &map))
+	if (!HYPERVISOR_memory_op(XENMEM_add_to_physmap, &map)) {
+		xenmem_mark_dirty_one(new);
 		return 0;
+	}
 
 	clear_highpage(from);
-	xenmem_reservation(XENMEM_decrease_reservation, &old, 1, 0, 0);
-	if (xenmem_reservation(XENMEM_populate_physmap, &new, 1, 0, 0))
+	if (!xenmem_reservation(XENMEM_decrease_reservation, &old, 1, 0, 0) &&
+	    translated_populated(from))
+		return -EBUSY;
+	if (populate_one(new))
 		return 0;
 
-	return xenmem_reservation(XENMEM_populate_physmap, &old, 1, 0, 0) ? -EBUSY : -ENODATA;
+	return populate_one(old) ? -EBUSY : -ENODATA;
 }
 
 static int translated_init(void)
 {
+	xenmem_dirty_learn();
 	return 0;
 }
 
@@ -143,6 +175,12 @@ const struct xenmem_ops xenmem_translated_ops = {
 	.release = translated_release,
 	.populate = translated_populate,
 	.move = translated_move,
+	.populated = translated_populated,
+	.resumed = xenmem_dirty_learn,
 	.current_pages = xenmem_current_pages,
 	.maximum_pages = xenmem_maximum_pages,
 };
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/xenmem-translated-kunit.h"
+#endif

@@ -48,8 +48,12 @@
  *	unpopulated then, and in @got how many of @holes are populated: as many,
  *	but for what could not be mapped. The others are as before. NULL where
  *	Xen has no such operation. See memory_exchange() in common/memory.c.
+ * @populated: does Xen say that there is memory behind a page? NULL where the
+ *	guest knows. Does not sleep
  * @whole: is the memory behind an aligned and populated 2 MiB in one piece?
  *	NULL where only Xen knows
+ * @resumed: the guest may have come to another host: learn what Xen does there.
+ *	NULL where nothing depends on that. To be called before anything else is
  * @current_pages: XENMEM_current_reservation of this domain, in pages, or a
  *	negative errno
  * @maximum_pages: XENMEM_maximum_reservation of this domain, in pages, or a
@@ -69,7 +73,9 @@ struct xenmem_ops {
 				 unsigned int order);
 	int (*move)(struct page *from, struct page *to);
 	unsigned int (*exchange)(struct page *huge, struct page **holes, unsigned int *got);
+	bool (*populated)(struct page *page);
 	bool (*whole)(struct page *page);
+	void (*resumed)(void);
 	long (*current_pages)(void);
 	long (*maximum_pages)(void);
 };
@@ -81,5 +87,10 @@ long xenmem_current_pages(void);
 long xenmem_maximum_pages(void);
 unsigned int xenmem_reservation(unsigned int cmd, xen_pfn_t *frames,
 				unsigned int nr, unsigned int order, unsigned int mem_flags);
+
+/* xenmem-dirty.c */
+void xenmem_dirty_learn(void);
+void xenmem_mark_dirty(const xen_pfn_t *frames, unsigned int nr, unsigned int order);
+void xenmem_mark_dirty_one(xen_pfn_t frame);
 
 #endif

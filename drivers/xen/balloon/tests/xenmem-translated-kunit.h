@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A Xen of these tests' own, of the real one's manners: what it populates or moves
+ * is not logged as written to, and a page that is populated a second time loses
+ * its frame.
+ */
+#include <linux/bitmap.h>
+#include <xen/interface/grant_table.h>
+#include <xen/interface/version.h>
+
+#include "assert.h"
+
+#define FAKE_PAGES	1024U
+
+static struct fake {
+	struct page *pages;
+	DECLARE_BITMAP(ram, FAKE_PAGES);
+	DECLARE_BITMAP(dirty, FAKE_PAGES);
+	unsigned int free;		/* frames that it still has */
+	unsigned int leaked;
+	bool no_move, takes_away;	/* add_to_physmap fails, and half-way */
+	bool no_release;
+	bool no_copy;
+	int version;
+	const char *extra;
+} fake;
+
+static unsigned long fake_index(xen_pfn_t frame)
+{
+	return frame - page_to_pfn(fake.pages);
+}
+
+static bool fake_populate(xen_pfn_t frame, unsigned int nr)
+{
+	unsigned long i = fake_index(frame);
+
+	if (fake.free < nr)
+		return false;
+	fake.free -= nr;
+	for (; nr--; i++)
+		fake.leaked += __test_and_set_bit(i, fake.ram);
+
+	return true;
+}
+
+static bool fake_release(xen_pfn_t frame, unsigned int nr)
+{
+	unsigned long i = fake_index(frame);
+
+	if (fake.no_release)
+		return false;
+	for (; nr--; i++) {
+		if (!__test_and_clear_bit(i, fake.ram))
+			return false;
+		fake.free++;
+	}
+
+	return true;
+}
+
+static long fake_move(const struct xen_add_to_physmap *map)
+{
+	if (fake.takes_away)
+		__clear_bit(fake_index(map->idx), fake.ram);
+	if (fake.no_move || fake.takes_away)
+		return -ENOMEM;
+
+	__clear_bit(fake_index(map->idx), fake.ram);
+	__set_bit(fake_index(map->gpfn), fake.ram);
+	return 0;
+}
+
+static long fake_memory_op(unsigned int cmd, void *arg)
+{
+	const struct xen_memory_reservation *r = arg;
+	unsigned int i;
+
+	if (cmd == XENMEM_add_to_physmap)
+		return fake_move(arg);
+
+	for (i = 0; i < r->nr_extents; i++)
+		if (!(cmd == XENMEM_populate_physmap ? fake_populate : fake_release)
+		    (r->extent_start[i], 1U << r->extent_order))
+			break;
+
+	return i;
+}
+
+static int fake_grant_table_op(unsigned int cmd, void *uop, unsigned int count)
+{
+	struct gnttab_copy *op = uop;
+
+	if (cmd != GNTTABOP_copy)
+		return -EINVAL;
+	for (; count--; op++) {
+		bool good = op->source.domid == DOMID_SELF && op->dest.domid == DOMID_SELF &&
+			    test_bit(fake_index(op->source.u.gmfn), fake.ram) &&
+			    test_bit(fake_index(op->dest.u.gmfn), fake.ram);
+
+		op->status = fake.no_copy ? GNTST_permission_denied :
+			     good ? GNTST_okay : GNTST_bad_page;
+		if (op->status == GNTST_okay && op->len)
+			__set_bit(fake_index(op->dest.u.gmfn), fake.dirty);
+	}
+
+	return 0;
+}
+
+static int fake_hvm_op(int op, void *arg)
+{
+	struct xen_hvm_get_mem_type *query = arg;
+
+	if (op != HVMOP_get_mem_type)
+		return -EINVAL;
+	query->mem_type = test_bit(fake_index(query->pfn), fake.ram) ? HVMMEM_ram_rw :
+								       HVMMEM_mmio_dm;
+	return 0;
+}
+
+static int fake_xen_version(int cmd, void *arg)
+{
+	switch (cmd) {
+	case XENVER_version:
+		return fake.version;
+	case XENVER_extraversion:
+		strscpy(arg, fake.extra, XEN_EXTRAVERSION_LEN);
+		return 0;
+	default:
+		__set_bit(fake_index(page_to_pfn(virt_to_page(arg))), fake.dirty);
+		return 0;
+	}
+}
+
+const struct sim_hypercalls *sim_hypercalls;
+
+static const struct sim_hypercalls fake_hypercalls = {
+	.memory_op = fake_memory_op,
+	.grant_table_op = fake_grant_table_op,
+	.hvm_op = fake_hvm_op,
+	.xen_version = fake_xen_version,
+};
+
+static int translated_test_init(struct kunit *test)
+{
+	fake = (struct fake){ .free = FAKE_PAGES, .version = 4 << 16 | 17, .extra = ".7" };
+	fake.pages = alloc_pages(GFP_KERNEL, get_order(FAKE_PAGES << PAGE_SHIFT));
+	if (!fake.pages)
+		return -ENOMEM;
+
+	sim_hypercalls = &fake_hypercalls;
+	return xenmem_translated_ops.init();
+}
+
+static void translated_test_exit(struct kunit *test)
+{
+	sim_hypercalls = NULL;
+	if (fake.pages)
+		__free_pages(fake.pages, get_order(FAKE_PAGES << PAGE_SHIFT));
+}
+
+/* Populate @nr pages of an order, from the front. Returns how many were. */
+static unsigned int fake_fill(unsigned int nr, unsigned int order)
+{
+	static struct page *pages[XENMEM_MAX_BASE];
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		pages[i] = fake.pages + (i << order);
+
+	return xenmem_translated_ops.populate(pages, nr, order);
+}
+
+static unsigned int marked(void)
+{
+	return bitmap_weight(fake.dirty, FAKE_PAGES);
+}
+
+static bool all_marked(void)
+{
+	return bitmap_equal(fake.dirty, fake.ram, FAKE_PAGES);
+}
+
+static void what_is_populated_is_marked(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 300U);
+	KUNIT_EXPECT_EQ(test, marked(), 300U);
+	KUNIT_EXPECT_TRUE(test, all_marked());
+}
+
+static void each_page_of_a_huge_page_is_marked(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, fake_fill(2, XENMEM_HUGE_ORDER), 2U);
+	KUNIT_EXPECT_EQ(test, marked(), 1024U);
+}
+
+static void what_xen_did_not_populate_is_not_marked(struct kunit *test)
+{
+	fake.free = 100;
+	KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 100U);
+	KUNIT_EXPECT_TRUE(test, all_marked());
+	KUNIT_EXPECT_EQ(test, fake_fill(1, XENMEM_HUGE_ORDER), 0U);
+	KUNIT_EXPECT_EQ(test, marked(), 100U);
+}
+
+static void where_xen_forbids_a_copy_the_page_is_marked_all_the_same(struct kunit *test)
+{
+	fake.no_copy = true;
+	fake_fill(300, 0);
+	KUNIT_EXPECT_EQ(test, marked(), 300U);
+	KUNIT_EXPECT_TRUE(test, all_marked());
+}
+
+static void another_host_decides_anew_what_is_marked(struct kunit *test)
+{
+	fake.version = 4 << 16 | 20;
+	fake.extra = ".3";
+	xenmem_translated_ops.resumed();
+	fake_fill(10, 0);
+	KUNIT_EXPECT_EQ(test, marked(), 0U);
+
+	fake.extra = ".2";
+	xenmem_translated_ops.resumed();
+	bitmap_zero(fake.ram, FAKE_PAGES);
+	fake_fill(10, 0);
+	KUNIT_EXPECT_EQ(test, marked(), 10U);
+}
+
+/* Move the memory of the first page to the second; only that of the first is there. */
+static int fake_try_move(void)
+{
+	bitmap_zero(fake.dirty, FAKE_PAGES);
+	__set_bit(0, fake.ram);
+
+	return xenmem_translated_ops.move(fake.pages, fake.pages + 1);
+}
+
+static void what_is_moved_is_marked(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, fake_try_move(), 0);
+	KUNIT_EXPECT_TRUE(test, test_bit(1, fake.dirty));
+	KUNIT_EXPECT_FALSE(test, test_bit(0, fake.ram));
+	KUNIT_EXPECT_TRUE(test, all_marked());
+}
+
+static void what_cannot_be_moved_is_released_and_populated(struct kunit *test)
+{
+	fake.no_move = true;
+	KUNIT_EXPECT_EQ(test, fake_try_move(), 0);
+	KUNIT_EXPECT_TRUE(test, test_bit(1, fake.ram));
+	KUNIT_EXPECT_FALSE(test, test_bit(0, fake.ram));
+	KUNIT_EXPECT_TRUE(test, all_marked());
+	KUNIT_EXPECT_EQ(test, fake.free, FAKE_PAGES);
+}
+
+static void what_can_be_neither_moved_nor_released_stays_as_it_is(struct kunit *test)
+{
+	fake.no_move = true;
+	fake.no_release = true;
+	KUNIT_EXPECT_EQ(test, fake_try_move(), -EBUSY);
+	KUNIT_EXPECT_TRUE(test, test_bit(0, fake.ram));
+	KUNIT_EXPECT_FALSE(test, test_bit(1, fake.ram));
+	KUNIT_EXPECT_EQ(test, fake.free, FAKE_PAGES);
+	KUNIT_EXPECT_EQ(test, fake.leaked, 0U);
+}
+
+static void what_was_taken_away_half_way_is_populated_where_it_was_to_go(struct kunit *test)
+{
+	fake.takes_away = true;
+	KUNIT_EXPECT_EQ(test, fake_try_move(), 0);
+	KUNIT_EXPECT_TRUE(test, test_bit(1, fake.ram));
+	KUNIT_EXPECT_FALSE(test, test_bit(0, fake.ram));
+	KUNIT_EXPECT_TRUE(test, all_marked());
+}
+
+static void what_was_taken_away_and_cannot_be_populated_is_told(struct kunit *test)
+{
+	fake.takes_away = true;
+	fake.free = 0;
+	KUNIT_EXPECT_EQ(test, fake_try_move(), -ENODATA);
+	KUNIT_EXPECT_EQ(test, fake.leaked, 0U);
+}
+
+static void what_has_memory_is_populated(struct kunit *test)
+{
+	__set_bit(3, fake.ram);
+	KUNIT_EXPECT_TRUE(test, xenmem_translated_ops.populated(fake.pages + 3));
+	KUNIT_EXPECT_FALSE(test, xenmem_translated_ops.populated(fake.pages + 4));
+}
+
+static struct kunit_case translated_cases[] = {
+	KUNIT_CASE(what_is_populated_is_marked),
+	KUNIT_CASE(each_page_of_a_huge_page_is_marked),
+	KUNIT_CASE(what_xen_did_not_populate_is_not_marked),
+	KUNIT_CASE(where_xen_forbids_a_copy_the_page_is_marked_all_the_same),
+	KUNIT_CASE(another_host_decides_anew_what_is_marked),
+	KUNIT_CASE(what_is_moved_is_marked),
+	KUNIT_CASE(what_cannot_be_moved_is_released_and_populated),
+	KUNIT_CASE(what_can_be_neither_moved_nor_released_stays_as_it_is),
+	KUNIT_CASE(what_was_taken_away_half_way_is_populated_where_it_was_to_go),
+	KUNIT_CASE(what_was_taken_away_and_cannot_be_populated_is_told),
+	KUNIT_CASE(what_has_memory_is_populated),
+	{}
+};
+
+static struct kunit_suite translated_suite = {
+	.name = "translated",
+	.init = translated_test_init,
+	.exit = translated_test_exit,
+	.test_cases = translated_cases,
+};
+
+kunit_test_suite(translated_suite);
