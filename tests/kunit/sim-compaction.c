@@ -166,4 +166,8 @@ void sim_sleep(unsigned long us)
 {
 	sim.now += us * NSEC_PER_USEC;
 	sim_move_isolated(NULL);
+	if (sim.walker && PageOffline(sim.walker)) {
+		page_ref_dec(sim.walker);
+		sim.walker = NULL;
+	}
 }

@@ -234,7 +234,8 @@ struct sim_fault {
  * @gfp: what the driver asked an allocator with the last time
  * @cleared: pages that the driver zeroed
  * @walker: a page on which somebody who walks over all pages has a reference
- *	from when alloc_contig_range() got it until the driver frees it
+ *	from when alloc_contig_range() got it until the driver frees it, or, when it
+ *	is the driver's, until the driver waits
  * @said: the driver's last message, or what a provoked violation was
  * @nr_said: how many there were
  */

@@ -20,6 +20,7 @@
  * cannot be. Only who has locked a page changes whether it may be moved.
  */
 #include <linux/bitmap.h>
+#include <linux/delay.h>
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
 #include <linux/slab.h>
@@ -167,6 +168,25 @@ static void clear_offline(struct page *page, unsigned int nr)
 }
 
 /*
+ * A page leaves us: what marks it as ours goes while nobody can get a reference to it.
+ * Who walks over all pages may have one just now, and may ask what kind of page it is:
+ * that takes a moment, and is waited for.
+ *
+ * Where compaction itself has the page, in balloon_move_end(), what it expects of a
+ * driver goes without that.
+ */
+static void forget(struct page *page)
+{
+	while (!page_ref_freeze(page, 1))
+		fsleep(USEC_PER_MSEC);
+
+	clear_offline(page, 1);
+	page->mapping = NULL;
+	set_page_private(page, 0);
+	page_ref_unfreeze(page, 1);
+}
+
+/*
  * Let compaction move a base page. Should somebody who walks over all pages
  * have it locked just now, it stays where it is.
  */
@@ -239,7 +259,9 @@ void balloon_take(struct balloon_queue *q, struct page *page, unsigned int order
 void balloon_adopt(struct balloon_queue *q, struct page *page)
 {
 	ClearPageReserved(page);
-	set_page_count(page, 1);
+	/* Of a page without a reference nobody can get one. */
+	if (!page_count(page))
+		set_page_count(page, 1);
 	set_offline(page, 1);
 
 	spin_lock(&q->lock);
@@ -252,13 +274,15 @@ void balloon_adopt(struct balloon_queue *q, struct page *page)
  * @q: the queue
  * @pages: the pages
  * @nr: how many
+ *
+ * Context: may sleep; no lock held.
  */
 void balloon_disown(struct balloon_queue *q, struct page **pages, unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		clear_offline(pages[i], 1);
+		forget(pages[i]);
 
 	spin_lock(&q->lock);
 	q->n.transit -= nr;
@@ -270,6 +294,8 @@ void balloon_disown(struct balloon_queue *q, struct page **pages, unsigned int n
  * @q: the queue
  * @page: its first page
  * @order: its order
+ *
+ * Context: may sleep; no lock held.
  */
 void balloon_give(struct balloon_queue *q, struct page *page, unsigned int order)
 {
@@ -278,7 +304,9 @@ void balloon_give(struct balloon_queue *q, struct page *page, unsigned int order
 	q->n.guest += 1UL << order;
 	spin_unlock(&q->lock);
 
-	clear_offline(page, 1U << order);
+	/* Nobody can get a reference to those without one. */
+	clear_offline(page + 1, (1U << order) - 1);
+	forget(page);
 	/* In this order, as free_reserved_page() does. */
 	__free_pages(page, order);
 	adjust_managed_page_count(page, 1L << order);

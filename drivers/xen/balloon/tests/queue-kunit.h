@@ -356,6 +356,34 @@ static void given_page_is_free_memory_of_the_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.nr_free, QUEUE_GUEST - 1UL);
 }
 
+/* Somebody who walks over all pages has one, and may look what it is, until we wait. */
+static void page_is_ours_until_nobody_else_has_it(struct kunit *test)
+{
+	unsigned int order = *(const unsigned int *)test->param_value;
+	struct page *page = allocated(test, order), *borrowed;
+
+	balloon_take(&sim.xb->queue, page, order);
+	set_page_private(page, 5);
+	sim.walker = page;
+	page_ref_inc(page);
+	balloon_give(&sim.xb->queue, page, order);
+	KUNIT_EXPECT_EQ(test, sim.now, (u64)NSEC_PER_MSEC);
+	KUNIT_EXPECT_NULL(test, sim.walker);
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST });
+
+	KUNIT_ASSERT_EQ(test, sim_intree_take(1), 1U);
+	KUNIT_ASSERT_EQ(test, sim_alloc_ballooned(1, &borrowed), 0);
+	balloon_adopt(&sim.xb->queue, borrowed);
+	set_page_private(borrowed, 5);
+	sim.walker = borrowed;
+	page_ref_inc(borrowed);
+	balloon_disown(&sim.xb->queue, &borrowed, 1);
+	KUNIT_EXPECT_EQ(test, sim.now, 2ULL * NSEC_PER_MSEC);
+	KUNIT_EXPECT_EQ(test, page_private(borrowed), 0UL);
+	expect_count(test, borrowed, 1, 1);
+	sim_free_ballooned(1, &borrowed);
+}
+
 static void quarantined_page_is_of_no_use_to_anybody(struct kunit *test)
 {
 	unsigned int order = *(const unsigned int *)test->param_value, nr = 1U << order;
@@ -394,6 +422,17 @@ static void adopted_page_looks_like_one_of_ours(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, page_count(page), 1);
 	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST, .transit = 1 });
 	KUNIT_EXPECT_EQ(test, sim.managed, QUEUE_GUEST - 1L);
+}
+
+static void adopted_page_keeps_the_reference_of_somebody_else(struct kunit *test)
+{
+	struct page *page;
+
+	borrow(test, 1, &page);
+	page_ref_inc(page);
+	balloon_adopt(&sim.xb->queue, page);
+	KUNIT_EXPECT_EQ(test, page_count(page), 2);
+	page_ref_dec(page);
 }
 
 static void disowned_pages_leave_and_others_stay(struct kunit *test)
@@ -993,7 +1032,9 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(trim_sees_to_one_spare_region),
 	KUNIT_CASE_PARAM(taken_page_goes_from_guest_to_transit, order_gen_params),
 	KUNIT_CASE_PARAM(given_page_is_free_memory_of_the_guest, order_gen_params),
+	KUNIT_CASE_PARAM(page_is_ours_until_nobody_else_has_it, order_gen_params),
 	KUNIT_CASE_PARAM(quarantined_page_is_of_no_use_to_anybody, order_gen_params),
+	KUNIT_CASE(adopted_page_keeps_the_reference_of_somebody_else),
 	KUNIT_CASE(adopted_page_looks_like_one_of_ours),
 	KUNIT_CASE(disowned_pages_leave_and_others_stay),
 	KUNIT_CASE(guest_is_corrected_both_ways),
