@@ -444,22 +444,22 @@ static void clear_ballooned(struct page *page)
 
 static void set_locked(struct page *page)
 {
-	SetPageMlocked(page);
+	folio_set_mlocked(page_folio(page));
 }
 
 static void clear_locked(struct page *page)
 {
-	ClearPageMlocked(page);
+	folio_clear_mlocked(page_folio(page));
 }
 
 static void set_unevictable(struct page *page)
 {
-	SetPageUnevictable(page);
+	folio_set_unevictable(page_folio(page));
 }
 
 static void clear_unevictable(struct page *page)
 {
-	ClearPageUnevictable(page);
+	folio_clear_unevictable(page_folio(page));
 }
 
 /* In a pipe, or under the hands of a device. */
