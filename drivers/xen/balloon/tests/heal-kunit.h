@@ -229,12 +229,18 @@ static void the_freest_regions_come_first(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, heal());
 }
 
+/* What pins a page is not to be seen before it is tried. */
+static void look_movable(struct page *page)
+{
+	SetPageLRU(page);
+	folio_set_swapbacked(page_folio(page));
+	atomic_set(&page->_mapcount, 0);
+}
+
 static void a_region_with_a_pinned_page_is_tried_again_only_when_it_changed(struct kunit *test)
 {
 	sim_use(4, 9, SIM_PINNED);
-	/* Not to be seen before it is tried. */
-	SetPageLRU(sim_page(4, 9));
-	atomic_set(&sim_page(4, 9)->_mapcount, 0);
+	look_movable(sim_page(4, 9));
 
 	KUNIT_EXPECT_FALSE(test, heal());
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
@@ -473,7 +479,7 @@ static void the_search_goes_on_in_the_next_step_when_it_takes_long(struct kunit 
 	build_shattered(test, &heal_worlds[0], 20);
 	for (i = 0; i < 20; i++) {
 		sim_use(4 + i, 9, SIM_PINNED);
-		SetPageLRU(sim_page(4 + i, 9));
+		look_movable(sim_page(4 + i, 9));
 	}
 	/* One after each try in vain. */
 	while (heal_step() == UPKEEP_SEARCHED)
