@@ -22,6 +22,8 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/slab.h>
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
 #include <linux/swap.h>
 #include <xen/balloon.h>
 #include <xen/page.h>
@@ -71,6 +73,14 @@
 #define pgdat_end_pfn(pgdat)		sim_end_pfn(pgdat)
 #define is_zone_device_page(page)	sim_is_zone_device(page)
 #define folio_order(folio)		sim_page_order(&(folio)->page)
+
+/* What is done while a spinlock is held, and what happens between two times */
+#define spin_lock(lock)			(sim_begin_hold(), spin_lock(lock))
+#define rb_erase(node, root)		(sim_held(), rb_erase(node, root))
+#undef page_count
+#define page_count(page)		(sim_held(), page_ref_count(page))
+#undef cond_resched
+#define cond_resched()			sim_resched()
 
 #undef kzalloc
 #define kzalloc(size, gfp)		sim_kzalloc(size, gfp)

@@ -158,6 +158,12 @@ unsigned int sim_compact(unsigned int nr)
 	return sim_move_isolated(NULL);
 }
 
+void sim_resched(void)
+{
+	if (sim.compacts)
+		sim_compact(sim.compacts);
+}
+
 /**
  * sim_sleep - the driver waits for somebody who has a page
  * @us: for so long

@@ -164,6 +164,7 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim.unchecked = false;
 	sim.cleared = 0;
 	sim.walker = NULL;
+	sim.longest_hold = 0;
 	sim.nr_isolated = 0;
 	sim.compacts = 0;
 	sim.moved = 0;
@@ -296,6 +297,19 @@ void sim_may_sleep(const char *what)
 		sim_violation("%s under queue.lock", what);
 	else
 		spin_unlock(&sim.xb->queue.lock);
+}
+
+void sim_begin_hold(void)
+{
+	sim.held = 0;
+}
+
+void sim_held(void)
+{
+	if (spin_trylock(&sim.xb->queue.lock))
+		spin_unlock(&sim.xb->queue.lock);
+	else
+		sim.longest_hold = max(sim.longest_hold, ++sim.held);
 }
 
 /**

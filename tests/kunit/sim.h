@@ -194,7 +194,8 @@ struct sim_fault {
  * @cache: how many pages of programs are page cache, which can be reclaimed
  * @isolated: pages of the driver that compaction is about to move
  * @nr_isolated: how many
- * @compacts: how many it moves in the midst of each allocation
+ * @compacts: how many it moves in the midst of each allocation, and where the driver
+ *	lets others go first
  * @moved: how many it has moved
  * @low_water: pages that the kernel does not hand out
  * @managed: MemTotal, in pages
@@ -233,6 +234,9 @@ struct sim_fault {
  * @scrub_pages: the attribute
  * @gfp: what the driver asked an allocator with the last time
  * @cleared: pages that the driver zeroed
+ * @held: what the driver did since it took queue.lock: pages that it looked at,
+ *	regions that it took out
+ * @longest_hold: the most that this was
  * @walker: a page on which somebody who walks over all pages has a reference
  *	from when alloc_contig_range() got it until the driver frees it, or, when it
  *	is the driver's, until the driver waits
@@ -292,6 +296,8 @@ struct sim {
 	bool scrub_pages;
 	gfp_t gfp;
 	unsigned long cleared;
+	unsigned int held;
+	unsigned int longest_hold;
 	struct page *walker;
 	char said[256];
 	unsigned int nr_said;
@@ -360,6 +366,9 @@ unsigned int sim_compact(unsigned int nr);
 
 /* What seam.h puts in place of the kernel's own */
 void sim_sleep(unsigned long us);
+void sim_resched(void);
+void sim_begin_hold(void);
+void sim_held(void);
 struct page *sim_alloc_pages(gfp_t gfp, unsigned int order);
 struct page *sim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
 const unsigned long *sim_nodes(void);

@@ -59,6 +59,8 @@ struct balloon_figures {
  * @regions: the base queue, struct balloon_region by start_pfn
  * @by_fill: the same regions, by fls() of how many base pages they hold
  * @whole: how many of them hold all of their 512
+ * @recounted_to: pfn up to which balloon_recount() has counted, while it is at work
+ * @recounted: how many base pages it has found
  * @spare: a region for when there is no memory for one
  */
 struct balloon_queue {
@@ -69,6 +71,8 @@ struct balloon_queue {
 	struct rb_root regions;
 	struct list_head by_fill[QUEUE_FILL_CLASSES];
 	unsigned long whole;
+	unsigned long recounted_to;
+	unsigned long recounted;
 	struct balloon_region *spare;
 };
 

@@ -31,6 +31,12 @@
 
 #define GFP_REGION	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
+/*
+ * How many regions are seen to at once, where it may be all: any task that compacts
+ * memory waits for the lock.
+ */
+#define LOCKED_REGIONS	8U
+
 /**
  * balloon_queue_init - an empty queue
  * @q: the queue
@@ -94,6 +100,8 @@ static void region_count(struct balloon_queue *q, struct balloon_region *region,
 {
 	__change_bit(page_to_pfn(page) - region->start_pfn, region->base);
 	region_fill(q, region, region->nr + by);
+	if (region->start_pfn < q->recounted_to)
+		q->recounted += by;
 }
 
 static struct balloon_region *region_insert(struct balloon_queue *q, struct page *page,
@@ -383,6 +391,62 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
 	q->n.huge++;
 }
 
+/* Make huge pages of all regions that are whole, and may be one. */
+static void join_whole(struct balloon_queue *q)
+{
+	struct list_head *whole = &q->by_fill[fls(XENMEM_HUGE_PAGES)];
+	unsigned long left = READ_ONCE(q->whole);
+	struct balloon_region *region;
+	unsigned int i;
+
+	while (left) {
+		spin_lock(&q->lock);
+		for (i = 0; left && i < LOCKED_REGIONS; i++, left--) {
+			region = list_first_entry_or_null(whole, struct balloon_region, list);
+			if (!region)
+				break;
+			list_move_tail(&region->list, whole);
+			region_join(q, region);
+		}
+		spin_unlock(&q->lock);
+		if (!i)
+			break;
+		cond_resched();
+	}
+}
+
+/* Take some regions without a base page out. */
+static void cut_empty(struct balloon_queue *q, struct list_head *cut)
+{
+	struct balloon_region *region, *next;
+	unsigned int nr = 0;
+
+	spin_lock(&q->lock);
+	list_for_each_entry_safe(region, next, &q->by_fill[0], list) {
+		if (region->awaited)
+			continue;
+		if (nr++ == LOCKED_REGIONS)
+			break;
+		rb_erase(&region->node, &q->regions);
+		list_move(&region->list, cut);
+	}
+	spin_unlock(&q->lock);
+}
+
+static void free_empty(struct balloon_queue *q)
+{
+	struct balloon_region *region, *next;
+	LIST_HEAD(cut);
+
+	do {
+		INIT_LIST_HEAD(&cut);
+		cut_empty(q, &cut);
+		list_for_each_entry_safe(region, next, &cut, list)
+			kfree(region);
+		cond_resched();
+	} while (!list_empty(&cut));
+}
+
 /**
  * balloon_queue_tidy - free what is kept for regions without a base page, and
  *	make huge pages of those that are whole
@@ -392,19 +456,8 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
  */
 void balloon_queue_tidy(struct balloon_queue *q)
 {
-	struct balloon_region *region, *next;
-
-	spin_lock(&q->lock);
-	list_for_each_entry_safe(region, next, &q->by_fill[fls(XENMEM_HUGE_PAGES)], list)
-		region_join(q, region);
-	list_for_each_entry_safe(region, next, &q->by_fill[0], list) {
-		if (region->awaited)
-			continue;
-		list_del(&region->list);
-		rb_erase(&region->node, &q->regions);
-		kfree(region);
-	}
-	spin_unlock(&q->lock);
+	join_whole(q);
+	free_empty(q);
 
 	if (!q->spare)
 		q->spare = kzalloc(sizeof(*q->spare), GFP_REGION);
@@ -769,39 +822,80 @@ static bool looks_queued(struct page *page, unsigned int others)
 	return PageOffline(page) && count >= 1 && count <= 1 + others;
 }
 
+/* The first region from a pfn on. */
+static struct rb_node *first_from(struct balloon_queue *q, unsigned long pfn)
+{
+	struct rb_node *node = q->regions.rb_node, *found = NULL;
+
+	lockdep_assert_held(&q->lock);
+
+	while (node) {
+		if (rb_entry(node, struct balloon_region, node)->start_pfn < pfn) {
+			node = node->rb_right;
+		} else {
+			found = node;
+			node = node->rb_left;
+		}
+	}
+
+	return found;
+}
+
+/* Count the base pages of some more regions. Returns false when all are counted. */
+static bool recount_some(struct balloon_queue *q, unsigned long *bad)
+{
+	struct rb_node *node = first_from(q, q->recounted_to);
+	struct balloon_region *region;
+	unsigned int i, bit;
+
+	for (i = 0; node && i < LOCKED_REGIONS; i++, node = rb_next(node)) {
+		region = rb_entry(node, struct balloon_region, node);
+		for_each_set_bit(bit, region->base, XENMEM_HUGE_PAGES) {
+			q->recounted++;
+			*bad += !looks_queued(pfn_to_page(region->start_pfn + bit), 1);
+		}
+		q->recounted_to = region->start_pfn + XENMEM_HUGE_PAGES;
+	}
+
+	return node;
+}
+
 /**
  * balloon_recount - the same figures, but counted page by page in the queues
  * @q: the queue
  * @bad: set to how many queued pages do not look as such
  *
+ * Context: step_lock held, so that nobody but compaction changes the queues, which
+ * keeps up the count of what is counted already; may sleep.
  * Return: the huge and base figures as counted; the others as kept.
  */
 struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *bad)
 {
+	unsigned long huge = 0;
 	struct balloon_figures n;
-	struct balloon_region *region;
-	struct rb_node *node;
 	struct page *page;
-	unsigned int bit;
+	bool more = true;
 
-	spin_lock(&q->lock);
-	n = q->n;
-	n.huge = 0;
-	n.base = 0;
 	*bad = 0;
-
 	list_for_each_entry(page, &q->huge, lru) {
-		n.huge++;
+		huge++;
 		*bad += !looks_queued(page, 0);
+		cond_resched();
 	}
-	for (node = rb_first(&q->regions); node; node = rb_next(node)) {
-		region = rb_entry(node, struct balloon_region, node);
-		for_each_set_bit(bit, region->base, XENMEM_HUGE_PAGES) {
-			n.base++;
-			*bad += !looks_queued(pfn_to_page(region->start_pfn + bit), 1);
-		}
+
+	q->recounted = 0;
+	q->recounted_to = 0;
+	while (more) {
+		spin_lock(&q->lock);
+		more = recount_some(q, bad);
+		n = q->n;
+		n.base = q->recounted;
+		if (!more)
+			q->recounted_to = 0;
+		spin_unlock(&q->lock);
+		cond_resched();
 	}
-	spin_unlock(&q->lock);
+	n.huge = huge;
 
 	return n;
 }

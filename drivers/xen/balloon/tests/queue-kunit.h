@@ -764,6 +764,49 @@ static void split_without_memory_and_spare_changes_nothing(struct kunit *test)
 
 /* Recount */
 
+/* Any task that compacts memory waits for the lock. */
+static void no_more_than_eight_regions_are_seen_to_at_a_time(struct kunit *test)
+{
+	static const struct sim_config config = { .regions = 100, .host_pieces = 50 };
+	struct balloon_queue *q = &sim.xb->queue;
+	unsigned long bad;
+	unsigned int i;
+
+	sim_build(test, &config);
+	for (i = 0; i < 100; i++)
+		sim_queue_base(i, 0, 50);
+
+	sim.longest_hold = 0;
+	KUNIT_EXPECT_EQ(test, balloon_recount(q, &bad).base, 5000UL);
+	KUNIT_EXPECT_EQ(test, sim.longest_hold, 8U * 50);
+
+	while (balloon_dequeue_base(q, sim.xb->pages, 512, NUMA_NO_NODE))
+		;
+	sim.longest_hold = 0;
+	balloon_queue_tidy(q);
+	KUNIT_EXPECT_EQ(test, sim.longest_hold, 8U);
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&q->regions));
+}
+
+static void recount_is_right_while_compaction_moves_pages(struct kunit *test)
+{
+	static const struct sim_config config = { .regions = 100, .host_pieces = 50 };
+	struct balloon_queue *q = &sim.xb->queue;
+	unsigned long bad;
+	unsigned int i;
+
+	sim_build(test, &config);
+	for (i = 0; i < 100; i++)
+		sim_queue_base(i, 0, 50);
+
+	sim.compacts = SIM_ISOLATED;
+	for (i = 0; i < 10; i++) {
+		KUNIT_EXPECT_EQ(test, balloon_recount(q, &bad).base, 5000UL);
+		KUNIT_EXPECT_EQ(test, bad, 0UL);
+	}
+	KUNIT_EXPECT_GT(test, sim.moved, 100UL);
+}
+
 static void recount_goes_by_the_queues_and_not_by_the_figures(struct kunit *test)
 {
 	struct balloon_queue *q = &sim.xb->queue;
@@ -1052,6 +1095,8 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(split_page_has_a_place_for_its_base_pages),
 	KUNIT_CASE(split_without_memory_takes_the_spare_region),
 	KUNIT_CASE(split_without_memory_and_spare_changes_nothing),
+	KUNIT_CASE(no_more_than_eight_regions_are_seen_to_at_a_time),
+	KUNIT_CASE(recount_is_right_while_compaction_moves_pages),
 	KUNIT_CASE(recount_goes_by_the_queues_and_not_by_the_figures),
 	KUNIT_CASE(recount_tells_pages_that_do_not_look_queued),
 	KUNIT_CASE(region_with_a_base_page_in_the_queue_is_broken),
