@@ -356,14 +356,33 @@ static bool has_spare(struct zone *zone)
 			high_wmark_pages(zone) + kept + XENMEM_HUGE_PAGES;
 }
 
+/*
+ * Has a node so much free memory that what is in a region of it can stay there? Else it
+ * would go to another node, whatever programs have asked for.
+ */
+static bool node_has_spare(int nid)
+{
+	long spare = 0;
+	unsigned int i;
+
+	for (i = FIRST_ZONE; i <= ZONE_MOVABLE; i++) {
+		struct zone *zone = &NODE_DATA(nid)->node_zones[i];
+
+		spare += zone_page_state(zone, NR_FREE_PAGES) - high_wmark_pages(zone);
+	}
+
+	return spare >= (long)(2 * XENMEM_HUGE_PAGES);
+}
+
 /* May a region be made a huge page, of one node or, with NUMA_NO_NODE, any? */
 static bool may_be_huge(unsigned long pfn, int nid)
 {
 	struct page *page = pfn_to_online_page(pfn);
 
-	return page && (nid == NUMA_NO_NODE || nid == page_to_nid(page)) &&
-	       balloon_alloc_may_stay(page) && !is_for_devices(page) &&
-	       has_spare(page_zone(page));
+	if (!page || (nid != NUMA_NO_NODE && (nid != page_to_nid(page) || !node_has_spare(nid))))
+		return false;
+
+	return balloon_alloc_may_stay(page) && !is_for_devices(page) && has_spare(page_zone(page));
 }
 
 /* Empty one region of what is in use. */
@@ -394,7 +413,7 @@ static struct page *contig_region(unsigned long pfn)
  * Context: the worker, under step_lock; may sleep and move pages, so that
  * balloon_alloc_has_spare() shall be true.
  * Return: its first page, in transit; an ERR_PTR(): -EAGAIN when it can be emptied
- * once 2 MiB are free in one piece; -EBUSY when something in it cannot be moved, or
+ * once 2 MiB are free in one piece, or more is free on its node; -EBUSY when something in it cannot be moved, or
  * too much would be dropped; -ENOMEM when the kernel did not manage.
  */
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at)
@@ -402,6 +421,8 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, uns
 	int ret = region_movable(pfn, FEW_CACHE, at);
 	struct page *page;
 
+	if (!ret && !node_has_spare(page_to_nid(pfn_to_page(pfn))))
+		ret = -EAGAIN;
 	if (ret)
 		return ERR_PTR(ret);
 

@@ -146,9 +146,12 @@ static void the_huge_page_is_made_on_that_node(struct kunit *test)
 
 	sim_build(test, &two_nodes);
 	/* So little is free in each region that the last pass is the one. */
-	for (i = 0; i < 16; i++)
+	for (i = 0; i < 14; i++)
 		for (j = 0; j < 440; j++)
 			KUNIT_ASSERT_TRUE(test, sim_use(16 + i, 64 + j, SIM_PROGRAM));
+	/* But for two where something is in the way. */
+	for (; i < 16; i++)
+		KUNIT_ASSERT_TRUE(test, sim_use(16 + i, 7, SIM_PINNED));
 	for (i = 0; i < 8; i++)
 		sim_queue_base(16 + i, 0, 64);
 

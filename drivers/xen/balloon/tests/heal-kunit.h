@@ -314,6 +314,32 @@ static void a_page_that_somebody_holds_is_waited_for(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
 }
 
+/* Programs are bound to the nodes that their pages are on. */
+static void a_region_waits_for_its_node_to_have_free_memory(struct kunit *test)
+{
+	static const struct sim_config world = {
+		.regions = HEAL_REGIONS, .host_pieces = 4, .slack = 5, .two_nodes = true,
+	};
+	unsigned int i, j;
+
+	sim_build(test, &world);
+	for (i = HEAL_REGIONS / 2; i < HEAL_REGIONS; i++)
+		for (j = 0; j < SIM_REGION_PAGES - 63; j++)
+			KUNIT_ASSERT_TRUE(test, sim_use(i, j, SIM_PROGRAM));
+	balloon_heal_suspect(sim.xb, sim_page(HEAL_REGIONS - 1, 0));
+	balloon_heal_suspect(sim.xb, sim_page(3, 0));
+
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
+	expect_healed(test, 1, 0, 0);
+
+	for (j = 0; j < 16; j++)
+		sim_drop(HEAL_REGIONS / 2, j);
+	KUNIT_EXPECT_TRUE(test, heal());
+	expect_healed(test, 2, 0, 0);
+}
+
 /* Each page could be moved, but that clean pages of files are dropped instead. */
 static void use_cache(unsigned int region)
 {
@@ -536,6 +562,7 @@ static struct kunit_case heal_cases[] = {
 	KUNIT_CASE(a_region_that_cannot_be_emptied_is_not_even_tried),
 	KUNIT_CASE(a_region_is_looked_at_again_when_what_was_in_the_way_is_gone),
 	KUNIT_CASE(a_page_that_somebody_holds_is_waited_for),
+	KUNIT_CASE(a_region_waits_for_its_node_to_have_free_memory),
 	KUNIT_CASE(a_region_full_of_clean_cache_is_looked_at_again_when_it_changed),
 	KUNIT_CASE(single_pages_come_when_xen_has_no_2_mib),
 	KUNIT_CASE(what_xen_cannot_give_back_comes_later),
