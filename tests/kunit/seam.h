@@ -101,6 +101,9 @@
 #define fsleep(us)			sim_sleep(us)
 
 /* Threads */
+#undef queue_work
+#define queue_work(wq, work)		((void)(wq), sim_queue_work(work))
+#define wait_for_completion_timeout(done, timeout) sim_wait_for(done, timeout)
 #undef kthread_run
 #define kthread_run(fn, data, name)	sim_kthread_run(fn, data, name)
 

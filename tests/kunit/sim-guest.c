@@ -310,6 +310,7 @@ static void hand_out(unsigned long pfn, enum sim_owner owner)
 		SetPageLRU(page);
 		folio_set_swapbacked(page_folio(page));
 		atomic_set(&page->_mapcount, 0);
+		SetPageUptodate(page);
 	}
 }
 
@@ -318,6 +319,7 @@ static void off_lru(struct page *page)
 	ClearPageLRU(page);
 	folio_clear_swapbacked(page_folio(page));
 	atomic_set(&page->_mapcount, -1);
+	ClearPageUptodate(page);
 }
 
 /**

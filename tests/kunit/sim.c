@@ -99,8 +99,7 @@ void sim_load_driver(struct kunit *test)
 	xb->scrub_pages = &sim.scrub_pages;
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
-	INIT_LIST_HEAD(&xb->alloc.held);
-	balloon_alloc_reset(&xb->alloc);
+	balloon_alloc_init(xb);
 	atomic_long_set(&xb->intree.heard, -1);
 	xb->intree.hears = true;
 	xb->intree.worked = sim.config.worked;
@@ -165,6 +164,8 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim.cleared = 0;
 	sim.walker = NULL;
 	sim.longest_hold = 0;
+	sim.contig_hangs = false;
+	sim.hung = NULL;
 	sim.nr_isolated = 0;
 	sim.compacts = 0;
 	sim.moved = 0;
@@ -516,6 +517,35 @@ struct task_struct *sim_kthread_run(int (*fn)(void *data), void *data, const cha
 		return ERR_PTR(-ENOMEM);
 
 	return kthread_run(fn, data, "%s", name);
+}
+
+/* A work is done at once, unless it waits for a device. */
+bool sim_queue_work(struct work_struct *work)
+{
+	if (sim.contig_hangs)
+		sim.hung = work;
+	else
+		work->func(work);
+
+	return true;
+}
+
+unsigned long sim_wait_for(struct completion *done, unsigned long timeout)
+{
+	if (try_wait_for_completion(done))
+		return timeout;
+
+	sim.now += jiffies_to_nsecs(timeout);
+	return 0;
+}
+
+/**
+ * sim_device_answers - what alloc_contig_range() waited for has come
+ */
+void sim_device_answers(void)
+{
+	sim.contig_hangs = false;
+	sim.hung->func(sim.hung);
 }
 
 /**

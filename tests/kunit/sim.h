@@ -24,6 +24,7 @@
 #include <linux/list.h>
 #include <linux/mm_types.h>
 #include <linux/prandom.h>
+#include <linux/workqueue.h>
 #include <xen/balloon.h>
 
 #include "assert.h"
@@ -224,6 +225,8 @@ struct sim_fault {
  * @extents: extents that Xen released and populated
  * @flushes: TLB flushes
  * @now: the clock, in ns
+ * @contig_hangs: alloc_contig_range() waits for a device, until sim_device_answers()
+ * @hung: the work that does
  * @contig_ns: how long alloc_contig_range() takes
  * @call_ns: how long a call of Xen takes
  * @unchecked: no check after each turn, for it takes too long
@@ -286,6 +289,8 @@ struct sim {
 	unsigned long extents;
 	unsigned long flushes;
 	u64 now;
+	bool contig_hangs;
+	struct work_struct *hung;
 	u64 contig_ns;
 	u64 call_ns;
 	bool unchecked;
@@ -325,6 +330,7 @@ u32 sim_random(u32 below);
 void sim_target(unsigned long pages);
 long sim_turn(void);
 unsigned int sim_settle(unsigned int turns);
+void sim_device_answers(void);
 __printf(1, 2) void sim_say(const char *fmt, ...);
 
 /* sim-xen.c */
@@ -367,6 +373,8 @@ unsigned int sim_compact(unsigned int nr);
 /* What seam.h puts in place of the kernel's own */
 void sim_sleep(unsigned long us);
 void sim_resched(void);
+bool sim_queue_work(struct work_struct *work);
+unsigned long sim_wait_for(struct completion *done, unsigned long timeout);
 void sim_begin_hold(void);
 void sim_held(void);
 struct page *sim_alloc_pages(gfp_t gfp, unsigned int order);

@@ -5,14 +5,18 @@
  * administrator wants them scrubbed), once: Xen does not scrub what a running
  * guest gives back.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/gfp.h>
 #include <linux/highmem.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mmzone.h>
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
+#include <linux/printk.h>
 #include <linux/sizes.h>
 #include <linux/swap.h>
 
@@ -44,6 +48,8 @@
 #define CONTIG_WASTE_NS	(250 * NSEC_PER_MSEC)
 /* The longest that one step searches. */
 #define CONTIG_STEP_NS	(20 * NSEC_PER_MSEC)
+/* How long a step waits for a region to be emptied. */
+#define CONTIG_PATIENCE	HZ
 /* How many clean pages of files may be dropped to empty a region, for upkeep. */
 #define FEW_CACHE	64U
 /* How many base pages of other regions to go through for one of a broken one. */
@@ -243,15 +249,22 @@ void balloon_alloc_settle(struct balloon_alloc *a)
 
 #ifdef CONFIG_CONTIG_ALLOC
 /*
- * Would alloc_contig_range() drop a page rather than move it? That is what it
- * does with clean pages of files: see reclaim_clean_pages_from_list().
+ * Of a file: alloc_contig_range() drops it rather than move it when it is clean, see
+ * reclaim_clean_pages_from_list().
  */
-static bool is_clean_cache(struct page *page)
+static bool is_cache(struct folio *folio)
 {
-	struct folio *folio = page_folio(page);
+	return folio_test_lru(folio) && !folio_test_swapbacked(folio);
+}
 
-	return folio_test_lru(folio) && !folio_test_swapbacked(folio) &&
-	       !folio_test_dirty(folio);
+/*
+ * Does a page wait for a device, or will who touches it? Then alloc_contig_range()
+ * would wait as well, with no limit.
+ */
+static bool is_under_io(struct folio *folio)
+{
+	return folio_test_locked(folio) || folio_test_writeback(folio) ||
+	       (is_cache(folio) && (folio_test_dirty(folio) || !folio_test_uptodate(folio)));
 }
 
 /* Would a program's huge page be split, for want of a place to move it to? */
@@ -308,7 +321,7 @@ bool balloon_alloc_stuck(struct page *page)
 	if (PageLRU(page) && (is_mlocked(folio) || is_held(folio)))
 		return true;
 
-	return PageLocked(page) || PageWriteback(page);
+	return is_under_io(folio);
 }
 
 /*
@@ -334,7 +347,7 @@ static int region_movable(unsigned long start_pfn, unsigned int max_cache, unsig
 			continue;
 		if (balloon_alloc_stuck(page + i))
 			return -EBUSY;
-		cache += is_clean_cache(page + i);
+		cache += is_cache(page_folio(page + i));
 		if (cache > max_cache)
 			return -EBUSY;
 		if (would_split(page + i))
@@ -404,6 +417,54 @@ static struct page *contig_region(unsigned long pfn)
 	return page;
 }
 
+/*
+ * It is done by a work, since it may take for ever: a page that was fine at a look may
+ * be locked by somebody who waits for a device when it is to be moved. Nothing of the
+ * driver's is held meanwhile.
+ */
+static void empty_work(struct work_struct *work)
+{
+	struct balloon_alloc *a = container_of(work, struct balloon_alloc, empty);
+	struct page *page = contig_region(a->region);
+
+	a->huge = page;
+	if (atomic_cmpxchg(&a->emptying, EMPTYING, EMPTYING_DONE) == EMPTYING) {
+		complete(&a->emptied);
+		return;
+	}
+
+	/* Nobody waits any more. */
+	if (page)
+		__free_pages(page, XENMEM_HUGE_ORDER);
+	atomic_cmpxchg(&a->emptying, EMPTYING_LATE, EMPTYING_NOTHING);
+}
+
+/* Empty one region of what is in use, but do not wait longer than one is patient. */
+static struct page *empty_region(struct balloon_alloc *a, unsigned long pfn)
+{
+	if (atomic_cmpxchg(&a->emptying, EMPTYING_NOTHING, EMPTYING) != EMPTYING_NOTHING)
+		return NULL;
+
+	a->region = pfn;
+	reinit_completion(&a->emptied);
+	queue_work(system_unbound_wq, &a->empty);
+	if (!wait_for_completion_timeout(&a->emptied, CONTIG_PATIENCE) &&
+	    atomic_cmpxchg(&a->emptying, EMPTYING, EMPTYING_LATE) == EMPTYING) {
+		pr_warn("something at pfn 0x%lx to 0x%lx waits for a device: until that answers no 2 MiB are made free\n",
+			pfn, pfn + XENMEM_HUGE_PAGES - 1);
+		return NULL;
+	}
+	atomic_cmpxchg(&a->emptying, EMPTYING_DONE, EMPTYING_NOTHING);
+
+	return a->huge;
+}
+
+/* Can no region be emptied, since the last one is not yet? */
+static bool is_late(const struct balloon_alloc *a)
+{
+	return atomic_read(&a->emptying) != EMPTYING_NOTHING;
+}
+
 /**
  * balloon_alloc_region - empty one region of what is in use, and take it
  * @xb: the driver
@@ -413,7 +474,8 @@ static struct page *contig_region(unsigned long pfn)
  * Context: the worker, under step_lock; may sleep and move pages, so that
  * balloon_alloc_has_spare() shall be true.
  * Return: its first page, in transit; an ERR_PTR(): -EAGAIN when it can be emptied
- * once 2 MiB are free in one piece, or more is free on its node; -EBUSY when something in it cannot be moved, or
+ * once 2 MiB are free in one piece, or more is free on its node, or a region is that
+ * was to be emptied before; -EBUSY when something in it cannot be moved, or
  * too much would be dropped; -ENOMEM when the kernel did not manage.
  */
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at)
@@ -421,12 +483,12 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, uns
 	int ret = region_movable(pfn, FEW_CACHE, at);
 	struct page *page;
 
-	if (!ret && !node_has_spare(page_to_nid(pfn_to_page(pfn))))
+	if (!ret && (!node_has_spare(page_to_nid(pfn_to_page(pfn))) || is_late(&xb->alloc)))
 		ret = -EAGAIN;
 	if (ret)
 		return ERR_PTR(ret);
 
-	page = contig_region(pfn);
+	page = empty_region(&xb->alloc, pfn);
 	if (!page)
 		return ERR_PTR(-ENOMEM);
 
@@ -449,6 +511,9 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, 
 	unsigned long pfn;
 	unsigned int at;
 
+	if (is_late(a))
+		a->exhausted = true;
+
 	while (!a->exhausted && !found && spent < CONTIG_STEP_NS) {
 		if (a->cursor >= a->end) {
 			a->exhausted = !a->min_free;
@@ -462,7 +527,7 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, 
 		if (balloon_alloc_region_free(pfn) >= a->min_free &&
 		    may_be_huge(pfn, nid) && !region_movable(pfn, max_cache, &at)) {
 			balloon_count(xb, COUNT_CONTIG_TRIES, 1);
-			found = contig_region(pfn);
+			found = empty_region(a, pfn);
 		}
 		spent = ktime_get_ns() - start;
 	}
@@ -496,7 +561,40 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, 
 	xb->alloc.exhausted = true;
 	return NULL;
 }
+
+static void empty_work(struct work_struct *work)
+{
+}
 #endif
+
+/**
+ * balloon_alloc_init - nothing is searched for yet
+ * @xb: the driver
+ */
+void balloon_alloc_init(struct xen_balloon *xb)
+{
+	struct balloon_alloc *a = &xb->alloc;
+
+	INIT_LIST_HEAD(&a->held);
+	INIT_WORK(&a->empty, empty_work);
+	init_completion(&a->emptied);
+	atomic_set(&a->emptying, EMPTYING_NOTHING);
+	balloon_alloc_reset(a);
+}
+
+/**
+ * balloon_alloc_end - no region is emptied any more
+ * @xb: the driver, which otherwise goes on
+ *
+ * Context: may sleep, as long as a device does not answer.
+ */
+void balloon_alloc_end(struct xen_balloon *xb)
+{
+	mutex_lock(&xb->step_lock);
+	atomic_set(&xb->alloc.emptying, EMPTYING_NO_MORE);
+	mutex_unlock(&xb->step_lock);
+	flush_work(&xb->alloc.empty);
+}
 
 /**
  * balloon_alloc_huge - take huge pages from the kernel into xb->pages

@@ -12,6 +12,7 @@
 
 #include <linux/atomic.h>
 #include <linux/balloon_compaction.h>
+#include <linux/completion.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -20,6 +21,7 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "xenmem.h"
 
@@ -155,6 +157,15 @@ enum balloon_counter {
 	NR_BALLOON_COUNTERS
 };
 
+/* Where a region that is being emptied stands; each change is atomic. */
+enum balloon_emptying {
+	EMPTYING_NOTHING,
+	EMPTYING,		/* and who asked for it waits */
+	EMPTYING_LATE,		/* and nobody waits any more */
+	EMPTYING_DONE,		/* what came of it is to be seen */
+	EMPTYING_NO_MORE,	/* the module is about to go */
+};
+
 /**
  * struct balloon_alloc - where alloc.c stands in its search
  * @cursor: pfn of the next region to look at for a huge page
@@ -165,6 +176,11 @@ enum balloon_counter {
  * @held: base pages that were got from another region than the one that is
  *	being emptied
  * @nr_held: how many
+ * @empty: the work that empties a region
+ * @emptied: that it is done
+ * @emptying: enum balloon_emptying
+ * @region: pfn of the region
+ * @huge: what came of it: its first page, or NULL
  */
 struct balloon_alloc {
 	unsigned long cursor;
@@ -174,6 +190,11 @@ struct balloon_alloc {
 	bool exhausted;
 	struct list_head held;
 	unsigned int nr_held;
+	struct work_struct empty;
+	struct completion emptied;
+	atomic_t emptying;
+	unsigned long region;
+	struct page *huge;
 };
 
 /**
@@ -398,6 +419,8 @@ bool balloon_join_pages(struct page *page);
 bool balloon_region_broken(struct balloon_queue *q, struct page *page);
 
 /* alloc.c */
+void balloon_alloc_init(struct xen_balloon *xb);
+void balloon_alloc_end(struct xen_balloon *xb);
 void balloon_alloc_reset(struct balloon_alloc *a);
 void balloon_alloc_settle(struct balloon_alloc *a);
 bool balloon_alloc_may_stay(struct page *page);

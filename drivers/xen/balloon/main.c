@@ -41,8 +41,7 @@ static int __init balloon_load(void)
 
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
-	INIT_LIST_HEAD(&xb->alloc.held);
-	balloon_alloc_reset(&xb->alloc);
+	balloon_alloc_init(xb);
 
 	ret = takeover_probe(xb);
 	if (ret)
@@ -100,6 +99,7 @@ static void __exit balloon_unload(void)
 {
 	struct xen_balloon *xb = &balloon;
 
+	balloon_alloc_end(xb);
 	balloon_worker_stop(xb);
 	balloon_alloc_settle(&xb->alloc);
 	balloon_debugfs_exit();

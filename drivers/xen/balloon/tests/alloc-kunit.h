@@ -483,6 +483,28 @@ static void clear_kernel(struct page *page)
 	SetPageLRU(page);
 }
 
+static void set_dirty(struct page *page)
+{
+	folio_clear_swapbacked(page_folio(page));
+	SetPageDirty(page);
+}
+
+static void clear_dirty(struct page *page)
+{
+	ClearPageDirty(page);
+}
+
+static void set_unread(struct page *page)
+{
+	folio_clear_swapbacked(page_folio(page));
+	ClearPageUptodate(page);
+}
+
+static void clear_unread(struct page *page)
+{
+	SetPageUptodate(page);
+}
+
 static const struct flag_case flag_cases[] = {
 	{ "reserved", 200, set_reserved, clear_reserved },
 	{ "reserved first", 0, set_reserved, clear_reserved },
@@ -494,6 +516,8 @@ static const struct flag_case flag_cases[] = {
 	{ "locked in memory", 200, set_locked, clear_locked },
 	{ "not to be evicted", 511, set_unevictable, clear_unevictable },
 	{ "held", 200, set_held, clear_held },
+	{ "of a file, and dirty", 200, set_dirty, clear_dirty },
+	{ "of a file that could not be read", 200, set_unread, clear_unread },
 };
 
 static void flag_case_name(const struct flag_case *c, char *name)
@@ -674,6 +698,35 @@ static void search_that_found_nothing_for_250_ms_is_over_until_it_is_reset(struc
 	balloon_alloc_reset(a);
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 12UL);
+}
+
+/* Somebody waits for a device, with a page locked that was not so at a look. */
+static void step_does_not_wait_for_a_device_that_does_not_answer(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
+	struct balloon_alloc *a = &sim.xb->alloc;
+	unsigned long nr_free_before;
+
+	fill_with_programs(test, nr_free);
+	nr_free_before = sim.nr_free;
+	sim.contig_hangs = true;
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, sim.now, (u64)NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
+
+	/* Nothing else is emptied until it does. */
+	balloon_alloc_reset(a);
+	sim.contig_hangs = false;
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+	KUNIT_EXPECT_EQ(test, sim.now, (u64)NSEC_PER_SEC);
+
+	/* What comes of it then is nobody's. */
+	sim_device_answers();
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, nr_free_before);
+	balloon_alloc_reset(a);
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 }
 
 static void success_gives_the_search_its_time_back(struct kunit *test)
@@ -1125,6 +1178,7 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(zone_keeps_what_others_could_not_do_without),
 	KUNIT_CASE_PARAM(step_searches_for_20_ms_at_most, time_gen_params),
 	KUNIT_CASE(search_that_found_nothing_for_250_ms_is_over_until_it_is_reset),
+	KUNIT_CASE(step_does_not_wait_for_a_device_that_does_not_answer),
 	KUNIT_CASE(success_gives_the_search_its_time_back),
 	KUNIT_CASE(search_goes_on_where_it_was),
 	KUNIT_CASE_PARAM(emptied_regions_are_scrubbed_once_and_only_when_needed, scrub_gen_params),
