@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Compaction forced in a loop meets inflating, deflating, coalescing, healing and unloading.
 
-On two vCPUs, while a program verifies its memory and another one leaves holes behind. RACE_SECONDS
+On two vCPUs, while a program verifies its memory, another one leaves holes behind, and a third one
+looks at each page of memory, what kind it is and how many have it. RACE_SECONDS
 in the environment has it go on for so long, in the guest's time.
 """
 
@@ -16,6 +17,7 @@ HELD_MIB = 100
 HELD_DEBUG_MIB = 40
 LOWEST_KB = 330 * 1024
 COMPACT = "while [ ! -e /raced ]; do echo 1 > /proc/sys/vm/compact_memory; done"
+LOOK = "while [ ! -e /raced ]; do cat /proc/kpageflags /proc/kpagecount > /dev/null; sleep 0.2; done"
 CHURN = "while [ ! -e /raced ]; do timeout 2 holes 60 > /dev/null; done"
 
 
@@ -33,7 +35,7 @@ def run(lab, kind, kernel):
     agreement = Agreement(lab, guest)
     full = guest.current_kb()
     holder = Holder(lab, guest, HELD_DEBUG_MIB if kernel.endswith("-debug") else HELD_MIB, seed)
-    loops = [guest.spawn(loop) for loop in (COMPACT, CHURN)]
+    loops = [guest.spawn(loop) for loop in (COMPACT, CHURN, LOOK)]
 
     sums = {}
     end = uptime(guest) + SECONDS
