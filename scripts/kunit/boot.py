@@ -32,7 +32,7 @@ OPTIONS = ("console=ttyS0 loglevel=5 printk.devkmsg=on init_on_alloc=1 oops=pani
            "kasan_multi_shot no_timer_check sysctl.kernel.panic_on_rcu_stall=1 sysctl.kernel.hung_task_timeout_secs=0")
 SYSRQ = b"l\nw\n"           # where are the CPUs, and who waits? The init script hands it on
 LAST_WORDS = 5              # seconds for a silent kernel to tell
-ASK_EVERY = 2               # seconds; one answer may come from where a function cannot be seen yet to have a caller
+ASK_EVERY = 0.5             # seconds; any answer may come from where a function cannot be seen yet to have a caller
 # What boot() says itself, for verdict.py
 SILENT = "kunit: ended after {} s without a word"
 LATE = "kunit: ended, as it took too long"

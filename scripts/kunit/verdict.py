@@ -43,6 +43,11 @@ def shorten(lines):
     return lines if len(lines) <= MOST else lines[:half] + [f"({len(lines) - MOST} lines)"] + lines[-half:]
 
 
+def last_words(lines):
+    """Leave out what a kernel that was asked many times where it is has said before, then shorten."""
+    return shorten(list(dict.fromkeys(lines)))
+
+
 def plain(line):
     """Return a line of a console without the time, colours, and the folder that the tree was copied to."""
     return PLACE.sub("", TIME.sub("", ANSI.sub("", line))).rstrip()
@@ -84,7 +89,7 @@ class Suite:
         why = ["the boot ended in the middle of it"] + self.kept + self.said
         self.ran += 1
         self.begin_test()
-        return Result(f"{self.name}.{name}", BAD, shorten(why))
+        return Result(f"{self.name}.{name}", BAD, last_words(why))
 
     def parameter(self, match):
         """Keep what was said of a parameter that failed."""
@@ -136,7 +141,7 @@ class Boot:
         yield self._taint()
         yield self._leaks()
         why = [self.ended] if self.ended else [] if self.off else ["it did not power off"]
-        yield Result("boot.end", BAD if why else OK, shorten(why + self.said if why and not cut_off else why))
+        yield Result("boot.end", BAD if why else OK, last_words(why + self.said if why and not cut_off else why))
 
     def _tests(self):
         why = [f"{what} has ended with status {self.told[what]}" for what in ("insmod", "rmmod")

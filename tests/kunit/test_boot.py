@@ -24,8 +24,9 @@ def lines(script, silence=30.0, seconds=60.0):
 class Lines(unittest.TestCase):
 
     def setUp(self):
-        self.addCleanup(setattr, boot, "LAST_WORDS", boot.LAST_WORDS)
-        boot.LAST_WORDS = 0.5
+        for name in ("LAST_WORDS", "ASK_EVERY"):
+            self.addCleanup(setattr, boot, name, getattr(boot, name))
+        boot.LAST_WORDS = boot.ASK_EVERY = 0.5
 
     def test_all_are_read_to_the_end(self):
         self.assertEqual(lines("printf 'a\\nb'; sleep 0.1; printf 'c\\nd'"), ["a", "bc", "d"])
@@ -33,6 +34,10 @@ class Lines(unittest.TestCase):
     def test_a_silent_kernel_is_asked_where_it_is_and_ended(self):
         self.assertEqual(lines("echo a; read key; echo got $key; exec sleep 30", silence=0.5),
                          ["a", "got l", boot.SILENT.format(0.5)])
+
+    def test_a_silent_kernel_is_asked_again_and_again(self):
+        boot.LAST_WORDS = 3
+        self.assertGreaterEqual(lines("while read key; do echo got $key; done", silence=0.5).count("got l"), 4)
 
     def test_one_that_does_not_stop_to_talk_is_ended(self):
         start = time.monotonic()

@@ -198,6 +198,18 @@ class Boots(unittest.TestCase):
         self.assertIn("queue.third", bad(NEW[:at + 1] + ["kunit: ended after 60 s without a word"]))
         self.assertIn("boot.end", bad(NEW[:at + 1] + ["kunit: ended after 60 s without a word"]))
 
+    def test_the_place_of_a_hang_is_told_if_any_of_the_answers_has_it(self):
+        frames = [f"[   11.7]  frame{i}+0x1/0x2" for i in range(verdict.MOST * 3 // 4)]
+        lost = ["[   11.7] RIP: 0010:__cond_resched+0x0/0x50", "[   11.7]  ? third+0x66/0xc0", *frames]
+        found = ["[   12.2] RIP: 0010:rcu_all_qs+0x0/0xd0", "[   12.2]  third+0x66/0xc0", *frames]
+        end = "kunit: ended after 60 s without a word"
+        for place in ("# third: asserts", "rmmod 0"):
+            hang = NEW[:next(i for i, line in enumerate(NEW) if place in line) + 1]
+            result = "queue.third" if "third" in place else "boot.end"
+            for answers in ((lost, found, lost), (lost, lost, lost, found, *[lost] * 6)):
+                with self.subTest(place, answers=len(answers)):
+                    self.assertIn(" third+0x66/0xc0", judge(hang + sum(answers, []) + [end])[result].why)
+
     def test_one_without_tests_is_bad(self):
         self.assertEqual(bad(NEW[-6:]), ["boot.tests"])
 
