@@ -77,9 +77,26 @@ def prepare(names):
             packages.say(f"{name} runs in guests of type {', '.join(kinds)} only")
 
 
-def run_all(cases, names):
+def commit_number():
+    """Return the number of the commit; where the clone does not go back to the first, the day of it."""
+    git = ("git", "-c", f"safe.directory={images.REPO}", "-C", str(images.REPO))
+    if packages.output(*git, "rev-parse", "--is-shallow-repository").strip() == "true":
+        return int(packages.output(*git, "log", "-1", "--format=%ct")) // (24 * 60 * 60)
+    return int(packages.output(*git, "rev-list", "--count", "HEAD"))
+
+
+def take_turns(cases):
+    """Return those of cases whose turn it is at this commit, and a line that names the others."""
+    number = commit_number()
+    cases, turns, left = by_turns(cases, number)
+    return cases, f"left out at turn {number % turns + 1} of {turns}: {' '.join(left) or 'none'}"
+
+
+def run_all(cases, names, remark=""):
     """Run every (scenario, kind, kernel); return whether nothing failed."""
     ktap = Ktap(len(cases))
+    if remark:
+        ktap.note(remark)
     folder = make_folder()
     with Session(folder, names) as session:
         for scenario, kind, kernel in cases:
@@ -107,7 +124,8 @@ def main():
                         help="only for this kernel, such as 6.1, 6.12-debug, or debug for the latter; may be repeated")
     parser.add_argument("--type", action="append", choices=KINDS, help="only for this type of guest; may be repeated")
     parser.add_argument("--by-turns", action="store_true",
-                        help="each scenario in one type of guest and on one kernel, by turns; CORE ones in several")
+                        help="each scenario in one type of guest and on one kernel, CORE ones in several, "
+                             "and those that make it long at every few commits")
     parser.add_argument("--list", action="store_true", help="list the scenarios, and run none")
     parser.add_argument("scenario", nargs="*", help="its name, or its path; all where none is given")
     args = parser.parse_args()
@@ -118,15 +136,16 @@ def main():
         return
     cases = [(scenario, *case) for scenario in scenarios
              for case in scenario.cases(args.type or KINDS, args.kernel)]
-    if args.by_turns:
-        cases = by_turns(cases)
-    names = sorted({kernel for *_, kernel in cases})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("run.py: ended by SIGTERM"))
+    remark = ""
     try:
+        if args.by_turns:
+            cases, remark = take_turns(cases)
+        names = sorted({kernel for *_, kernel in cases})
         prepare(names)
     except packages.PackageError as error:
         sys.exit(f"run.py: {error}")
-    sys.exit(0 if run_all(cases, names) else 1)
+    sys.exit(0 if run_all(cases, names, remark) else 1)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@
 A scenario is a file of tests/lab: run(lab, kind, kernel) shows what its head says, for each of its
 TYPES of guests and KERNELS (of Debian's, or ours where it needs one), within TIMEOUT seconds, on a
 machine with NODES of memory; EXPECTED are the reports on a console that it provokes; CORE are the
-types of guests that it is run in even where scenarios take turns; one that TAKES_LONG is left out
-there. Those of tests/lab/bench misbehave on purpose: EXPECT_VERDICT and EXPECT_REASON say what must
-be found.
+types of guests that it is run in at every turn where scenarios take turns; one that TAKES_LONG
+counts as several of the others there. Those of tests/lab/bench misbehave on purpose: EXPECT_VERDICT
+and EXPECT_REASON say what must be found.
 """
 
 import importlib.util
+import math
 import sys
 from pathlib import Path
 
@@ -22,6 +23,9 @@ SCENARIOS = images.REPO / "tests/lab"
 KINDS = ("pv", "pvh", "hvm")
 HVM_KERNEL = "6.1"          # with HVM one kernel is enough
 FLAVOUR_KINDS = {"debug": ("pvh",)}     # KASAN runs in no other guest
+# Seconds, about: what one turn of the scenarios that take turns may take, and what one of them does
+TURN = 900
+TAKES, TAKES_LONG, MISBEHAVES = 60, 240, 20
 
 
 class Scenario:
@@ -36,12 +40,13 @@ class Scenario:
         self.types = getattr(module, "TYPES", ("pv", "pvh"))
         self.kernels = getattr(module, "KERNELS", packages.SERIES)
         self.core = getattr(module, "CORE", ())
-        self.long = getattr(module, "TAKES_LONG", False)
         self.nodes = getattr(module, "NODES", 1)
         self.timeout = getattr(module, "TIMEOUT", 300)
         self.expected = getattr(module, "EXPECTED", ())
         self.verdict = getattr(module, "EXPECT_VERDICT", SUCCESS)
         self.reason = getattr(module, "EXPECT_REASON", "")
+        self.takes = (TAKES_LONG if getattr(module, "TAKES_LONG", False) else
+                      MISBEHAVES if self.verdict != SUCCESS else TAKES)
         self.summary = (module.__doc__ or "").strip().partition("\n")[0]
 
     def cases(self, kinds, wanted):
@@ -68,19 +73,31 @@ def find(names):
     return [scenario for scenario in map(Scenario, paths) if scenario.run]
 
 
-def by_turns(cases):
+def one_each(cases):
     """Keep one case of each scenario, another type of guest and kernel from one to the next.
 
-    Of a CORE scenario keep one case for each of those types, and none of one that TAKES_LONG.
+    Of a CORE scenario keep one case for each of those types.
     """
     groups = {}
     for case in cases:
         scenario, kind, _ = case
-        if scenario.long:
-            continue
-        part = kind if kind in scenario.core else "" if not scenario.core and kind != "hvm" else None
-        if part is not None:
-            groups.setdefault((scenario.name, part), []).append(case)
+        if kind in scenario.core or not scenario.core and (kind != "hvm" or scenario.types == ("hvm",)):
+            groups.setdefault((scenario.name, kind if scenario.core else ""), []).append(case)
     scenarios = list(dict.fromkeys(name for name, _ in groups))
     return [group[(scenarios.index(name) + KINDS.index(part or KINDS[0])) % len(group)]
             for (name, part), group in groups.items()]
+
+
+def by_turns(cases, number):
+    """Keep what is to be run of cases at the turn of this number, of the commit for example.
+
+    That are the CORE scenarios, and of the others as many as take TURN seconds. In so many turns in
+    a row as there are, all have been run. Return the cases, how many turns there are, and the names
+    of those that are left out.
+    """
+    cases = one_each(cases)
+    others = sorted({case[0].name: case[0].takes for case in cases if not case[0].core}.items(),
+                    key=lambda item: -item[1])
+    turns = max(1, math.ceil(sum(takes for _, takes in others) / TURN))
+    left = {name for at, (name, _) in enumerate(others) if (at - number) % turns}
+    return [case for case in cases if case[0].name not in left], turns, sorted(left)

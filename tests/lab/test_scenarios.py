@@ -8,43 +8,99 @@ from unittest import mock
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / folder) for folder in ("scripts/lab", "scripts/kernel")]
 
-from scenarios import KINDS, Scenario, by_turns      # noqa: E402
+import packages                                     # noqa: E402
+import scenarios                                    # noqa: E402
+from run import commit_number                       # noqa: E402
+from scenarios import KINDS, TAKES, TURN, Scenario  # noqa: E402
 
 KERNELS = ("6.1", "6.12")
 
 
-def scenario(name, types=("pv", "pvh"), core=(), long=False):
-    made = mock.Mock(types=types, kernels=KERNELS, core=core, long=long)
+def scenario(name, types=("pv", "pvh"), core=(), takes=TAKES):
+    made = mock.Mock(types=types, kernels=KERNELS, core=core, takes=takes)
     made.name = name
     return made
 
 
-def turns(*scenarios):
-    cases = [(made, kind, kernel) for made in scenarios for kernel in KERNELS for kind in made.types
-             if kind != "hvm" or kernel == "6.1"]
-    return [(made.name, kind, kernel) for made, kind, kernel in by_turns(cases)]
+def cases_of(made):
+    return [(one, kind, kernel) for one in made for kernel in KERNELS for kind in one.types
+            if kind != "hvm" or kernel == "6.1"]
 
 
-class TurnsTest(unittest.TestCase):
+def one_each(*made):
+    return [(one.name, kind, kernel) for one, kind, kernel in scenarios.one_each(cases_of(made))]
+
+
+class OneEachTest(unittest.TestCase):
     def test_each_scenario_is_run_once(self):
-        names = [name for name, _, _ in turns(*(scenario(f"s{i}", ("pv", "pvh", "hvm")) for i in range(9)))]
+        names = [name for name, _, _ in one_each(*(scenario(f"s{i}", ("pv", "pvh", "hvm")) for i in range(9)))]
         self.assertEqual(names, [f"s{i}" for i in range(9)])
 
     def test_neighbours_are_run_on_all_types_and_kernels(self):
-        cases = turns(*(scenario(f"s{i}") for i in range(4)))
+        cases = one_each(*(scenario(f"s{i}") for i in range(4)))
         self.assertEqual({case[1:] for case in cases}, {(kind, kernel) for kind in ("pv", "pvh") for kernel in KERNELS})
 
     def test_a_core_scenario_is_run_in_each_of_these_types(self):
-        cases = turns(scenario("s0", ("pv", "pvh", "hvm"), ("pv", "pvh", "hvm")))
+        cases = one_each(scenario("s0", ("pv", "pvh", "hvm"), ("pv", "pvh", "hvm")))
         self.assertEqual([kind for _, kind, _ in cases], ["pv", "pvh", "hvm"])
-        cases = turns(scenario("s0", ("pv", "pvh", "hvm"), ("pv", "pvh")))
+        cases = one_each(scenario("s0", ("pv", "pvh", "hvm"), ("pv", "pvh")))
         self.assertEqual([kind for _, kind, _ in cases], ["pv", "pvh"])
 
-    def test_a_long_scenario_is_left_out(self):
-        self.assertEqual([name for name, _, _ in turns(scenario("s0"), scenario("s1", long=True))], ["s0"])
-
     def test_a_scenario_for_one_type_alone_is_run(self):
-        self.assertEqual([case[1] for case in turns(scenario("s0", ("pvh",)))], ["pvh"])
+        for kind in KINDS:
+            self.assertEqual([case[1] for case in one_each(scenario("s0", (kind,)))], [kind])
+
+
+class TurnsTest(unittest.TestCase):
+    MADE = [scenario(f"s{i}", takes=[TAKES, TAKES, 20, 240, 20][i % 5], core=("pv", "pvh") if i % 7 == 0 else ())
+            for i in range(80)]
+
+    def turns(self, made=tuple(MADE)):
+        """Return the cases of each turn, beginning anywhere."""
+        turns = scenarios.by_turns(cases_of(made), 0)[1]
+        return [scenarios.by_turns(cases_of(made), number)[0] for number in range(1000, 1000 + turns)]
+
+    def test_what_takes_no_longer_than_a_turn_is_run_at_each(self):
+        made = [scenario(f"s{i}") for i in range(TURN // TAKES)]
+        self.assertEqual([len(cases) for cases in self.turns(made)], [len(made)])
+
+    def test_in_all_turns_each_scenario_is_run_once(self):
+        names = [case[0].name for cases in self.turns() for case in cases if not case[0].core]
+        self.assertEqual(sorted(names), sorted(one.name for one in self.MADE if not one.core))
+
+    def test_a_core_scenario_is_run_at_each_turn(self):
+        core = [(one.name, kind) for one in self.MADE if one.core for kind in one.core]
+        for cases in self.turns():
+            self.assertEqual([(case[0].name, case[1]) for case in cases if case[0].core], core)
+
+    def test_no_turn_takes_longer_than_it_may_by_more_than_a_scenario(self):
+        longest = max(one.takes for one in self.MADE)
+        for cases in self.turns():
+            self.assertLessEqual(sum(case[0].takes for case in cases if not case[0].core), TURN + longest)
+
+    def test_a_scenario_is_run_in_the_same_guest_whatever_the_turn(self):
+        self.assertEqual(sorted(set(sum(self.turns(), [])), key=str),
+                         sorted(scenarios.one_each(cases_of(self.MADE)), key=str))
+
+    def test_those_left_out_are_named(self):
+        cases, _, left = scenarios.by_turns(cases_of(self.MADE), 1)
+        self.assertEqual(sorted(left + list({case[0].name for case in cases})), sorted(one.name for one in self.MADE))
+
+
+class CommitTest(unittest.TestCase):
+    def number(self, **answers):
+        said = {"rev-parse": "false\n", "rev-list": "168\n", "log": "86400001\n", **answers}
+        with mock.patch.object(packages, "output", lambda *command: next(said[word] for word in command
+                                                                             if word in said)):
+            return commit_number()
+
+    def test_the_next_commit_is_another_turn(self):
+        self.assertEqual(self.number(**{"rev-list": "169\n"}), self.number() + 1)
+
+    def test_in_a_shallow_clone_the_next_day_is_another_turn(self):
+        shallow = {"rev-parse": "true\n", "rev-list": "1\n"}
+        self.assertEqual(self.number(**shallow), 1000)
+        self.assertEqual(self.number(**shallow, log="86486400\n"), 1001)
 
 
 class KernelsTest(unittest.TestCase):
