@@ -12,6 +12,7 @@
 /* As in the files of the engine, which come too late to say so. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
@@ -21,6 +22,7 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/sched/isolation.h>
 #include <linux/slab.h>
 #include <linux/rbtree.h>
 #include <linux/spinlock.h>
@@ -64,6 +66,9 @@
 #define page_in_cma(page)		sim_in_cma(page)
 #undef num_online_nodes
 #define num_online_nodes()		(sim.config.two_nodes ? 2 : 1)
+#undef num_online_cpus
+#define num_online_cpus()		sim.cpus
+#define housekeeping_enabled(type)	(sim.config.isolated == BIT(type))
 #undef for_each_online_node
 #define for_each_online_node(nid)	for_each_set_bit(nid, sim_nodes(), MAX_NUMNODES)
 #undef NODE_DATA

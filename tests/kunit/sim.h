@@ -106,6 +106,7 @@ enum sim_content {
  * @dma: how many regions, the first ones, are of ZONE_DMA
  * @movable: how many, the last ones, are of ZONE_MOVABLE
  * @cma: how many, the last ones, are of CMA
+ * @isolated: of which type of housekeeping CPUs are kept free, as a bit
  * @lenient: misuse gets Xen's answer and does not fail the test
  */
 struct sim_config {
@@ -128,6 +129,7 @@ struct sim_config {
 	unsigned int low;
 	unsigned int high;
 	bool two_nodes;
+	unsigned int isolated;
 	unsigned int border;
 	unsigned int dma;
 	unsigned int movable;
@@ -229,6 +231,7 @@ struct sim_fault {
  * @hung: the work that does
  * @contig_ns: how long alloc_contig_range() takes
  * @call_ns: how long a call of Xen takes
+ * @cpus: how many CPUs the guest has online
  * @unchecked: no check after each turn, for it takes too long
  * @provoked: the next violation is wanted: it does not fail the test
  * @violations: how often the driver did what it must not do
@@ -293,6 +296,7 @@ struct sim {
 	struct work_struct *hung;
 	u64 contig_ns;
 	u64 call_ns;
+	unsigned int cpus;
 	bool unchecked;
 	bool provoked;
 	unsigned int violations;

@@ -325,6 +325,7 @@ struct balloon_intree {
  *	ktime_get_ns()
  * @upkeep_at: when there is time for upkeep again, by ktime_get_ns()
  * @upkeep_delay_ns: how long it waits after upkeep that found nothing to do
+ * @release_ns: how long Xen has taken to take pages: it interrupts all CPUs then
  */
 struct xen_balloon {
 	const struct xenmem_ops *ops;
@@ -358,6 +359,7 @@ struct xen_balloon {
 	u64 give_at;
 	u64 upkeep_at;
 	u64 upkeep_delay_ns;
+	u64 release_ns;
 };
 
 /**
@@ -476,6 +478,7 @@ unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps);
 enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb);
 
 /* worker.c */
+bool balloon_may_interrupt(void);
 int balloon_worker_start(struct xen_balloon *xb);
 void balloon_worker_stop(struct xen_balloon *xb);
 void balloon_worker_again(struct xen_balloon *xb);

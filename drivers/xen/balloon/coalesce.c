@@ -174,12 +174,12 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 }
 
 /**
- * balloon_coalesce_init - coalescing is on
+ * balloon_coalesce_init - coalescing is on, unless there are isolated CPUs
  * @xb: the driver
  */
 void balloon_coalesce_init(struct xen_balloon *xb)
 {
-	xb->coalesce = true;
+	xb->coalesce = balloon_may_interrupt();
 	xb->coalesce_failed_on = NUMA_NO_NODE;
 }
 

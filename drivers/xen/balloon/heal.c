@@ -252,7 +252,8 @@ enum balloon_upkeep balloon_heal(struct xen_balloon *xb)
 }
 
 /**
- * balloon_heal_init - take the guest's memory for whole
+ * balloon_heal_init - take the guest's memory for whole; healing is on, unless there
+ *	are isolated CPUs
  * @xb: the driver
  *
  * Without memory to keep account of the regions there is no healing.
@@ -262,7 +263,7 @@ void balloon_heal_init(struct xen_balloon *xb)
 	struct balloon_heal *h = &xb->heal;
 	unsigned long nr;
 
-	h->enabled = true;
+	h->enabled = balloon_may_interrupt();
 	h->start = balloon_alloc_span_start();
 	nr = (balloon_alloc_span_end() - h->start) / XENMEM_HUGE_PAGES;
 	h->state = kvcalloc(nr, sizeof(*h->state), GFP_KERNEL);	/* WHOLE */

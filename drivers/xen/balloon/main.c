@@ -76,6 +76,8 @@ static int __init balloon_load(void)
 	pr_info("took over from the in-tree driver: %s guest of %lu KiB, ballooned out %lu huge pages and %lu base pages, target %lu KiB\n",
 		xb->ops->name, PAGES_TO_KB(n.guest), n.huge, n.base,
 		PAGES_TO_KB(xb->target.wanted));
+	if (!balloon_may_interrupt())
+		pr_info("some CPUs are isolated, and coalescing and healing would interrupt them: both are off\n");
 	return 0;
 
 err_faces:

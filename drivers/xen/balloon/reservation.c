@@ -102,10 +102,12 @@ static bool is_untouched(struct xen_balloon *xb)
 unsigned long balloon_release(struct xen_balloon *xb, unsigned int nr, unsigned int order)
 {
 	struct balloon_queue *q = &xb->queue;
+	u64 start = ktime_get_ns();
 	unsigned int i, done;
 	bool in_doubt;
 
 	done = xb->ops->release(xb->pages, nr, order);
+	xb->release_ns += ktime_get_ns() - start;
 
 	balloon_count(xb, COUNT_RELEASE_CALLS, 1);
 	balloon_count(xb, COUNT_RELEASE_EXTENTS, done);

@@ -8,6 +8,7 @@
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/sched/isolation.h>
 
 #include "balloon.h"
 #include "trace.h"
@@ -25,8 +26,8 @@
 
 /*
  * Upkeep begins when the guest has been at its target for so long, takes at most
- * one part in so many of a CPU, and waits from so long to so long when there is
- * nothing to gain.
+ * one part in so many of one CPU, from all of them together, and waits from so
+ * long to so long when there is nothing to gain.
  */
 #define UPKEEP_QUIET_NS		NSEC_PER_SEC
 #define UPKEEP_SHARE		5
@@ -165,13 +166,36 @@ static bool stock(struct xen_balloon *xb)
 	return n;
 }
 
+/**
+ * balloon_may_interrupt - may coalescing and healing interrupt all CPUs of the guest?
+ *
+ * Xen does for them, and so does the kernel, which empties the CPUs' lists of pages.
+ *
+ * Return: false where the kernel was told at boot to keep some CPUs undisturbed.
+ */
+bool balloon_may_interrupt(void)
+{
+	return !housekeeping_enabled(HK_TYPE_DOMAIN) && !housekeeping_enabled(HK_TYPE_TICK);
+}
+
+/*
+ * What CPU time a step has cost the guest. In PVH and HVM Xen interrupts the
+ * other CPUs for each frame that it takes, and waits for them: until it has
+ * taken all, they are taken to get nothing done.
+ */
+static u64 cost(const struct xen_balloon *xb, u64 start, u64 release_ns)
+{
+	return ktime_get_ns() - start +
+	       (xb->release_ns - release_ns) * (num_online_cpus() - 1);
+}
+
 /*
  * The guest is at its target: one short step of what makes its memory, and the
  * host's, better than it is.
  */
 static enum balloon_step upkeep(struct xen_balloon *xb)
 {
-	u64 start = ktime_get_ns(), now;
+	u64 start = ktime_get_ns(), release_ns = xb->release_ns;
 	enum balloon_upkeep result;
 
 	if (start < xb->upkeep_at)
@@ -182,18 +206,17 @@ static enum balloon_step upkeep(struct xen_balloon *xb)
 		result = balloon_coalesce(xb);
 	if (result == UPKEEP_NOTHING)
 		result = balloon_heal(xb);
-	now = ktime_get_ns();
 
 	if (result == UPKEEP_NOTHING) {
 		xb->upkeep_delay_ns = clamp_t(u64, xb->upkeep_delay_ns * 2, UPKEEP_MIN_NS,
 					      UPKEEP_MAX_NS);
-		xb->upkeep_at = now + xb->upkeep_delay_ns;
+		xb->upkeep_at = ktime_get_ns() + xb->upkeep_delay_ns;
 		return BALLOON_AT_TARGET;
 	}
 
 	if (result == UPKEEP_GAINED)
 		xb->upkeep_delay_ns = 0;
-	xb->upkeep_at = now + (now - start) * (UPKEEP_SHARE - 1);
+	xb->upkeep_at = start + cost(xb, start, release_ns) * UPKEEP_SHARE;
 	return BALLOON_UPKEEP;
 }
 

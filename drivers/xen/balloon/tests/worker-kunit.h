@@ -601,6 +601,36 @@ static void upkeep_takes_a_fifth_of_a_cpu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).huge, 2UL);
 }
 
+static void upkeep_counts_what_a_release_costs_the_other_cpus(struct kunit *test)
+{
+	strew_base_pages(test, 2);
+	sim.call_ns = 10 * NSEC_PER_MSEC;
+	sim.cpus = 4;
+
+	/* Two calls, of which one keeps three other CPUs: together 50 ms. */
+	KUNIT_EXPECT_EQ(test, (int)IN_STEP(step(sim.xb)), (int)BALLOON_UPKEEP);
+	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, 250 * NSEC_PER_MSEC);
+
+	/* What was released on the way to a target is not upkeep's. */
+	sim.xb->release_ns += NSEC_PER_SEC;
+	sim.now = 250 * NSEC_PER_MSEC;
+	KUNIT_EXPECT_EQ(test, (int)IN_STEP(step(sim.xb)), (int)BALLOON_UPKEEP);
+	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, 500 * NSEC_PER_MSEC);
+}
+
+static void upkeep_is_off_where_cpus_are_isolated(struct kunit *test)
+{
+	struct sim_config world = sim_default;
+	unsigned int types[] = { BIT(HK_TYPE_DOMAIN), BIT(HK_TYPE_TICK) }, i;
+
+	KUNIT_EXPECT_TRUE(test, sim.xb->heal.enabled && sim.xb->coalesce);
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		world.isolated = types[i];
+		sim_build(test, &world);
+		KUNIT_EXPECT_FALSE(test, sim.xb->heal.enabled || sim.xb->coalesce);
+	}
+}
+
 static void upkeep_waits_at_least_a_jiffy_and_at_most_for_the_next_look(struct kunit *test)
 {
 	sim.now = NSEC_PER_SEC;
@@ -800,6 +830,8 @@ static struct kunit_case worker_cases[] = {
 	KUNIT_CASE(a_stall_waits_longer_each_time_until_there_is_a_new_target),
 	KUNIT_CASE(upkeep_begins_after_a_second_at_the_target),
 	KUNIT_CASE(upkeep_takes_a_fifth_of_a_cpu),
+	KUNIT_CASE(upkeep_counts_what_a_release_costs_the_other_cpus),
+	KUNIT_CASE(upkeep_is_off_where_cpus_are_isolated),
 	KUNIT_CASE(upkeep_waits_at_least_a_jiffy_and_at_most_for_the_next_look),
 	KUNIT_CASE(upkeep_that_gains_nothing_waits_longer_and_longer),
 	KUNIT_CASE(upkeep_heals_when_there_is_nothing_to_coalesce),
