@@ -4,6 +4,7 @@
 import contextlib
 import json
 import re
+import shlex
 import time
 from itertools import count
 
@@ -176,11 +177,11 @@ class Guest:
         self._found()
         self.booted = True
 
-    def migrate(self, timeout=240):
-        """Migrate the guest, as it runs, to this same host."""
+    def migrate(self, timeout=240, receive="xl migrate-receive"):
+        """Migrate the guest, as it runs, to this same host; `receive` is the command at the other end."""
         self._forget()
         self.booted = False
-        self.host.dom0(f"xl migrate -s '' {self.name} 'xl migrate-receive'", timeout=timeout)
+        self.host.dom0(f"xl migrate -s '' {self.name} {shlex.quote(receive)}", timeout=timeout)
         self._found()
         self.booted = True
 
