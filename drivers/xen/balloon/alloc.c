@@ -448,11 +448,14 @@ static struct page *empty_region(struct balloon_alloc *a, unsigned long pfn)
 	a->region = pfn;
 	reinit_completion(&a->emptied);
 	queue_work(system_unbound_wq, &a->empty);
-	if (!wait_for_completion_timeout(&a->emptied, CONTIG_PATIENCE) &&
-	    atomic_cmpxchg(&a->emptying, EMPTYING, EMPTYING_LATE) == EMPTYING) {
-		pr_warn("something at pfn 0x%lx to 0x%lx waits for a device: until that answers no 2 MiB are made free\n",
-			pfn, pfn + XENMEM_HUGE_PAGES - 1);
-		return NULL;
+	if (!wait_for_completion_timeout(&a->emptied, CONTIG_PATIENCE)) {
+		if (atomic_cmpxchg(&a->emptying, EMPTYING, EMPTYING_LATE) == EMPTYING) {
+			pr_warn("something at pfn 0x%lx to 0x%lx waits for a device: until that answers no 2 MiB are made free\n",
+				pfn, pfn + XENMEM_HUGE_PAGES - 1);
+			return NULL;
+		}
+		/* Just now: it shall not be told of the next one. */
+		wait_for_completion(&a->emptied);
 	}
 	atomic_cmpxchg(&a->emptying, EMPTYING_DONE, EMPTYING_NOTHING);
 
