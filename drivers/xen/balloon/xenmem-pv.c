@@ -255,8 +255,8 @@ static int pv_move(struct page *from, struct page *to)
 	if (write_mapping(from, mfn))
 		return -EBUSY;
 
-	pr_err("cannot map again what Xen did not exchange\n");
-	xenmem_reservation(XENMEM_decrease_reservation, &mfn, 1, 0, 0);
+	/* Without a mapping it cannot be zeroed, so it is not for Xen to give away. */
+	pr_err("cannot map again what Xen did not exchange: 4 KiB out of use for good\n");
 	return -ENODATA;
 }
 
