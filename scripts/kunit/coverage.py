@@ -27,6 +27,7 @@ IN_LAB = {      # what only a kernel on a real Xen runs, and by which scenario
     "main.c": "reload, refuse",
     "takeover.c": "handback, refuse",
     "xenmem-common.c": "targets",
+    "xenmem-dirty.c": "dirty",
     "xenmem-pv.c": "targets (PV)",
     "xenmem-translated.c": "targets (PVH)",
     "sysfs.c": "badinput",

@@ -125,5 +125,9 @@
 #define pfn_to_mfn(pfn)			sim_pfn_to_mfn(pfn)
 #undef xen_pv_domain
 #define xen_pv_domain()			sim_is_pv()
+#undef xen_hvm_domain
+#define xen_hvm_domain()		(!sim_is_pv())
+#undef xen_pvh_domain
+#define xen_pvh_domain()		(!sim_is_pv() && !sim.config.device_model)
 
 #endif

@@ -93,6 +93,7 @@ enum sim_content {
  * @extra: pages that Xen counts for the guest beyond those of @regions
  * @slack: how far max_pages is above what the guest may have at most
  * @pv: a PV guest; else an auto-translated one
+ * @device_model: of those one with QEMU behind it
  * @no_scrub: scrub_pages is off
  * @no_init: the kernel does not zero what it allocates
  * @init_on_free: it zeroes what it frees
@@ -120,6 +121,7 @@ struct sim_config {
 	unsigned int extra;
 	unsigned int slack;
 	bool pv;
+	bool device_model;
 	bool no_scrub;
 	bool no_init;
 	bool init_on_free;

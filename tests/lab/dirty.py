@@ -89,8 +89,11 @@ def run(lab, kind, kernel):
         balloon_out(guest)
     with Log(lab, guest) as log:
         guest.run("echo 1 > /proc/sys/vm/compact_memory")
-        log.check("compacted", stats(guest)["migrated"])
         moved = stats(guest)["migrated"]
+        log.check("compacted", moved)
+    if kind == "hvm":           # there each would have QEMU wait for its disks
+        lab.equal("pages that compaction moved", moved, 0)
+    else:
         lab.check(moved >= MOVED, f"pages that compaction moved: {moved}, expected at least {MOVED}")
 
     guest.run(f"echo N > {DEBUG}/base_only")

@@ -28,17 +28,11 @@
  * Ballooning must never wake the OOM killer or touch the reserves. A huge page
  * is a whole pageblock, which need not be retyped for us: it counts as movable,
  * but without __GFP_HIGHMEM, since what lies in ZONE_MOVABLE must be able to
- * leave it. Base pages are: compaction moves them, where the kernel can.
+ * leave it. Base pages can, where compaction moves them: see base_gfp().
  */
 #define GFP_POLITE	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
-#ifdef CONFIG_BALLOON_COMPACTION
-#define GFP_BASE	(GFP_POLITE | __GFP_MOVABLE | __GFP_HIGHMEM)
-#else
-#define GFP_BASE	GFP_POLITE
-#endif
 #define GFP_HUGE	(GFP_POLITE | __GFP_MOVABLE)
 #define GFP_SPARE	(GFP_HUGE & ~__GFP_RECLAIM)
-#define GFP_SCRAPS	(GFP_BASE & ~__GFP_RECLAIM)
 #define GFP_CONTIG	(GFP_KERNEL | __GFP_NOWARN)
 
 /* The zone below, of 16 MiB, is kept for old devices. */
@@ -58,6 +52,11 @@
 #define BLOCKS_SHARE	4
 /* How many base pages are held back until it is their region's turn. */
 #define MAX_HELD	1024
+
+static gfp_t base_gfp(const struct xen_balloon *xb)
+{
+	return balloon_moves(&xb->queue) ? GFP_POLITE | __GFP_MOVABLE | __GFP_HIGHMEM : GFP_POLITE;
+}
 
 /* To have the allocator zero what goes to Xen, if it is to be. */
 static gfp_t scrubbed(const struct xen_balloon *xb, gfp_t gfp)
@@ -678,9 +677,9 @@ struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid)
 }
 
 /* Break one huge page: keep the first @max of it, free the others. */
-static unsigned int break_huge(struct page **pages, unsigned int max)
+static unsigned int break_huge(struct xen_balloon *xb, struct page **pages, unsigned int max)
 {
-	struct page *page = free_block(GFP_BASE, XENMEM_HUGE_ORDER);
+	struct page *page = free_block(base_gfp(xb), XENMEM_HUGE_ORDER);
 	unsigned int i;
 
 	if (!page)
@@ -713,7 +712,7 @@ static unsigned int more_of_broken(struct xen_balloon *xb, struct page **pages,
 	unsigned int n = 0, tries = max + MORE_TRIES;
 	struct page *page;
 
-	while (n < max && tries-- && (page = alloc_page(GFP_BASE))) {
+	while (n < max && tries-- && (page = alloc_page(base_gfp(xb)))) {
 		if (balloon_region_broken(&xb->queue, page))
 			pages[n++] = page;
 		else
@@ -783,7 +782,7 @@ static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
 		order = min(order, ilog2(max - n));
 		if (order && !large_blocks_left(xb))
 			order = 0;
-		page = free_block(GFP_SCRAPS, order);
+		page = free_block(base_gfp(xb) & ~__GFP_RECLAIM, order);
 		if (!page) {
 			order--;
 			continue;
@@ -805,12 +804,12 @@ static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
 }
 
 /* Pages as the allocator hands them out, from anywhere: see base_only. */
-static unsigned int singles(struct page **pages, unsigned int max)
+static unsigned int singles(struct xen_balloon *xb, struct page **pages, unsigned int max)
 {
 	unsigned int n;
 
 	for (n = 0; n < max; n++) {
-		pages[n] = alloc_page(GFP_BASE);
+		pages[n] = alloc_page(base_gfp(xb));
 		if (!pages[n])
 			break;
 	}
@@ -838,18 +837,18 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
 
 	/* Whoever wants 2 MiB and more has found no huge page just now. */
 	if (READ_ONCE(xb->base_only)) {
-		n = singles(pages, max);
+		n = singles(xb, pages, max);
 	} else if (max < XENMEM_HUGE_PAGES) {
 		if (balloon_figures(&xb->queue).base)
 			n = more_of_broken(xb, pages, max);
 		if (!n)
-			n = break_huge(pages, max);
+			n = break_huge(xb, pages, max);
 	}
 	if (!n)
 		n = by_region(xb, pages, max);
 	if (!n) {
 		/* What is not free yet, but can be reclaimed. */
-		pages[0] = alloc_page(GFP_BASE);
+		pages[0] = alloc_page(base_gfp(xb));
 		n = !!pages[0];
 	}
 

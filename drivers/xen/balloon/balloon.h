@@ -393,6 +393,12 @@ static inline unsigned long region_index(struct page *page)
 	return page_to_pfn(page) >> XENMEM_HUGE_ORDER;
 }
 
+/* May compaction move base pages? See balloon_migrate_init(). */
+static inline bool balloon_moves(const struct balloon_queue *q)
+{
+	return q->movable.migratepage;
+}
+
 /* queue.c */
 int balloon_queue_init(struct balloon_queue *q);
 void balloon_queue_destroy(struct balloon_queue *q);

@@ -8,6 +8,7 @@
  */
 #include <linux/migrate.h>
 #include <linux/preempt.h>
+#include <xen/xen.h>
 
 #include <compat/balloon_compaction.h>
 
@@ -59,12 +60,18 @@ static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
 }
 
 /**
- * balloon_migrate_init - let compaction move base pages
+ * balloon_migrate_init - let compaction move base pages, if it may
  * @xb: the driver, with an empty queue
+ *
+ * In a guest with a device model, QEMU waits for all that its disks have in flight,
+ * and drops its map of the guest, after each hypercall that takes memory from
+ * somewhere: see ioreq_signal_mapcache_invalidate() in Xen's common/ioreq.c. Compaction
+ * would have it do so for each page, and until then this CPU does not run.
  */
 void balloon_migrate_init(struct xen_balloon *xb)
 {
-	xb->queue.movable.migratepage = migrate_page;
+	if (IS_ENABLED(CONFIG_BALLOON_COMPACTION) && (!xen_hvm_domain() || xen_pvh_domain()))
+		xb->queue.movable.migratepage = migrate_page;
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST

@@ -203,7 +203,7 @@ static void let_move(struct balloon_queue *q, struct page *page)
 	lockdep_assert_held(&q->lock);
 
 	set_page_private(page, 0);
-	if (!IS_ENABLED(CONFIG_BALLOON_COMPACTION) || !trylock_page(page))
+	if (!balloon_moves(q) || !trylock_page(page))
 		return;
 
 	spin_lock_irq(&q->movable.pages_lock);
@@ -218,7 +218,7 @@ static bool keep_still(struct balloon_queue *q, struct page *page)
 {
 	lockdep_assert_held(&q->lock);
 
-	if (!IS_ENABLED(CONFIG_BALLOON_COMPACTION))
+	if (!balloon_moves(q))
 		return true;
 	if (!trylock_page(page))
 		return false;

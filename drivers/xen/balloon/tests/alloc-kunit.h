@@ -861,7 +861,7 @@ static void base_pages_are_asked_for_as_movable_ones(struct kunit *test)
 		    __GFP_MOVABLE | __GFP_HIGHMEM;
 	struct page **pages = sim.xb->pages;
 
-	KUNIT_ASSERT_EQ(test, break_huge(pages, 1), 1U);
+	KUNIT_ASSERT_EQ(test, break_huge(sim.xb, pages, 1), 1U);
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
 	__free_page(pages[0]);
 
@@ -874,6 +874,17 @@ static void base_pages_are_asked_for_as_movable_ones(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp,
 			(__force u32)(gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)));
 	__free_page(pages[0]);
+}
+
+static void base_pages_that_cannot_be_moved_are_asked_for_as_such(struct kunit *test)
+{
+	const struct sim_config config = { .regions = 8, .device_model = true };
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC;
+
+	sim_build(test, &config);
+	KUNIT_ASSERT_EQ(test, break_huge(sim.xb, sim.xb->pages, 1), 1U);
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
+	__free_page(sim.xb->pages[0]);
 }
 
 /* Base pages: of regions that are broken already */
@@ -1191,6 +1202,7 @@ static struct kunit_case alloc_cases[] = {
 #ifdef CONFIG_ZONE_DMA
 	KUNIT_CASE(base_pages_are_what_old_devices_can_use_only_as_the_last_resort),
 #endif
+	KUNIT_CASE(base_pages_that_cannot_be_moved_are_asked_for_as_such),
 	KUNIT_CASE(base_pages_of_a_broken_region_go_first),
 	KUNIT_CASE(other_pages_met_on_the_way_are_free_again),
 	KUNIT_CASE(search_in_broken_regions_ends_after_64_vain_tries),

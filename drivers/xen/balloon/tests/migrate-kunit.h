@@ -270,6 +270,26 @@ static void unloading_waits_for_what_is_being_moved(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.balloon_low, 40UL);
 }
 
+/* There each move would have QEMU wait for its disks. */
+static void base_pages_stay_where_they_are_with_a_device_model(struct kunit *test)
+{
+	const struct sim_config config = { .regions = 8, .host_pieces = 1, .device_model = true };
+	struct page *page;
+
+	sim_build(test, &config);
+	page = base_page(3, 7);
+	KUNIT_EXPECT_FALSE(test, sim_isolate_page(page));
+	KUNIT_EXPECT_TRUE(test, PageOffline(page));
+	check("with a base page");
+
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1, NUMA_NO_NODE), 1U);
+	KUNIT_EXPECT_PTR_EQ(test, page, sim_page(3, 7));
+	balloon_enqueue(&sim.xb->queue, page, 0);
+	sim_queue_base(3, 0, 7);
+	sim_queue_base(3, 8, SIM_REGION_PAGES - 8);
+	expect_pages(test, 1, 0);
+}
+
 static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE_PARAM(a_base_page_and_another_change_places, world_gen_params),
 	KUNIT_CASE_PARAM(what_was_moved_moves_again_and_comes_out, world_gen_params),
@@ -282,6 +302,7 @@ static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE(pages_of_a_huge_page_stay_movable_when_somebody_holds_one),
 	KUNIT_CASE(a_region_that_a_page_may_come_to_stays),
 	KUNIT_CASE(unloading_waits_for_what_is_being_moved),
+	KUNIT_CASE(base_pages_stay_where_they_are_with_a_device_model),
 	{}
 };
 
