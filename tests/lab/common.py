@@ -149,18 +149,19 @@ def balloon_out(guest):
 
 
 class Holder:
-    """A program that holds memory in the guest and verifies it all the time."""
+    """A program, memhold or churn, that holds memory in the guest and verifies it all the time."""
 
-    def __init__(self, lab, guest, mib, seed=1):
+    def __init__(self, lab, guest, mib, seed=1, program="memhold"):
         self.lab = lab
         self.guest = guest
-        self.handle = guest.spawn(f"memhold {mib} {seed}")
+        self.program = program
+        self.handle = guest.spawn(f"{program} {mib} {seed}")
         lab.wait(lambda: "ready" in self.handle.output(), READY_WITHIN,
-                 f"memhold in {guest.name} to have written {mib} MiB")
+                 f"{program} in {guest.name} to have written {mib} MiB")
 
     def intact(self):
         """Ends the program and checks that it never met a wrong byte."""
-        self.guest.run("killall -TERM memhold")
+        self.guest.run(f"killall -TERM {self.program}")
         self.handle.wait(120, check=False)
         said = self.handle.output().strip().splitlines()[-1]
-        self.lab.check(said.startswith("intact"), f"memhold in {self.guest.name} said: {said}")
+        self.lab.check(said.startswith("intact"), f"{self.program} in {self.guest.name} said: {said}")
