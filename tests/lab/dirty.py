@@ -71,11 +71,11 @@ class Log:
 
 
 def run(lab, kind, kernel):
-    guest = lab.guest(kind, kernel, memory=MEMORY)
+    guest = lab.guest(kind, kernel, memory=MEMORY, cmdline="init_on_alloc=0")
     move(guest, DOWN * MIB)
     move(guest, MEMORY * MIB)
     guest.load()
-    guest.run(f"cd {DEVICE}/upkeep; echo 0 > heal; echo 0 > coalesce")
+    guest.run(f"cd {DEVICE}; echo 0 > scrub_pages; echo 0 > upkeep/heal; echo 0 > upkeep/coalesce")
     agreement = Agreement(lab, guest)
     with Log(lab, guest) as log:
         healed = stats(guest)["healed"]
