@@ -312,7 +312,7 @@ struct balloon_intree {
  * @worker: the thread
  * @wait: where it waits
  * @kicked: why it was woken: a target was set
- * @resumed: the domain was suspended: read the counts from Xen again
+ * @resumed: the guest is in a new domain: read the counts from Xen again
  * @delay_ms: how long it waits after a step that stalled
  * @at_target: so it was after the last step
  * @pace: the next step moves 2 to the power of this huge pages at most
@@ -514,6 +514,10 @@ void takeover_forget(void);
 int takeover_begin(struct xen_balloon *xb);
 void takeover_end(struct xen_balloon *xb);
 struct device *takeover_device(void);
+
+/* resume.c */
+int balloon_resume_init(struct xen_balloon *xb);
+void balloon_resume_exit(void);
 
 /* sysfs.c */
 int balloon_sysfs_init(struct xen_balloon *xb, struct device *dev);

@@ -58,9 +58,13 @@ static int __init balloon_load(void)
 	if (ret)
 		goto err_queue;
 
-	ret = takeover_begin(xb);
+	ret = balloon_resume_init(xb);
 	if (ret)
 		goto err_ops;
+
+	ret = takeover_begin(xb);
+	if (ret)
+		goto err_resume;
 
 	n = balloon_figures(&xb->queue);
 
@@ -85,6 +89,8 @@ err_faces:
 	balloon_sysfs_exit(takeover_device());
 err_takeover:
 	takeover_end(xb);
+err_resume:
+	balloon_resume_exit();
 err_ops:
 	xb->ops->exit();
 err_queue:
@@ -107,6 +113,7 @@ static void __exit balloon_unload(void)
 	balloon_debugfs_exit();
 	balloon_sysfs_exit(takeover_device());
 	takeover_end(xb);
+	balloon_resume_exit();
 	xb->ops->exit();
 	balloon_foreign_exit(xb);
 	balloon_heal_exit(xb);

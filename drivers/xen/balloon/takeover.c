@@ -16,7 +16,6 @@
 #include <linux/printk.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
-#include <xen/xen-ops.h>
 
 #include "balloon.h"
 
@@ -208,20 +207,6 @@ static void stop_hearing(void)
 }
 #endif
 
-static int note_resume(struct notifier_block *nb, unsigned long event, void *data)
-{
-	if (t.xb->ops->resumed)
-		t.xb->ops->resumed();
-	WRITE_ONCE(t.xb->resumed, true);
-	balloon_worker_kick(t.xb);
-
-	return NOTIFY_OK;
-}
-
-static struct notifier_block resume_notifier = {
-	.notifier_call = note_resume,
-};
-
 /**
  * takeover_device - the in-tree driver's device
  */
@@ -308,7 +293,6 @@ int takeover_begin(struct xen_balloon *xb)
 	t.xb = xb;
 	atomic_long_set(&xb->intree.heard, -1);
 	xb->intree.hears = start_hearing();
-	xen_resume_notifier_register(&resume_notifier);
 
 	kthread_stop(task);
 	xb->intree.worked = task->se.sum_exec_runtime > IDLE_NS;
@@ -341,6 +325,5 @@ void takeover_end(struct xen_balloon *xb)
 			PAGES_TO_KB(n.quarantined));
 
 	restart_thread(xb);
-	xen_resume_notifier_unregister(&resume_notifier);
 	stop_hearing();
 }
