@@ -134,6 +134,22 @@ void sim_intree_build(void)
 	}
 }
 
+/**
+ * sim_reonline - a region's memory was set offline and is online again: it is as
+ *	it was, but comes to the list
+ * @region: the region, all free
+ */
+void sim_reonline(unsigned int region)
+{
+	unsigned int i;
+
+	for (i = 0; i < SIM_REGION_PAGES; i++) {
+		sim_use(region, i, SIM_PINNED);
+		sim.managed--;
+		append(sim_page(region, i));
+	}
+}
+
 static int lend(unsigned int nr, struct page **pages, enum sim_owner owner)
 {
 	struct page *page;

@@ -536,6 +536,19 @@ static bool sim_whole(struct page *page)
 	return is_contiguous(sim_region_of(page_to_pfn(page), &index));
 }
 
+static bool sim_is_populated(struct page *page)
+{
+	unsigned int index;
+	struct sim_region *region = sim_region_of(page_to_pfn(page), &index);
+
+	return region && region->frame[index] < SIM_FOREIGN;
+}
+
+static bool sim_restores_whole(void)
+{
+	return sim.config.restores_whole;
+}
+
 static long sim_current_pages(void)
 {
 	return sim_fails(SIM_CURRENT, NULL, NULL) ? -EPERM : sim.tot_pages;
@@ -553,6 +566,8 @@ const struct xenmem_ops sim_ops = {
 	.release = sim_release,
 	.populate = sim_populate,
 	.move = sim_move,
+	.populated = sim_is_populated,
+	.restores_whole = sim_restores_whole,
 	.current_pages = sim_current_pages,
 	.maximum_pages = sim_maximum_pages,
 };
@@ -566,6 +581,7 @@ const struct xenmem_ops sim_pv_ops = {
 	.move = sim_pv_move,
 	.exchange = sim_exchange,
 	.whole = sim_whole,
+	.populated = sim_is_populated,
 	.current_pages = sim_current_pages,
 	.maximum_pages = sim_maximum_pages,
 };

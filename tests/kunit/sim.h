@@ -98,7 +98,10 @@ enum sim_content {
  * @no_init: the kernel does not zero what it allocates
  * @init_on_free: it zeroes what it frees
  * @tail: pages of the machine after the last region, which are no region
+ * @ran_ns: how long the in-tree driver's thread has run
+ * @count_ns: how long it takes Xen to tell its count
  * @worked: the in-tree driver has moved memory before the driver was loaded
+ * @restores_whole: the host's tools restore a guest in superpages
  * @unseen: free blocks of the largest size beyond those that are simulated
  * @low: pages that are kept to be lent, at least
  * @high: and at most
@@ -120,11 +123,14 @@ struct sim_config {
 	unsigned int host_pieces;
 	unsigned int extra;
 	unsigned int slack;
+	u64 ran_ns;
+	u64 count_ns;
 	bool pv;
 	bool device_model;
 	bool no_scrub;
 	bool no_init;
 	bool init_on_free;
+	bool restores_whole;
 	bool worked;
 	unsigned int tail;
 	unsigned int unseen;
@@ -234,6 +240,7 @@ struct sim_fault {
  * @contig_ns: how long alloc_contig_range() takes
  * @call_ns: how long a call of Xen takes
  * @cpus: how many CPUs the guest has online
+ * @freezing: there is to be a suspend
  * @unchecked: no check after each turn, for it takes too long
  * @provoked: the next violation is wanted: it does not fail the test
  * @violations: how often the driver did what it must not do
@@ -299,6 +306,7 @@ struct sim {
 	u64 contig_ns;
 	u64 call_ns;
 	unsigned int cpus;
+	bool freezing;
 	bool unchecked;
 	bool provoked;
 	unsigned int violations;
@@ -348,6 +356,7 @@ bool sim_host_take_frame(u32 *frame);
 void sim_host_give(u32 frame);
 unsigned int sim_rivals_take(unsigned int pieces, unsigned int frames);
 void sim_rivals_give(unsigned int pieces, unsigned int frames);
+void sim_refill(struct page *page);
 unsigned int sim_superpages(void);
 unsigned long sim_populated(void);
 
@@ -416,6 +425,7 @@ unsigned long sim_pfn_to_mfn(unsigned long pfn);
 extern struct balloon_stats sim_balloon_stats;
 void sim_intree_build(void);
 unsigned int sim_intree_take(unsigned int pages);
+void sim_reonline(unsigned int region);
 unsigned int sim_borrow(unsigned int nr);
 unsigned int sim_return(unsigned int nr);
 void sim_meanwhile(void);

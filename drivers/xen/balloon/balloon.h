@@ -151,6 +151,7 @@ enum balloon_counter {
 	COUNT_FOREIGN_STOCKED,	/* huge pages that went to be lent in pieces */
 	COUNT_FOREIGN_WHOLE,	/* and that came back whole */
 	COUNT_FOREIGN_SCRAPS,	/* pages that came back otherwise */
+	COUNT_FOREIGN_POPULATED, /* pages of its list that had memory */
 	COUNT_FOREIGN_TAKEN,	/* pages that the in-tree driver took for a loan */
 	COUNT_STALLS,		/* steps that ended in BALLOON_STALLED */
 	COUNT_TARGETS,		/* times that the target changed */

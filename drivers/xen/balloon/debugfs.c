@@ -34,6 +34,7 @@ static const char * const counter_names[NR_BALLOON_COUNTERS] = {
 	[COUNT_FOREIGN_STOCKED] = "foreign_stocked",
 	[COUNT_FOREIGN_WHOLE] = "foreign_whole",
 	[COUNT_FOREIGN_SCRAPS] = "foreign_scraps",
+	[COUNT_FOREIGN_POPULATED] = "foreign_populated",
 	[COUNT_FOREIGN_TAKEN] = "foreign_taken",
 	[COUNT_STALLS] = "stalls",
 	[COUNT_TARGETS] = "targets",

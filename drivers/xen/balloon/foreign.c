@@ -130,12 +130,13 @@ static unsigned int cut_region(struct list_head *from, struct list_head *region)
 static void take_above(struct xen_balloon *xb, unsigned long low, unsigned long max,
 		       struct list_head *taken)
 {
-	unsigned long spare = intree_foreign_spare();
-	unsigned long todo = min(spare - min(spare, low), max);
+	unsigned long spare;
 	unsigned int i, nr;
 
-	for (; todo; todo -= nr) {
-		nr = intree_take_spare(xb, min_t(unsigned long, todo, XENMEM_MAX_BASE));
+	for (; max; max -= nr) {
+		spare = intree_foreign_spare();
+		nr = intree_take_spare(xb, min3(spare - min(spare, low), max,
+						(unsigned long)XENMEM_MAX_BASE));
 		if (!nr)
 			break;
 		for (i = 0; i < nr; i++) {

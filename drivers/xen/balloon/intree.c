@@ -217,6 +217,35 @@ static void give_back_adopted(struct xen_balloon *xb, unsigned int nr,
 	xen_free_ballooned_pages(nr, pages);
 }
 
+/*
+ * Not all on the in-tree list is unpopulated: memory that was set offline and
+ * online again comes there as it is, and after a migration there may be memory
+ * where there was none. Such pages of the @nr in xb->pages go to the kernel;
+ * those that the guest's figure has all the time are @twice at most. Returns how
+ * many pages are left.
+ */
+static unsigned int keep_holes(struct xen_balloon *xb, unsigned int nr, unsigned long *twice)
+{
+	struct balloon_queue *q = &xb->queue;
+	unsigned int i, holes = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (!xb->ops->populated(xb->pages[i])) {
+			xb->pages[holes++] = xb->pages[i];
+			continue;
+		}
+		balloon_adopt(q, xb->pages[i]);
+		balloon_give(q, xb->pages[i], 0);
+		balloon_count(xb, COUNT_FOREIGN_POPULATED, 1);
+		if (*twice) {
+			balloon_correct_guest(q, -1);
+			--*twice;
+		}
+	}
+
+	return holes;
+}
+
 /**
  * intree_take_spare - take pages from the in-tree list into xb->pages
  * @xb: the driver
@@ -224,7 +253,7 @@ static void give_back_adopted(struct xen_balloon *xb, unsigned int nr,
  *
  * When a driver borrows from the list between our look at it and our call, the
  * in-tree driver balloons out what is missing: the guest is smaller by that,
- * and no page is lost.
+ * and no page is lost. What turns out to be populated goes to the kernel.
  *
  * Context: step_lock held; may sleep.
  * Return: how many: unpopulated, each to be passed to balloon_adopt() or to
@@ -232,13 +261,20 @@ static void give_back_adopted(struct xen_balloon *xb, unsigned int nr,
  */
 unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max)
 {
-	unsigned long nr = min_t(unsigned long, max, intree_foreign_spare());
+	unsigned long sum = balloon_sum(xb), twice = sum - min(sum, xb->total), nr;
+	unsigned int holes;
 
-	if (!nr || xen_alloc_ballooned_pages(nr, xb->pages))
-		return 0;
+	do {
+		nr = min_t(unsigned long, max, intree_foreign_spare());
+		if (!nr || xen_alloc_ballooned_pages(nr, xb->pages))
+			return 0;
 
-	xb->intree.adopted += nr;
-	return nr;
+		xb->intree.adopted += nr;
+		holes = keep_holes(xb, nr, &twice);
+		cond_resched();
+	} while (!holes);
+
+	return holes;
 }
 
 /* Adopt up to @max pages from the in-tree list. Returns how many. */

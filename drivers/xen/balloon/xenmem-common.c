@@ -3,9 +3,20 @@
 #include <linux/minmax.h>
 #include <xen/interface/xen.h>
 #include <xen/interface/memory.h>
+#include <xen/interface/version.h>
 #include <asm/xen/hypercall.h>
 
 #include "xenmem.h"
+
+/**
+ * xenmem_version - which Xen this is
+ *
+ * Return: its major version in the upper 16 bits, the minor one in the lower.
+ */
+int xenmem_version(void)
+{
+	return HYPERVISOR_xen_version(XENVER_version, NULL);
+}
 
 /**
  * xenmem_current_pages - how much this domain has

@@ -272,6 +272,21 @@ static bool pv_whole(struct page *page)
 	return IS_ALIGNED(mfn, XENMEM_HUGE_PAGES);
 }
 
+/* What a live migration brought has no mapping, since there was none in the end. */
+static bool pv_populated(struct page *page)
+{
+	unsigned long mfn = pfn_to_mfn(page_to_pfn(page));
+
+	if (mfn == INVALID_P2M_ENTRY)
+		return false;
+	if (!write_mapping(page, mfn)) {
+		pr_err("cannot map what is behind pfn 0x%lx\n", page_to_pfn(page));
+		return false;
+	}
+
+	return true;
+}
+
 static unsigned int pv_exchange(struct page *huge, struct page **holes, unsigned int *got)
 {
 	unsigned int i, done, mapped, order = pv_whole(huge) ? XENMEM_HUGE_ORDER : 0;
@@ -321,6 +336,7 @@ const struct xenmem_ops xenmem_pv_ops = {
 	.move = pv_move,
 	.exchange = pv_exchange,
 	.whole = pv_whole,
+	.populated = pv_populated,
 	.current_pages = xenmem_current_pages,
 	.maximum_pages = xenmem_maximum_pages,
 };

@@ -9,11 +9,14 @@
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <xen/interface/xen.h>
-#include <xen/interface/memory.h>
 #include <xen/interface/hvm/hvm_op.h>
+#include <xen/interface/memory.h>
 #include <asm/xen/hypercall.h>
 
 #include "xenmem.h"
+
+/* From this version on the tools restore a guest in superpages, where they can. */
+#define RESTORES_WHOLE		(4 << 16 | 21)
 
 /* From Xen's public/memory.h, not in linux-headers. */
 #define XENMEMF_node(node)	(((node) + 1) << 8)
@@ -110,7 +113,10 @@ static unsigned int translated_populate(struct page **pages, unsigned int nr,
 	return done;
 }
 
-/* As xen_vmcore_pfn_is_ram() in the kernel's arch/x86/xen/mmu_hvm.c asks. */
+/*
+ * As xen_vmcore_pfn_is_ram() in the kernel's arch/x86/xen/mmu_hvm.c asks. What is to
+ * be populated on demand passes for memory, and what was given back does not.
+ */
 static bool translated_populated(struct page *page)
 {
 	struct xen_hvm_get_mem_type query = { .domid = DOMID_SELF, .pfn = page_to_pfn(page) };
@@ -158,6 +164,11 @@ static int translated_move(struct page *from, struct page *to)
 	return populate_one(old) ? -EBUSY : -ENODATA;
 }
 
+static bool translated_restores_whole(void)
+{
+	return xenmem_version() >= RESTORES_WHOLE;
+}
+
 static int translated_init(void)
 {
 	xenmem_dirty_learn();
@@ -177,6 +188,7 @@ const struct xenmem_ops xenmem_translated_ops = {
 	.move = translated_move,
 	.populated = translated_populated,
 	.resumed = xenmem_dirty_learn,
+	.restores_whole = translated_restores_whole,
 	.current_pages = xenmem_current_pages,
 	.maximum_pages = xenmem_maximum_pages,
 };

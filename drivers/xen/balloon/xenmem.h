@@ -48,12 +48,14 @@
  *	unpopulated then, and in @got how many of @holes are populated: as many,
  *	but for what could not be mapped. The others are as before. NULL where
  *	Xen has no such operation. See memory_exchange() in common/memory.c.
- * @populated: does Xen say that there is memory behind a page? NULL where the
- *	guest knows. Does not sleep
+ * @populated: is there memory behind a base page? If so the kernel can reach it
+ *	from then on. Does not sleep, and is reentrant
  * @whole: is the memory behind an aligned and populated 2 MiB in one piece?
  *	NULL where only Xen knows
  * @resumed: the guest may have come to another host: learn what Xen does there.
  *	NULL where nothing depends on that. To be called before anything else is
+ * @restores_whole: do this host's tools restore a guest in superpages? NULL where
+ *	@whole tells
  * @current_pages: XENMEM_current_reservation of this domain, in pages, or a
  *	negative errno
  * @maximum_pages: XENMEM_maximum_reservation of this domain, in pages, or a
@@ -76,6 +78,7 @@ struct xenmem_ops {
 	bool (*populated)(struct page *page);
 	bool (*whole)(struct page *page);
 	void (*resumed)(void);
+	bool (*restores_whole)(void);
 	long (*current_pages)(void);
 	long (*maximum_pages)(void);
 };
@@ -83,6 +86,7 @@ struct xenmem_ops {
 extern const struct xenmem_ops xenmem_translated_ops;
 extern const struct xenmem_ops xenmem_pv_ops;
 
+int xenmem_version(void);
 long xenmem_current_pages(void);
 long xenmem_maximum_pages(void);
 unsigned int xenmem_reservation(unsigned int cmd, xen_pfn_t *frames,

@@ -488,6 +488,38 @@ static void loans_do_not_keep_the_guest_from_its_target(struct kunit *test)
 	KUNIT_EXPECT_LE(test, intree_foreign_spare(), 1024UL);
 }
 
+static void memory_that_was_set_online_again_is_the_guests(struct kunit *test)
+{
+	go_down(2, 0, 0);
+	sim.unchecked = true;
+	sim_reonline(20);
+	sim_reonline(21);
+	sim_settle(200);
+	sim.unchecked = false;
+	sim_check("online again");
+	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
+	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 0UL);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - 2 * HUGE);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_POPULATED), 2UL * HUGE);
+
+	sim_target(FOREIGN_FULL);
+	sim_settle(20);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL);
+}
+
+static void holes_among_memory_that_was_set_online_again_are_kept(struct kunit *test)
+{
+	sim.unchecked = true;
+	KUNIT_ASSERT_EQ(test, sim_intree_take(9), 9U);
+	sim_reonline(20);
+	KUNIT_ASSERT_EQ(test, sim_intree_take(5), 5U);
+	sim_settle(200);
+	sim.unchecked = false;
+	sim_check("online again");
+	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_POPULATED), 1UL * HUGE);
+}
+
 static struct kunit_case foreign_cases[] = {
 	KUNIT_CASE(only_a_kernel_that_lends_ballooned_pages_keeps_some),
 	KUNIT_CASE_PARAM(watermarks_tell_what_is_missing_and_what_is_too_much, mark_gen_params),
@@ -512,6 +544,8 @@ static struct kunit_case foreign_cases[] = {
 	KUNIT_CASE(nothing_comes_back_when_the_list_cannot_be_taken_from),
 	KUNIT_CASE(a_guest_that_needs_it_gets_what_is_too_much),
 	KUNIT_CASE(loans_do_not_keep_the_guest_from_its_target),
+	KUNIT_CASE(memory_that_was_set_online_again_is_the_guests),
+	KUNIT_CASE(holes_among_memory_that_was_set_online_again_are_kept),
 	{}
 };
 

@@ -757,6 +757,23 @@ static void a_region_goes_on_as_long_as_pages_are_reserved_and_unpopulated(struc
 
 #endif
 
+static void loading_gives_the_guest_what_was_set_online_again(struct kunit *test)
+{
+	unsigned long guest = FULL - 2 * SIM_REGION_PAGES;
+
+	unload();
+	sim_reonline(3);
+	sim_load_driver(test);
+	expect_pages(test, guest, 2, 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
+	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
+	sim_check("loaded");
+	LOCKED(intree_end(sim.xb));
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.target_unpopulated, 0UL);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, guest);
+	sim.xb->total = balloon_sum(sim.xb);
+}
+
 static struct kunit_case intree_cases[] = {
 	KUNIT_CASE_PARAM(the_worker_looks_when_it_may_not_have_been_told, look_gen_params),
 	KUNIT_CASE_PARAM(the_longest_wait_is_the_attributes_within_bounds,
@@ -775,6 +792,7 @@ static struct kunit_case intree_cases[] = {
 	KUNIT_CASE(loading_takes_over_what_the_intree_driver_has),
 	KUNIT_CASE(loading_takes_pages_that_were_ballooned_out_later),
 	KUNIT_CASE(loading_leaves_what_is_lent),
+	KUNIT_CASE(loading_gives_the_guest_what_was_set_online_again),
 	KUNIT_CASE(loading_without_memory_leaves_the_list_alone),
 	KUNIT_CASE_PARAM(unloading_gives_each_page_back, unload_gen_params),
 	KUNIT_CASE(what_is_shown_is_as_it_was_after_unloading),

@@ -225,6 +225,21 @@ static void another_host_decides_anew_what_is_marked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, marked(), 10U);
 }
 
+static void the_tools_restore_superpages_from_xen_4_21_on(struct kunit *test)
+{
+	static const struct {
+		int version;
+		bool restores;
+	} cases[] = { { 4 << 16 | 17, false }, { 4 << 16 | 20, false }, { 4 << 16 | 21, true },
+		      { 5 << 16, true }, { -EPERM, false } };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		fake.version = cases[i].version;
+		KUNIT_EXPECT_EQ(test, xenmem_translated_ops.restores_whole(), cases[i].restores);
+	}
+}
+
 /* Move the memory of the first page to the second; only that of the first is there. */
 static int fake_try_move(void)
 {
@@ -293,6 +308,7 @@ static struct kunit_case translated_cases[] = {
 	KUNIT_CASE(what_xen_did_not_populate_is_not_marked),
 	KUNIT_CASE(where_xen_forbids_a_copy_the_page_is_marked_all_the_same),
 	KUNIT_CASE(another_host_decides_anew_what_is_marked),
+	KUNIT_CASE(the_tools_restore_superpages_from_xen_4_21_on),
 	KUNIT_CASE(what_is_moved_is_marked),
 	KUNIT_CASE(what_cannot_be_moved_is_released_and_populated),
 	KUNIT_CASE(what_can_be_neither_moved_nor_released_stays_as_it_is),
