@@ -172,6 +172,10 @@ class Guest:
         self.booted = False
         self.host.dom0(f"xl save {self.name} {path}", timeout=timeout)
 
+    def checkpoint(self, path, timeout=180):
+        """Save the guest to a file in dom0; it goes on in the domain that it has."""
+        self.host.dom0(f"xl save -c {self.name} {path}", timeout=timeout)
+
     def restore(self, path, timeout=180):
         self.host.dom0(f"xl restore {path}", timeout=timeout)
         self._found()

@@ -551,6 +551,7 @@ static bool sim_restores_whole(void)
 
 static long sim_current_pages(void)
 {
+	sim.now += sim.config.count_ns;
 	return sim_fails(SIM_CURRENT, NULL, NULL) ? -EPERM : sim.tot_pages;
 }
 

@@ -102,7 +102,7 @@ void sim_load_driver(struct kunit *test)
 	balloon_alloc_init(xb);
 	atomic_long_set(&xb->intree.heard, -1);
 	xb->intree.hears = true;
-	xb->intree.worked = sim.config.worked;
+	xb->intree.ran_ns = sim.config.ran_ns;
 	KUNIT_ASSERT_EQ(test, balloon_queue_init(&xb->queue), 0);
 	balloon_migrate_init(xb);
 	balloon_heal_init(xb);
@@ -185,6 +185,7 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim_load_driver(test);
 
 	memset(sim.calls, 0, sizeof(sim.calls));
+	sim.nr_said = 0;
 	sim.extents = 0;
 	sim.flushes = 0;
 }

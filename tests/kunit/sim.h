@@ -100,7 +100,6 @@ enum sim_content {
  * @tail: pages of the machine after the last region, which are no region
  * @ran_ns: how long the in-tree driver's thread has run
  * @count_ns: how long it takes Xen to tell its count
- * @worked: the in-tree driver has moved memory before the driver was loaded
  * @restores_whole: the host's tools restore a guest in superpages
  * @unseen: free blocks of the largest size beyond those that are simulated
  * @low: pages that are kept to be lent, at least
@@ -131,7 +130,6 @@ struct sim_config {
 	bool no_init;
 	bool init_on_free;
 	bool restores_whole;
-	bool worked;
 	unsigned int tail;
 	unsigned int unseen;
 	unsigned int low;

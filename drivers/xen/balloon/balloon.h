@@ -206,6 +206,7 @@ struct balloon_alloc {
  * @nr: how many regions
  * @cursor: the next one to look at
  * @min_free: free pages that a region must have to be tried in this pass
+ * @maybe: how many of those that may be in pieces are so at most
  * @enabled: the attribute
  */
 struct balloon_heal {
@@ -214,6 +215,7 @@ struct balloon_heal {
 	unsigned long nr;
 	unsigned long cursor;
 	unsigned int min_free;
+	unsigned long maybe;
 	bool enabled;
 };
 
@@ -266,7 +268,7 @@ struct balloon_target {
  * @schedule_delay: balloon_stats.schedule_delay at load
  * @retry_count: balloon_stats.retry_count at load
  * @parked: the target that its thread is started with
- * @worked: it has taken pages from the guest, or given some back, before we came
+ * @ran_ns: CPU time of its thread, before we came
  */
 struct balloon_intree {
 	bool hears;
@@ -285,7 +287,7 @@ struct balloon_intree {
 	unsigned long schedule_delay;
 	unsigned long retry_count;
 	unsigned long parked;
-	bool worked;
+	u64 ran_ns;
 };
 
 /**
@@ -472,6 +474,8 @@ void balloon_heal_exit(struct xen_balloon *xb);
 void balloon_heal_suspect(struct xen_balloon *xb, struct page *page);
 void balloon_heal_whole(struct xen_balloon *xb, struct page *page);
 void balloon_heal_suspect_all(struct xen_balloon *xb);
+void balloon_heal_suspect_some(struct xen_balloon *xb, unsigned long nr);
+void balloon_heal_restored(struct xen_balloon *xb);
 void balloon_heal_enable(struct xen_balloon *xb, bool on);
 enum balloon_upkeep balloon_heal(struct xen_balloon *xb);
 

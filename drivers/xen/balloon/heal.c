@@ -24,6 +24,7 @@
 #define FREE_STEP	8U	/* pages */
 #define STUCK		(GIVEN_UP + XENMEM_HUGE_PAGES / FREE_STEP + 1)
 				/* by this page of it, from 0 on */
+#define MAYBE		BIT(15)	/* with one of the others: or it is one superpage */
 
 /*
  * How many pages one step looks at, where mostly one tells all of a region. That
@@ -62,6 +63,17 @@ void balloon_heal_whole(struct xen_balloon *xb, struct page *page)
 	set_state(xb, page, WHOLE);
 }
 
+static unsigned long first_pfn(const struct balloon_heal *h, unsigned long region)
+{
+	return h->start + region * XENMEM_HUGE_PAGES;
+}
+
+static void search_anew(struct balloon_heal *h)
+{
+	h->cursor = 0;
+	h->min_free = XENMEM_HUGE_PAGES;
+}
+
 /**
  * balloon_heal_suspect_all - nobody knows how the guest's memory came about
  * @xb: the driver
@@ -73,13 +85,47 @@ void balloon_heal_suspect_all(struct xen_balloon *xb)
 
 	for (i = 0; i < h->nr; i++)
 		WRITE_ONCE(h->state[i], SUSPECT);
-	h->cursor = 0;
-	h->min_free = XENMEM_HUGE_PAGES;
+	search_anew(h);
 }
 
-static unsigned long first_pfn(const struct balloon_heal *h, unsigned long region)
+/**
+ * balloon_heal_suspect_some - some regions may be in pieces, and nobody knows which
+ * @xb: the driver
+ * @nr: how many at most
+ *
+ * Any of those that are not known to be suspect may be one of them; after so many
+ * the others are left alone.
+ */
+void balloon_heal_suspect_some(struct xen_balloon *xb, unsigned long nr)
 {
-	return h->start + region * XENMEM_HUGE_PAGES;
+	struct balloon_heal *h = &xb->heal;
+	unsigned long i;
+
+	for (i = 0; i < h->nr; i++)
+		if (READ_ONCE(h->state[i]) == WHOLE)
+			WRITE_ONCE(h->state[i], SUSPECT | MAYBE);
+	h->maybe = nr;
+	search_anew(h);
+}
+
+/**
+ * balloon_heal_restored - Xen's tools built the guest anew
+ * @xb: the driver
+ *
+ * Page by page, or in superpages but for those regions that have holes.
+ */
+void balloon_heal_restored(struct xen_balloon *xb)
+{
+	struct balloon_heal *h = &xb->heal;
+	unsigned long i;
+
+	balloon_heal_suspect_all(xb);
+	if (!xb->ops->restores_whole || !xb->ops->restores_whole())
+		return;
+
+	for (i = 0; i < h->nr; i++)
+		if (!balloon_region_broken(&xb->queue, pfn_to_page(first_pfn(h, i))))
+			WRITE_ONCE(h->state[i], WHOLE);
 }
 
 /**
@@ -108,7 +154,7 @@ static u16 given_up(unsigned int nr_free)
 /* Is there still in the way what was when a region was tried? */
 static bool still_stuck(const struct balloon_heal *h, unsigned long region)
 {
-	u16 state = READ_ONCE(h->state[region]);
+	u16 state = READ_ONCE(h->state[region]) & ~MAYBE;
 
 	return state >= STUCK &&
 	       balloon_alloc_stuck(pfn_to_page(first_pfn(h, region) + state - STUCK));
@@ -120,8 +166,9 @@ static bool is_settled(struct xen_balloon *xb, unsigned long region)
 	struct balloon_heal *h = &xb->heal;
 	unsigned long pfn = first_pfn(h, region);
 	struct page *page = pfn_to_page(pfn);
+	u16 state = READ_ONCE(h->state[region]);
 
-	if (READ_ONCE(h->state[region]) == WHOLE || !pfn_to_online_page(pfn))
+	if (state == WHOLE || ((state & MAYBE) && !h->maybe) || !pfn_to_online_page(pfn))
 		return true;
 	if (!PageOffline(page) && !(xb->ops->whole && xb->ops->whole(page)))
 		return still_stuck(h, region);
@@ -140,20 +187,24 @@ static struct page *try_region(struct xen_balloon *xb, unsigned long region)
 	struct balloon_heal *h = &xb->heal;
 	unsigned long pfn = first_pfn(h, region);
 	unsigned int nr_free = balloon_alloc_region_free(pfn), at;
+	u16 state = READ_ONCE(h->state[region]), maybe = state & MAYBE;
 	struct page *page;
 	bool stuck;
 
-	if (nr_free < h->min_free || READ_ONCE(h->state[region]) == given_up(nr_free))
+	if (nr_free < h->min_free || (state & ~MAYBE) == given_up(nr_free))
 		return ERR_PTR(-EAGAIN);
 
 	page = balloon_alloc_region(xb, pfn, &at);
+	if (!IS_ERR(page) && maybe)
+		h->maybe--;
 	if (!IS_ERR(page) || PTR_ERR(page) == -EAGAIN)
 		return page;
 
 	stuck = PTR_ERR(page) == -EBUSY;
 	/* Where too much would have been dropped, no one page is in the way. */
-	WRITE_ONCE(h->state[region], stuck && balloon_alloc_stuck(pfn_to_page(pfn + at)) ?
-				     STUCK + at : given_up(nr_free));
+	WRITE_ONCE(h->state[region], maybe |
+		   (stuck && balloon_alloc_stuck(pfn_to_page(pfn + at)) ? STUCK + at :
+									  given_up(nr_free)));
 	balloon_count(xb, stuck ? COUNT_HEAL_STUCK : COUNT_HEAL_GIVEN_UP, 1);
 	trace_xen_balloon_heal(pfn, stuck ? HEAL_STUCK : HEAL_GIVEN_UP);
 

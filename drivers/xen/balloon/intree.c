@@ -13,6 +13,9 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <xen/balloon.h>
@@ -29,6 +32,10 @@
 #define MAX_DELAY_MS		2000
 
 #define BATCH			XENMEM_MAX_BASE
+
+/* To learn how long a call of Xen takes: the shortest of so many times so many. */
+#define CALL_TRIES		16
+#define CALLS			8
 
 /**
  * intree_must_look - may there be a target that the worker is not told of?
@@ -468,6 +475,42 @@ static void return_all(struct xen_balloon *xb)
 	it->nr_regions = 0;
 }
 
+/* How long the cheapest call of Xen takes at least. */
+static u64 least_call_ns(const struct xen_balloon *xb)
+{
+	u64 start, least = U64_MAX;
+	unsigned int i, j;
+
+	for (i = 0; i < CALL_TRIES; i++) {
+		start = ktime_get_ns();
+		for (j = 0; j < CALLS; j++)
+			xb->ops->current_pages();
+		least = min(least, ktime_get_ns() - start);
+	}
+
+	return max(least / CALLS, 1ULL);
+}
+
+/*
+ * What the in-tree driver gave back to the guest, it had taken page by page before,
+ * and it came from anywhere in the host. Each time Xen looks up and writes its
+ * tables, and goes to its allocator, which takes longer than a call that reads a
+ * number. So the CPU time of its thread tells how many pages it can have been, and
+ * each may have broken another 2 MiB.
+ */
+static void suspect_moved(struct xen_balloon *xb)
+{
+	u64 call_ns = least_call_ns(xb);
+	unsigned long most = div64_u64(xb->intree.ran_ns, 2 * call_ns);
+	bool whole = most < XENMEM_HUGE_PAGES;
+
+	pr_info("the in-tree driver ran for %llu us, where a call of Xen takes %llu ns: %lu KiB at most went and came back, %s\n",
+		div_u64(xb->intree.ran_ns, NSEC_PER_USEC), call_ns, PAGES_TO_KB(most),
+		whole ? "which is next to nothing" : "any 2 MiB may be in pieces");
+	if (!whole)
+		balloon_heal_suspect_some(xb, most);
+}
+
 /**
  * intree_begin - the in-tree driver stands still: take its pages over
  * @xb: the driver, with nothing in its queues
@@ -488,14 +531,10 @@ void intree_begin(struct xen_balloon *xb)
 	balloon_correct_guest(&xb->queue, it->published);
 	xb->target.wanted = it->seen_target;
 
-	/* What came back to the guest, came back in single pages. */
-	if (it->worked) {
-		pr_info("the in-tree driver has moved memory before: any 2 MiB may be in pieces\n");
-		balloon_heal_suspect_all(xb);
-	}
 	while (reclaim_spare(xb, BATCH))
 		cond_resched();
 	adopt_region(xb);
+	suspect_moved(xb);
 	xb->total = balloon_sum(xb);
 	balloon_check_current(xb);
 }

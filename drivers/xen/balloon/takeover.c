@@ -20,8 +20,6 @@
 #include "balloon.h"
 
 #define INTREE_THREAD		"xen-balloon"
-/* The thread of a guest that was never ballooned has run for less, in all. */
-#define IDLE_NS			NSEC_PER_MSEC
 #define INTREE_FUNCTION		"balloon_thread+0x0/"
 
 /**
@@ -294,8 +292,9 @@ int takeover_begin(struct xen_balloon *xb)
 	atomic_long_set(&xb->intree.heard, -1);
 	xb->intree.hears = start_hearing();
 
+	/* To be stopped takes time, too, which tells nothing. */
+	xb->intree.ran_ns = task->se.sum_exec_runtime;
 	kthread_stop(task);
-	xb->intree.worked = task->se.sum_exec_runtime > IDLE_NS;
 	put_task_struct(task);
 
 	mutex_lock(&xb->step_lock);

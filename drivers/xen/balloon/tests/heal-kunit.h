@@ -150,14 +150,98 @@ static void the_whole_guest_is_suspect_when_healing_is_switched_on(struct kunit 
 	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
 }
 
-static void the_whole_guest_is_suspect_after_the_intree_driver_has_worked(struct kunit *test)
+struct ran_case {
+	const char *name;
+	u64 ran_ns;
+	u64 count_ns;
+	unsigned long healed;
+};
+
+static const struct ran_case ran_cases[] = {
+	{ "never", 0, 1000, 0 },
+	{ "too short for 2 MiB", 1023999, 1000, 0 },
+	{ "long enough for 2 MiB", 1024000, 1000, HEAL_REGIONS },
+	{ "as long, on a slower machine", 1024000, 1010, 0 },
+	{ "on a machine without a clock", 1024, 0, HEAL_REGIONS },
+};
+
+static void name_ran(const struct ran_case *c, char *name)
 {
-	const struct sim_config world = { .regions = HEAL_REGIONS, .worked = true };
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(ran, ran_cases, name_ran);
+
+static void a_guest_is_left_alone_when_less_than_2_mib_can_have_moved(struct kunit *test)
+{
+	const struct ran_case *c = test->param_value;
+	const struct sim_config world = { .regions = HEAL_REGIONS, .ran_ns = c->ran_ns,
+					  .count_ns = c->count_ns };
 
 	sim_build(test, &world);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(sim.said, c->healed ? "may be in pieces" :
+								 "next to nothing"));
 	while (heal())
 		;
-	expect_healed(test, HEAL_REGIONS, 0, 0);
+	expect_healed(test, c->healed, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_RELEASE], c->healed);
+}
+
+static void of_some_regions_that_may_be_in_pieces_only_so_many_are_healed(struct kunit *test)
+{
+	unsigned int i;
+
+	/* One that is known to be is none of them. */
+	balloon_heal_suspect_some(sim.xb, 5);
+	for (i = 0; i < 6; i++)
+		KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+	expect_healed(test, 6, 0, 0);
+
+	shatter(20);
+	balloon_heal_suspect(sim.xb, sim_page(20, 0));
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
+static void what_may_be_in_pieces_and_cannot_be_emptied_is_left_alone_later(struct kunit *test)
+{
+	unsigned int i;
+
+	sim_build(test, &heal_worlds[0]);
+	for (i = 0; i < HEAL_REGIONS - 3; i++)
+		sim_use(i, 7, SIM_PINNED);
+	balloon_heal_suspect_some(sim.xb, 4);
+	while (heal())
+		;
+	expect_healed(test, 3, 0, 0);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_STUCK), HEAL_REGIONS - 3UL);
+	for (i = 0; i < HEAL_REGIONS - 3; i++)
+		sim_drop(i, 7);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_healed(test, 4, 0, 0);
+}
+
+static void where_tools_restore_superpages_regions_with_holes_are_suspect(struct kunit *test)
+{
+	struct sim_config world = heal_worlds[0];
+
+	world.restores_whole = true;
+	sim_build(test, &world);
+	sim_queue_base(3, 100, 40);
+	balloon_heal_suspect(sim.xb, sim_page(7, 0));
+	mutex_lock(&sim.xb->step_lock);
+	balloon_heal_restored(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+
+	KUNIT_EXPECT_EQ(test, sim.xb->heal.state[3], SUSPECT);
+	KUNIT_EXPECT_EQ(test, sim.xb->heal.state[7], WHOLE);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_healed(test, 1, 0, 0);
 }
 
 static void a_region_in_use_is_emptied_first(struct kunit *test)
@@ -553,7 +637,11 @@ static struct kunit_case heal_cases[] = {
 			 heal_world_gen_params),
 	KUNIT_CASE_PARAM(the_whole_guest_is_suspect_after_it_was_restored, heal_world_gen_params),
 	KUNIT_CASE(the_whole_guest_is_suspect_when_healing_is_switched_on),
-	KUNIT_CASE(the_whole_guest_is_suspect_after_the_intree_driver_has_worked),
+	KUNIT_CASE_PARAM(a_guest_is_left_alone_when_less_than_2_mib_can_have_moved,
+			 ran_gen_params),
+	KUNIT_CASE(of_some_regions_that_may_be_in_pieces_only_so_many_are_healed),
+	KUNIT_CASE(what_may_be_in_pieces_and_cannot_be_emptied_is_left_alone_later),
+	KUNIT_CASE(where_tools_restore_superpages_regions_with_holes_are_suspect),
 	KUNIT_CASE(a_region_in_use_is_emptied_first),
 	KUNIT_CASE(a_programs_huge_page_is_moved_as_a_whole),
 	KUNIT_CASE(a_programs_huge_page_waits_for_2_mib_to_be_free),
