@@ -14,6 +14,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/freezer.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/kthread.h>
@@ -109,6 +110,7 @@
 #undef queue_work
 #define queue_work(wq, work)		((void)(wq), sim_queue_work(work))
 #define wait_for_completion_timeout(done, timeout) sim_wait_for(done, timeout)
+#define freezing(task)			((void)(task), sim.freezing)
 #undef kthread_run
 #define kthread_run(fn, data, name)	sim_kthread_run(fn, data, name)
 

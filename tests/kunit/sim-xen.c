@@ -285,6 +285,24 @@ static bool populate_extent(unsigned long pfn, unsigned int order)
 	return true;
 }
 
+/**
+ * sim_refill - a live migration has put memory behind a hole
+ * @page: the hole
+ *
+ * Whatever it was, it is not for others to see.
+ */
+void sim_refill(struct page *page)
+{
+	unsigned int index;
+	struct sim_region *region = sim_region_of(page_to_pfn(page), &index);
+	u32 frame;
+
+	sim_host_take_frame(&frame);
+	insert_page(page_to_pfn(page), frame);
+	region->content[index] = SIM_SECRET;
+	sim.tot_pages++;
+}
+
 /* What the driver must never do */
 
 static void check_call(struct page **pages, unsigned int nr, unsigned int order)

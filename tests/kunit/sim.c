@@ -162,6 +162,7 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim.violations = 0;
 	sim.provoked = false;
 	sim.unchecked = false;
+	sim.freezing = false;
 	sim.cleared = 0;
 	sim.walker = NULL;
 	sim.longest_hold = 0;

@@ -459,7 +459,11 @@ unsigned long balloon_release(struct xen_balloon *xb, unsigned int nr, unsigned 
 unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned int order);
 unsigned long balloon_populate_part(struct xen_balloon *xb, unsigned int nr);
 unsigned long balloon_sum(struct xen_balloon *xb);
+bool balloon_take_offset(struct xen_balloon *xb);
 void balloon_check_current(struct xen_balloon *xb);
+
+/* restore.c */
+bool balloon_restored(struct xen_balloon *xb);
 
 /* migrate.c */
 void balloon_migrate_init(struct xen_balloon *xb);
@@ -485,6 +489,7 @@ void balloon_foreign_exit(struct xen_balloon *xb);
 bool balloon_foreign_is_low(const struct xen_balloon *xb);
 unsigned long balloon_foreign_excess(const struct xen_balloon *xb);
 bool balloon_foreign_stock(struct xen_balloon *xb);
+void balloon_foreign_sweep(struct xen_balloon *xb);
 unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps);
 enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb);
 

@@ -206,6 +206,26 @@ static unsigned int keep(struct xen_balloon *xb, struct list_head *region, unsig
 }
 
 /**
+ * balloon_foreign_sweep - make sure that what is kept to be lent is unpopulated
+ * @xb: the driver
+ *
+ * What is not, intree_take_spare() gives to the guest.
+ *
+ * Context: the worker, under step_lock; may sleep.
+ */
+void balloon_foreign_sweep(struct xen_balloon *xb)
+{
+	LIST_HEAD(taken);
+	LIST_HEAD(region);
+
+	take_above(xb, 0, ULONG_MAX, &taken);
+	while (!list_empty(&taken)) {
+		cut_region(&taken, &region);
+		put_back(xb, &region);
+	}
+}
+
+/**
  * balloon_foreign_trim - take back what is kept too much of
  * @xb: the driver
  * @scraps: also what is left of huge pages of which a part is lent

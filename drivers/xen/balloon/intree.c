@@ -550,6 +550,8 @@ void intree_end(struct xen_balloon *xb)
 	lockdep_assert_held(&xb->step_lock);
 
 	intree_follow(xb);
+	if (xb->resumed)
+		balloon_restored(xb);
 	return_all(xb);
 	intree_publish(xb);
 

@@ -32,9 +32,12 @@ static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
 		return -EAGAIN;
 	}
 
-	/* A suspend, which stops all CPUs, must not find a frame on its way. */
+	/*
+	 * A suspend, which stops all CPUs, must not find a frame on its way; and after
+	 * it nobody knows what is a hole, until the worker has seen to that.
+	 */
 	preempt_disable();
-	ret = xb->ops->move(newpage, page);
+	ret = READ_ONCE(xb->resumed) ? -EBUSY : xb->ops->move(newpage, page);
 	preempt_enable();
 	trace_xen_balloon_migrate(page_to_pfn(page), page_to_pfn(newpage), ret);
 

@@ -226,19 +226,36 @@ unsigned long balloon_sum(struct xen_balloon *xb)
 	       n.quarantined + intree_foreign_spare() + intree_foreign_lent(xb);
 }
 
-/* What Xen counts beyond what the kernel has as its memory. */
-static void take_offset(struct xen_balloon *xb, long now, unsigned long guest)
+static void set_offset(struct xen_balloon *xb, long offset)
 {
-	long offset = now - guest;
-
 	if (xb->offset_known && offset != xb->offset)
-		pr_info("Xen counts %ld KiB %s for this guest since it was resumed\n",
+		pr_info("Xen counts %ld KiB %s for this guest than before, which the guest has no part in: from now on that is expected\n",
 			PAGES_TO_KB(abs(offset - xb->offset)),
 			offset > xb->offset ? "more" : "less");
 
 	xb->offset = offset;
 	xb->offset_known = offset >= OFFSET_MIN;
 	xb->drift = 0;
+}
+
+/**
+ * balloon_take_offset - see what Xen counts beyond what the kernel has as its memory
+ * @xb: the driver
+ *
+ * Context: step_lock held.
+ * Return: false when Xen does not tell.
+ */
+bool balloon_take_offset(struct xen_balloon *xb)
+{
+	long now = xb->ops->current_pages();
+
+	lockdep_assert_held(&xb->step_lock);
+
+	if (now < 0)
+		return false;
+
+	set_offset(xb, now - balloon_figures(&xb->queue).guest);
+	return true;
 }
 
 /**
@@ -258,13 +275,8 @@ void balloon_check_current(struct xen_balloon *xb)
 
 	if (now < 0)
 		return;
-
-	if (xb->resumed || !xb->offset_known) {
-		/* Xen's tools restored the guest page by page. */
-		if (xb->resumed)
-			balloon_heal_suspect_all(xb);
-		WRITE_ONCE(xb->resumed, false);
-		take_offset(xb, now, guest);
+	if (!xb->offset_known) {
+		balloon_take_offset(xb);
 		return;
 	}
 

@@ -247,6 +247,8 @@ static enum balloon_step step(struct xen_balloon *xb)
 
 	lockdep_assert_held(&xb->step_lock);
 
+	if (READ_ONCE(xb->resumed) && !balloon_restored(xb))
+		return BALLOON_STALLED;
 	if (stock(xb))
 		return BALLOON_PROGRESS;
 	credit = balloon_target(xb) - balloon_figures(&xb->queue).guest;
