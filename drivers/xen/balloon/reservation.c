@@ -258,6 +258,27 @@ bool balloon_take_offset(struct xen_balloon *xb)
 	return true;
 }
 
+/*
+ * Xen counts other than expected, and that stays so. When our own accounting does
+ * not add up, since the in-tree driver and we wrote to a counter at the same
+ * instant, Xen knows what the guest has. Else somebody outside has added pages to
+ * the domain, or holds on to some that the guest has given back: that is none of
+ * the guest's, which is as large as it was.
+ */
+static void settle_drift(struct xen_balloon *xb, long drift)
+{
+	if (balloon_sum(xb) == xb->total) {
+		set_offset(xb, xb->offset + drift);
+		return;
+	}
+
+	pr_warn("Xen counts %ld KiB %s than expected: going by Xen\n",
+		PAGES_TO_KB(abs(drift)), drift > 0 ? "more" : "less");
+	balloon_correct_guest(&xb->queue, drift);
+	xb->total = balloon_sum(xb);
+	xb->drift = 0;
+}
+
 /**
  * balloon_check_current - compare the accounting with Xen's, which has the
  *	last word on how much the guest has
@@ -285,11 +306,7 @@ void balloon_check_current(struct xen_balloon *xb)
 		xb->drift = drift;
 		xb->drift_since = ktime_get_ns();
 	} else if (drift && ktime_get_ns() - xb->drift_since > DRIFT_LASTS_NS) {
-		pr_warn("Xen counts %ld KiB %s than expected: going by Xen\n",
-			PAGES_TO_KB(abs(drift)), drift > 0 ? "more" : "less");
-		balloon_correct_guest(&xb->queue, drift);
-		xb->total = balloon_sum(xb);
-		xb->drift = 0;
+		settle_drift(xb, drift);
 	}
 }
 

@@ -350,7 +350,6 @@ static void a_count_of_zero_is_a_count(struct kunit *test)
 static void lose(long pages)
 {
 	balloon_correct_guest(&sim.xb->queue, -pages);
-	sim.xb->total -= pages;
 }
 
 struct drift_case {
@@ -420,6 +419,27 @@ static void drift_that_passes_is_none(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 0U);
 }
 
+static void what_others_add_to_the_domain_is_none_of_the_guests(struct kunit *test)
+{
+	const struct drift_case *c = test->param_value;
+
+	/* A ROM for a device, or a page that dom0 holds on to. */
+	sim.tot_pages += c->lost;
+	check_current();
+	sim.now += NSEC_PER_SEC + 1;
+	check_current();
+	expect_figures(test, FULL, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->offset, EXTRA + c->lost);
+	KUNIT_EXPECT_EQ(test, sim.xb->drift, 0L);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
+	KUNIT_EXPECT_TRUE(test, said(c->said));
+
+	sim.now += 10 * NSEC_PER_SEC;
+	check_current();
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
+	sim.tot_pages -= c->lost;
+}
+
 static struct kunit_case reservation_cases[] = {
 	KUNIT_CASE_PARAM(headroom_is_what_xens_limit_leaves, headroom_gen_params),
 	KUNIT_CASE(headroom_is_there_when_xen_counts_nothing),
@@ -439,6 +459,7 @@ static struct kunit_case reservation_cases[] = {
 	KUNIT_CASE_PARAM(drift_counts_after_it_lasted_a_second, drift_gen_params),
 	KUNIT_CASE(drift_that_changes_has_its_second_anew),
 	KUNIT_CASE(drift_that_passes_is_none),
+	KUNIT_CASE_PARAM(what_others_add_to_the_domain_is_none_of_the_guests, drift_gen_params),
 	{}
 };
 
