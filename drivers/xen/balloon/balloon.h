@@ -516,7 +516,7 @@ unsigned long intree_foreign_spare(void);
 unsigned long intree_foreign_lent(const struct xen_balloon *xb);
 unsigned long intree_published(void);
 long intree_unseen(const struct xen_balloon *xb);
-long intree_unseen_total(const struct xen_balloon *xb);
+long intree_unseen_total(struct xen_balloon *xb);
 
 /* takeover.c */
 int takeover_probe(struct xen_balloon *xb);

@@ -103,14 +103,20 @@ long intree_unseen(const struct xen_balloon *xb)
 }
 
 /**
- * intree_unseen_total - what was hot-added since the last look
+ * intree_unseen_total - what was hot-added since the last look, and is online
  * @xb: the driver
+ *
+ * The in-tree driver counts it when it is added. Its pages come to the list one
+ * block after the other, before that or much later.
  *
  * Return: pages.
  */
-long intree_unseen_total(const struct xen_balloon *xb)
+long intree_unseen_total(struct xen_balloon *xb)
 {
-	return READ_ONCE(balloon_stats.total_pages) - xb->intree.seen_total;
+	long grown = READ_ONCE(balloon_stats.total_pages) - xb->intree.seen_total;
+	long there = balloon_sum(xb) - xb->total;
+
+	return min(grown, max(there, 0L));
 }
 
 /*

@@ -297,6 +297,7 @@ static void memory_that_is_added_is_in_the_total_once(struct kunit *test)
 {
 	build_lenient(test);
 	sim_balloon_stats.total_pages += 100;
+	sim_balloon_stats.balloon_low += 100;
 	LOCKED(intree_follow(sim.xb));
 	KUNIT_EXPECT_EQ(test, sim.xb->total, 612UL);
 	LOCKED(intree_follow(sim.xb));
@@ -304,6 +305,28 @@ static void memory_that_is_added_is_in_the_total_once(struct kunit *test)
 	sim_balloon_stats.total_pages -= 30;
 	LOCKED(intree_follow(sim.xb));
 	KUNIT_EXPECT_EQ(test, sim.xb->total, 582UL);
+}
+
+static void memory_that_is_added_is_in_the_total_when_it_is_online(struct kunit *test)
+{
+	build_lenient(test);
+	sim_balloon_stats.total_pages += 100;
+	LOCKED(intree_follow(sim.xb));
+	KUNIT_EXPECT_EQ(test, sim.xb->total, 512UL);
+	sim_balloon_stats.balloon_low += 60;
+	LOCKED(intree_follow(sim.xb));
+	KUNIT_EXPECT_EQ(test, sim.xb->total, 572UL);
+	sim_balloon_stats.balloon_low += 40;
+	LOCKED(intree_follow(sim.xb));
+	KUNIT_EXPECT_EQ(test, sim.xb->total, 612UL);
+
+	/* And it may be so before the total says that it was added. */
+	sim_balloon_stats.balloon_low += 10;
+	LOCKED(intree_follow(sim.xb));
+	KUNIT_EXPECT_EQ(test, sim.xb->total, 612UL);
+	sim_balloon_stats.total_pages += 10;
+	LOCKED(intree_follow(sim.xb));
+	KUNIT_EXPECT_EQ(test, sim.xb->total, 622UL);
 }
 
 /* The in-tree list */
@@ -787,6 +810,7 @@ static struct kunit_case intree_cases[] = {
 			 follow_gen_params),
 	KUNIT_CASE(a_target_stored_while_junk_is_mended_is_seen_next),
 	KUNIT_CASE(memory_that_is_added_is_in_the_total_once),
+	KUNIT_CASE(memory_that_is_added_is_in_the_total_when_it_is_online),
 	KUNIT_CASE_PARAM(pages_of_the_list_become_base_pages, spare_gen_params),
 	KUNIT_CASE(what_is_borrowed_while_we_reclaim_is_not_lost),
 	KUNIT_CASE(loading_takes_over_what_the_intree_driver_has),
