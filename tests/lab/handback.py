@@ -3,10 +3,16 @@
 
 With what the module ballooned out; with a target that arrived during the switch, either way; from
 the state in which the in-tree driver had given up; with memory that the guest was not booted with.
+Targets that no probe tells of are followed too, also where the probe is in place and hears nothing.
 """
+
+import time
 
 from common import DEVICE, MIB, Agreement, move
 
+FTRACE = "/proc/sys/kernel/ftrace_enabled"
+IDLE_S = 25         # by then upkeep, which has nothing to do, rests for longer than DEAF_S
+DEAF_S = 10
 KPROBES = "/sys/kernel/debug/kprobes/enabled"
 
 # Writes a target a moment after each switch began: who is in charge in the end must land on it.
@@ -55,6 +61,18 @@ def follows_targets_without_being_told(lab, guest, agreement):
     guest.run(f"echo 1 > {KPROBES}")
 
 
+def follows_a_target_that_the_probe_does_not_hear(lab, guest, agreement):
+    guest.load()
+    guest.run(f"cd {DEVICE}/upkeep; echo 0 > heal; echo 0 > coalesce; sleep {IDLE_S}; echo 0 > {FTRACE}")
+    start = time.monotonic()
+    move(guest, 448 * MIB, DEAF_S)
+    lab.note(f"with ftrace off, 64 MiB took {time.monotonic() - start:.1f} s")
+    move(guest, 512 * MIB)
+    agreement.check("with ftrace off")
+    guest.run(f"echo 1 > {FTRACE}")
+    guest.unload()
+
+
 def wakes_from_having_given_up(lab, guest, agreement):
     move(guest, 256 * MIB)
     start, room = guest.current_kb(), 44 * MIB
@@ -97,5 +115,6 @@ def run(lab, kind, kernel):
     goes_on_with_what_was_ballooned_out(whole, agreement)
     follows_a_target_that_came_during_the_switch(lab, whole, agreement)
     follows_targets_without_being_told(lab, whole, agreement)
+    follows_a_target_that_the_probe_does_not_hear(lab, whole, agreement)
     wakes_from_having_given_up(lab, whole, agreement)
     keeps_memory_beyond_the_boot_size(lab, small)
