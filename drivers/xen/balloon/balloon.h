@@ -241,10 +241,12 @@ struct balloon_foreign {
  * struct balloon_target - where the guest shall be, in pages
  * @wanted: as the toolstack or the administrator set it
  * @said: the last @wanted that was clamped and reported
+ * @floor: the balloon leaves the guest so much; an attribute
  */
 struct balloon_target {
 	unsigned long wanted;
 	unsigned long said;
+	unsigned long floor;
 };
 
 /* More regions than any guest has in practice: see adopt_region(). */
@@ -448,6 +450,7 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 
 /* target.c */
 unsigned long balloon_floor(unsigned long total);
+void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted);
 bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
 unsigned long balloon_target(struct xen_balloon *xb);
 

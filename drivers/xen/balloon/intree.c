@@ -535,13 +535,13 @@ void intree_begin(struct xen_balloon *xb)
 	it->retry_count = READ_ONCE(balloon_stats.retry_count);
 	it->published = READ_ONCE(balloon_stats.current_pages);
 	balloon_correct_guest(&xb->queue, it->published);
-	xb->target.wanted = it->seen_target;
 
 	while (reclaim_spare(xb, BATCH))
 		cond_resched();
 	adopt_region(xb);
 	suspect_moved(xb);
 	xb->total = balloon_sum(xb);
+	balloon_target_begin(xb, it->seen_target);
 	balloon_check_current(xb);
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * On the device xen_memory0, the groups queues/: how much memory is in each
- * queue, upkeep/: what the worker does at the target, and foreign/: how much is
- * kept to be lent. Described in
- * Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues, -upkeep and
- * -foreign.
+ * queue, upkeep/: what the worker does at the target, limits/: what the guest
+ * is left, and foreign/: how much is kept to be lent. Described in
+ * Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues, -upkeep,
+ * -limits and -foreign.
  */
 #include <linux/device.h>
 #include <linux/kstrtox.h>
@@ -92,30 +92,59 @@ static const struct attribute_group upkeep_group = {
 	.attrs = upkeep_attrs,
 };
 
-static ssize_t show_mark(char *buf, const unsigned long *mark)
+static ssize_t show_pages(char *buf, const unsigned long *pages)
 {
-	return sysfs_emit(buf, "%lu\n", PAGES_TO_KB(READ_ONCE(*mark)));
+	return sysfs_emit(buf, "%lu\n", PAGES_TO_KB(READ_ONCE(*pages)));
 }
 
-/* What a guest does not have cannot be lent. */
-static ssize_t store_mark(const char *buf, size_t count, unsigned long *mark)
+static ssize_t store_pages(const char *buf, size_t count, unsigned long *pages,
+			   unsigned long max)
 {
 	unsigned long kb;
 	int ret = kstrtoul(buf, 0, &kb);
 
 	if (ret)
 		return ret;
-	if (kb > PAGES_TO_KB(shown->total))
+	if (kb > PAGES_TO_KB(max))
 		return -ERANGE;
 
-	WRITE_ONCE(*mark, kb / PAGES_TO_KB(1UL));
+	WRITE_ONCE(*pages, kb / PAGES_TO_KB(1UL));
 	balloon_worker_again(shown);
 	return count;
 }
 
+static ssize_t floor_kb_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return show_pages(buf, &shown->target.floor);
+}
+
+/* No guest has to grow to its floor. */
+static ssize_t floor_kb_store(struct device *dev, struct device_attribute *attr,
+			      const char *buf, size_t count)
+{
+	return store_pages(buf, count, &shown->target.floor, figures().guest);
+}
+static DEVICE_ATTR_RW(floor_kb);
+
+static struct attribute *limit_attrs[] = {
+	&dev_attr_floor_kb.attr,
+	NULL
+};
+
+static const struct attribute_group limit_group = {
+	.name = "limits",
+	.attrs = limit_attrs,
+};
+
+/* What a guest does not have cannot be lent. */
+static ssize_t store_mark(const char *buf, size_t count, unsigned long *mark)
+{
+	return store_pages(buf, count, mark, shown->total);
+}
+
 static ssize_t low_kb_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return show_mark(buf, &shown->foreign.low);
+	return show_pages(buf, &shown->foreign.low);
 }
 
 static ssize_t low_kb_store(struct device *dev, struct device_attribute *attr,
@@ -127,7 +156,7 @@ static DEVICE_ATTR_RW(low_kb);
 
 static ssize_t high_kb_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return show_mark(buf, &shown->foreign.high);
+	return show_pages(buf, &shown->foreign.high);
 }
 
 static ssize_t high_kb_store(struct device *dev, struct device_attribute *attr,
@@ -151,6 +180,7 @@ static const struct attribute_group foreign_group = {
 static const struct attribute_group *groups[] = {
 	&queue_group,
 	&upkeep_group,
+	&limit_group,
 	/* With that, the kernel does not lend ballooned pages. */
 	IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) ? NULL : &foreign_group,
 	NULL

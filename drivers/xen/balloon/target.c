@@ -47,12 +47,34 @@ unsigned long balloon_floor(unsigned long total)
 }
 
 /**
+ * balloon_target_begin - go on to where the in-tree driver was going
+ * @xb: the driver, with what it took over in place
+ * @wanted: its target, in pages
+ *
+ * What the guest lived on, or was about to, is no less than what it needs: most
+ * of a large total may never have been populated. So the floor is none that a
+ * guest would have to grow to; nor does it rise when memory is hot-added.
+ *
+ * Context: step_lock held.
+ */
+void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted)
+{
+	unsigned long guest = balloon_figures(&xb->queue).guest;
+
+	lockdep_assert_held(&xb->step_lock);
+
+	xb->target.wanted = wanted;
+	xb->target.floor = min3(balloon_floor(xb->total), guest, wanted ?: guest);
+}
+
+/**
  * balloon_target_set - a new target was set
  * @xb: the driver
  * @wanted: the target, in pages
  *
  * No guest lives on nothing: a target of 0 is what the in-tree driver makes of
- * junk in target_kb, and is no target.
+ * junk in target_kb, and is no target. Some toolstacks write the same one again
+ * and again: that is none either.
  *
  * Context: step_lock held.
  * Return: false when it cannot be one; the former target stays then.
@@ -90,7 +112,7 @@ unsigned long balloon_target(struct xen_balloon *xb)
 	struct balloon_figures n = balloon_figures(&xb->queue);
 	unsigned long ceiling = n.guest + n.transit + n.base +
 				n.huge * XENMEM_HUGE_PAGES + balloon_foreign_excess(xb);
-	unsigned long floor = min(balloon_floor(xb->total), ceiling);
+	unsigned long floor = min(READ_ONCE(xb->target.floor), ceiling);
 	unsigned long target = clamp(xb->target.wanted, floor, ceiling);
 
 	lockdep_assert_held(&xb->step_lock);

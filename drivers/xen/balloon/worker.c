@@ -147,7 +147,8 @@ static bool give_huge(struct xen_balloon *xb)
 	u64 now = ktime_get_ns();
 
 	if (now < xb->give_at || inflatable(xb) < XENMEM_HUGE_PAGES ||
-	    balloon_figures(&xb->queue).guest < balloon_floor(xb->total) + XENMEM_HUGE_PAGES)
+	    balloon_figures(&xb->queue).guest <
+	    READ_ONCE(xb->target.floor) + XENMEM_HUGE_PAGES)
 		return false;
 	if (balloon_alloc_huge(xb, 1) && balloon_release(xb, 1, XENMEM_HUGE_ORDER))
 		return true;

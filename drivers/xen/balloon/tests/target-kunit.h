@@ -18,6 +18,7 @@ static int target_init(struct kunit *test)
 	sim.xb->total = TOTAL;
 	sim.xb->queue.n = (struct balloon_figures){ .guest = TOTAL };
 	sim.xb->target.wanted = TOTAL;
+	sim.xb->target.floor = FLOOR;
 
 	return 0;
 }
@@ -222,12 +223,63 @@ static void ceiling_is_all_that_can_be_had(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get_target(), 60000UL + 3 * 512 + 500 + 20 + 1000);
 }
 
-static void floor_is_that_of_the_total_and_not_of_what_is_left(struct kunit *test)
+static void begin(unsigned long wanted)
 {
-	sim.xb->queue.n = (struct balloon_figures){ .guest = FLOOR + 1, .huge = 10 };
+	mutex_lock(&sim.xb->step_lock);
+	balloon_target_begin(sim.xb, wanted);
+	mutex_unlock(&sim.xb->step_lock);
+}
+
+struct begin_case {
+	const char *name;
+	unsigned long guest;
+	unsigned long wanted;
+	unsigned long floor;
+};
+
+static const struct begin_case begin_cases[] = {
+	{ "all of its total", TOTAL, TOTAL, FLOOR },
+	{ "a page above the floor", FLOOR + 1, FLOOR + 1, FLOOR },
+	{ "a page below the floor", FLOOR - 1, FLOOR - 1, FLOOR - 1 },
+	{ "a small part, and to grow", 1000, TOTAL, 1000 },
+	{ "on its way below the floor", TOTAL, 1000, 1000 },
+	{ "no target", 1000, 0, 1000 },
+	{ "no target, and a large guest", TOTAL, 0, FLOOR },
+};
+
+static void begin_case_name(const struct begin_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(begin, begin_cases, begin_case_name);
+
+static void floor_is_not_above_what_the_guest_had_or_was_going_to(struct kunit *test)
+{
+	const struct begin_case *c = test->param_value;
+
+	sim.xb->queue.n = (struct balloon_figures){ .guest = c->guest };
+	begin(c->wanted);
+	KUNIT_EXPECT_EQ(test, sim.xb->target.floor, c->floor);
+	KUNIT_EXPECT_EQ(test, sim.xb->target.wanted, c->wanted);
+}
+
+static void floor_does_not_rise_with_the_total(struct kunit *test)
+{
+	begin(TOTAL);
+	sim.xb->total = 2 * TOTAL;
 	sim.xb->target.wanted = 1;
 
 	KUNIT_EXPECT_EQ(test, get_target(), FLOOR);
+}
+
+static void floor_that_was_lowered_counts(struct kunit *test)
+{
+	sim.xb->target.wanted = 1;
+	sim.xb->target.floor = 1000;
+
+	KUNIT_EXPECT_EQ(test, get_target(), 1000UL);
+	KUNIT_EXPECT_TRUE(test, said("floor 4000 KiB"));
 }
 
 static void ceiling_below_the_floor_is_the_target(struct kunit *test)
@@ -265,7 +317,9 @@ static struct kunit_case target_cases[] = {
 	KUNIT_CASE(target_out_of_range_is_told_once),
 	KUNIT_CASE(another_target_out_of_range_is_told_again),
 	KUNIT_CASE(ceiling_is_all_that_can_be_had),
-	KUNIT_CASE(floor_is_that_of_the_total_and_not_of_what_is_left),
+	KUNIT_CASE_PARAM(floor_is_not_above_what_the_guest_had_or_was_going_to, begin_gen_params),
+	KUNIT_CASE(floor_does_not_rise_with_the_total),
+	KUNIT_CASE(floor_that_was_lowered_counts),
 	KUNIT_CASE(ceiling_below_the_floor_is_the_target),
 	KUNIT_CASE(guest_of_16_tib_has_its_target),
 	{}

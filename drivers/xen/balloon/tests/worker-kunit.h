@@ -686,6 +686,33 @@ static void a_new_target_ends_and_restarts_upkeep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCE_TRIES), 0UL);
 }
 
+/* Of 256 MiB it has 40, where a guest with all of it is left 104. */
+static const struct sim_config small_world = {
+	.regions = 128,
+	.unpopulated = 108,
+	.host_pieces = 1,
+	.slack = 256,
+};
+
+static void a_guest_that_was_small_stays_so_and_rests_until_its_floor_is_lowered(struct kunit *test)
+{
+	unsigned long small = H(20);
+
+	sim_build(test, &small_world);
+	sim_target(small - H(3));
+	while (sim.now < UPKEEP_QUIET_NS + 2 * UPKEEP_MIN_NS)
+		sim_turn();
+	KUNIT_EXPECT_EQ(test, sim_populated(), small);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_STALLS), 0UL);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_POPULATE], 0UL);
+	KUNIT_EXPECT_GT(test, sim.xb->upkeep_delay_ns, 0ULL);
+
+	sim.xb->target.floor = small - H(2) - 77;
+	balloon_worker_again(sim.xb);
+	sim_settle(20);
+	KUNIT_EXPECT_EQ(test, sim_populated(), small - H(2) - 77);
+}
+
 /* One turn, and the thread */
 
 static void a_turn_goes_to_a_target_set_before_it_and_shows_what_it_did(struct kunit *test)
@@ -848,6 +875,7 @@ static struct kunit_case worker_cases[] = {
 	KUNIT_CASE(upkeep_that_gains_nothing_waits_longer_and_longer),
 	KUNIT_CASE(upkeep_heals_when_there_is_nothing_to_coalesce),
 	KUNIT_CASE(a_new_target_ends_and_restarts_upkeep),
+	KUNIT_CASE(a_guest_that_was_small_stays_so_and_rests_until_its_floor_is_lowered),
 	KUNIT_CASE(a_turn_goes_to_a_target_set_before_it_and_shows_what_it_did),
 	KUNIT_CASE(a_target_that_was_not_heard_is_followed_within_5_s),
 	KUNIT_CASE(a_turn_shows_how_long_it_waits),
