@@ -266,6 +266,12 @@ static bool is_under_io(struct folio *folio)
 	       (is_cache(folio) && (folio_test_dirty(folio) || !folio_test_uptodate(folio)));
 }
 
+/* Is it cache that somebody uses, so that it would have to be read again? */
+static bool is_in_use(struct folio *folio)
+{
+	return folio_test_active(folio) || folio_test_workingset(folio);
+}
+
 /* Would a program's huge page be split, for want of a place to move it to? */
 static bool would_split(struct page *page)
 {
@@ -325,8 +331,8 @@ bool balloon_alloc_stuck(struct page *page)
 
 /*
  * Can all that is in use in a region be moved, with no more than @max_cache pages
- * dropped? Returns 0 if so; -EAGAIN when it could with more free memory in one
- * piece; -EBUSY and the number of the page in the way.
+ * dropped, and none of these in use? Returns 0 if so; -EAGAIN when it could with more
+ * free memory in one piece; -EBUSY and the number of the page in the way.
  */
 static int region_movable(unsigned long start_pfn, unsigned int max_cache, unsigned int *at)
 {
@@ -340,14 +346,15 @@ static int region_movable(unsigned long start_pfn, unsigned int max_cache, unsig
 		return -EBUSY;
 
 	for (i = 0; i < XENMEM_HUGE_PAGES; i += max(run, 1U)) {
+		struct folio *folio = page_folio(page + i);
+
 		*at = i;
 		run = free_run(page + i);
 		if (run || __PageMovable(page + i))
 			continue;
 		if (balloon_alloc_stuck(page + i))
 			return -EBUSY;
-		cache += is_cache(page_folio(page + i));
-		if (cache > max_cache)
+		if (is_cache(folio) && (is_in_use(folio) || ++cache > max_cache))
 			return -EBUSY;
 		if (would_split(page + i))
 			ret = -EAGAIN;

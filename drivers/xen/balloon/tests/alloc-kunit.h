@@ -542,6 +542,27 @@ static void page_that_cannot_be_moved_bars_its_region(struct kunit *test)
 	c->clear(page);
 }
 
+/* A clean page of a file is dropped, and not moved. */
+static void clean_cache_bars_its_region_while_it_is_in_use(struct kunit *test)
+{
+	struct folio *folio = page_folio(sim_page(2, 200));
+	unsigned long pfn = page_to_pfn(sim_page(2, 0));
+	unsigned int at;
+
+	occupy(test, 2, 0, 512, SIM_PROGRAM);
+	folio_set_active(folio);
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 512, &at), 0);
+	folio_clear_swapbacked(folio);
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 512, &at), -EBUSY);
+	KUNIT_EXPECT_EQ(test, at, 200U);
+	folio_clear_active(folio);
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 512, &at), 0);
+	folio_set_workingset(folio);
+	KUNIT_EXPECT_EQ(test, region_movable(pfn, 512, &at), -EBUSY);
+	folio_clear_workingset(folio);
+	folio_set_swapbacked(folio);
+}
+
 static void emptied_region_looks_like_a_huge_page(struct kunit *test)
 {
 	struct page *first = sim_page(2, 0), *page;
@@ -1180,6 +1201,7 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(only_what_programs_have_can_be_moved),
 	KUNIT_CASE(inside_of_a_free_block_is_not_looked_at),
 	KUNIT_CASE_PARAM(page_that_cannot_be_moved_bars_its_region, flag_gen_params),
+	KUNIT_CASE(clean_cache_bars_its_region_while_it_is_in_use),
 	KUNIT_CASE(emptied_region_looks_like_a_huge_page),
 	KUNIT_CASE(region_that_cannot_be_emptied_is_none),
 	KUNIT_CASE(emptied_region_with_another_reference_is_free_again),
