@@ -111,9 +111,32 @@ static void each_gib_of_base_pages_takes_the_same_memory(struct kunit *test)
 	}
 }
 
+/*
+ * A search of 250 ms sees some 50 GiB, and all but the last window, at 768 GiB, is
+ * in use. Each target is 16 steps of 20 ms below the one before.
+ */
+static void huge_pages_are_found_wherever_they_are(struct kunit *test)
+{
+	unsigned int busy = tebibyte.regions - tebibyte.window, region, index, targets = 0;
+
+	for (region = 0; region < tebibyte.regions; region++)
+		for (index = 0; index < (region < busy ? SIM_REGION_PAGES : 1); index++)
+			sim_use(region, index, SIM_PROGRAM);
+	sim.look_ns = 10 * NSEC_PER_USEC;
+
+	while (!balloon_counted(sim.xb, COUNT_CONTIG_HUGE) && targets < 22) {
+		turns_to(test, sim_balloon_stats.current_pages - 16 * SIM_REGION_PAGES);
+		sim.now += 5 * NSEC_PER_SEC;
+		targets++;
+	}
+	kunit_info(test, "target %u found 2 MiB in the last GiB\n", targets);
+	KUNIT_EXPECT_LE(test, targets, 17U);
+}
+
 static struct kunit_case scale_cases[] = {
 	KUNIT_CASE(each_gib_takes_the_same_steps_and_memory),
 	KUNIT_CASE(each_gib_of_base_pages_takes_the_same_memory),
+	KUNIT_CASE(huge_pages_are_found_wherever_they_are),
 	{}
 };
 

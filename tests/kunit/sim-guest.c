@@ -786,6 +786,7 @@ struct page *sim_online_page(unsigned long pfn)
 {
 	unsigned int index;
 
+	sim.now += sim.look_ns;
 	/* There may be some more pages, but they are no region. */
 	if (pfn >= sim.first_pfn + sim_total())
 		sim_violation("looked for a region beyond the last one");

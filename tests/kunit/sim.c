@@ -159,6 +159,7 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim.contig_ns = NSEC_PER_MSEC;
 	sim.call_ns = 0;
 	sim.cpus = 1;
+	sim.look_ns = 0;
 	sim.violations = 0;
 	sim.provoked = false;
 	sim.unchecked = false;

@@ -239,6 +239,7 @@ struct sim_fault {
  * @call_ns: how long a call of Xen takes
  * @cpus: how many CPUs the guest has online
  * @freezing: there is to be a suspend
+ * @look_ns: how long a look for a page takes
  * @unchecked: no check after each turn, for it takes too long
  * @provoked: the next violation is wanted: it does not fail the test
  * @violations: how often the driver did what it must not do
@@ -305,6 +306,7 @@ struct sim {
 	u64 call_ns;
 	unsigned int cpus;
 	bool freezing;
+	u64 look_ns;
 	bool unchecked;
 	bool provoked;
 	unsigned int violations;

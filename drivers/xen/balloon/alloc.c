@@ -38,8 +38,9 @@
 /* The zone below, of 16 MiB, is kept for old devices. */
 #define FIRST_ZONE	IS_ENABLED(CONFIG_ZONE_DMA)
 
-/* A search that found nothing for so long is over. */
+/* A search that found nothing for so long rests, and for so long. */
 #define CONTIG_WASTE_NS	(250 * NSEC_PER_MSEC)
+#define CONTIG_REST_NS	(5 * NSEC_PER_SEC)
 /* The longest that one step searches. */
 #define CONTIG_STEP_NS	(20 * NSEC_PER_MSEC)
 /* How long a step waits for a region to be emptied. */
@@ -105,17 +106,33 @@ unsigned long balloon_alloc_span_end(void)
 	return round_down(end, XENMEM_HUGE_PAGES);
 }
 
+static unsigned long nr_regions(void)
+{
+	return (balloon_alloc_span_end() - balloon_alloc_span_start()) / XENMEM_HUGE_PAGES;
+}
+
 /**
- * balloon_alloc_reset - there is reason to search for huge pages again
+ * balloon_alloc_rests - did a search for huge pages end in vain a moment ago?
  * @a: the search
  */
-void balloon_alloc_reset(struct balloon_alloc *a)
+bool balloon_alloc_rests(const struct balloon_alloc *a)
 {
-	a->cursor = 0;
-	a->end = balloon_alloc_span_end();
+	return ktime_get_ns() < a->again_at;
+}
+
+/**
+ * balloon_alloc_restart - search for the freest regions first, the next time
+ * @a: the search
+ *
+ * One that rests goes on where it was all the same.
+ */
+void balloon_alloc_restart(struct balloon_alloc *a)
+{
+	if (balloon_alloc_rests(a))
+		return;
+
 	a->min_free = XENMEM_HUGE_PAGES * 3 / 4;
-	a->wasted_ns = 0;
-	a->exhausted = false;
+	a->left = nr_regions();
 }
 
 /**
@@ -507,32 +524,70 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, uns
 	return page;
 }
 
+/* Each pass over memory lowers what is asked of a region; after the last is the first. */
+static void next_pass(struct balloon_alloc *a)
+{
+	if (!a->min_free)
+		a->min_free = XENMEM_HUGE_PAGES * 3 / 4;
+	else
+		a->min_free = a->min_free > 64 ? a->min_free / 2 : 0;
+	a->left = nr_regions();
+}
+
+/* Where memory is so large that time was up first, the pass goes on after the rest. */
+static void rest(struct xen_balloon *xb)
+{
+	struct balloon_alloc *a = &xb->alloc;
+
+	balloon_count(xb, COUNT_CONTIG_RESTS, 1);
+	if (a->looked >= nr_regions())
+		balloon_alloc_restart(a);
+	a->looked = 0;
+	a->wasted_ns = 0;
+	a->again_at = ktime_get_ns() + CONTIG_REST_NS;
+}
+
+/* The region to look at, by its first pfn: round and round. */
+static unsigned long next_region(struct balloon_alloc *a)
+{
+	unsigned long pfn = a->cursor;
+
+	if (pfn < balloon_alloc_span_start() || pfn >= balloon_alloc_span_end())
+		pfn = balloon_alloc_span_start();
+
+	a->cursor = pfn + XENMEM_HUGE_PAGES;
+	a->left--;
+	a->looked++;
+
+	return pfn;
+}
+
 /*
  * Make a huge page: empty a region that is free to some part, of one node or,
- * with NUMA_NO_NODE, any. The freest go first: each pass over memory lowers what
- * is asked of a region.
+ * with NUMA_NO_NODE, any. The freest go first.
  */
 static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid)
 {
 	struct balloon_alloc *a = &xb->alloc;
 	u64 start = ktime_get_ns(), spent = 0;
 	struct page *found = NULL;
+	bool over = false;
 	unsigned long pfn;
 	unsigned int at;
 
-	if (is_late(a))
-		a->exhausted = true;
+	if (!balloon_alloc_rests(a) && is_late(a))
+		rest(xb);
+	if (balloon_alloc_rests(a))
+		return NULL;
 
-	while (!a->exhausted && !found && spent < CONTIG_STEP_NS) {
-		if (a->cursor >= a->end) {
-			a->exhausted = !a->min_free;
-			a->min_free = a->min_free > 64 ? a->min_free / 2 : 0;
-			a->cursor = 0;
+	while (!over && !found && spent < CONTIG_STEP_NS) {
+		if (!a->left) {
+			over = !a->min_free;
+			next_pass(a);
 			continue;
 		}
 
-		pfn = a->cursor;
-		a->cursor += XENMEM_HUGE_PAGES;
+		pfn = next_region(a);
 		if (balloon_alloc_region_free(pfn) >= a->min_free &&
 		    may_be_huge(pfn, nid) && !region_movable(pfn, max_cache, &at)) {
 			balloon_count(xb, COUNT_CONTIG_TRIES, 1);
@@ -547,8 +602,8 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, 
 		scrub(xb, found, XENMEM_HUGE_PAGES);
 	} else {
 		a->wasted_ns += spent;
-		if (a->wasted_ns > CONTIG_WASTE_NS)
-			a->exhausted = true;
+		if (over || a->wasted_ns > CONTIG_WASTE_NS)
+			rest(xb);
 	}
 
 	return found;
@@ -567,7 +622,7 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, uns
 
 static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid)
 {
-	xb->alloc.exhausted = true;
+	xb->alloc.again_at = ktime_get_ns() + CONTIG_REST_NS;
 	return NULL;
 }
 
@@ -588,7 +643,7 @@ void balloon_alloc_init(struct xen_balloon *xb)
 	INIT_WORK(&a->empty, empty_work);
 	init_completion(&a->emptied);
 	atomic_set(&a->emptying, EMPTYING_NOTHING);
-	balloon_alloc_reset(a);
+	balloon_alloc_restart(a);
 }
 
 /**
@@ -671,12 +726,8 @@ struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid)
 	struct page *page;
 
 	page = free_huge(nid, gfp);
-	if (!page) {
-		/* A search that is over was so a while ago. */
-		if (xb->alloc.exhausted)
-			balloon_alloc_reset(&xb->alloc);
+	if (!page)
 		page = contig_huge(xb, FEW_CACHE, nid);
-	}
 	if (page)
 		balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);
 

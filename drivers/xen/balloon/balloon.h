@@ -138,6 +138,7 @@ enum balloon_counter {
 	COUNT_POPULATE_REFUSED,	/* calls that Xen gave nothing for */
 	COUNT_CONTIG_TRIES,	/* alloc_contig_range() for a huge page */
 	COUNT_CONTIG_HUGE,	/* and how often it gave one */
+	COUNT_CONTIG_RESTS,	/* searches for what to try that ended in vain */
 	COUNT_MIGRATED,		/* base pages that compaction moved */
 	COUNT_MIGRATE_REFUSED,	/* and that Xen did not let it move, for now */
 	COUNT_MIGRATE_NO_MEMORY, /* or for which there was no memory */
@@ -170,10 +171,11 @@ enum balloon_emptying {
 /**
  * struct balloon_alloc - where alloc.c stands in its search
  * @cursor: pfn of the next region to look at for a huge page
- * @end: where the search ends
+ * @left: how many regions are left of this pass
+ * @looked: how many were looked at since the search rested
  * @min_free: free pages that a region must have to be tried in this pass
- * @wasted_ns: time spent since the last success
- * @exhausted: nothing more to be found on the way to this target
+ * @wasted_ns: time spent since the last success, or rest
+ * @again_at: it rests until then, by ktime_get_ns()
  * @held: base pages that were got from another region than the one that is
  *	being emptied
  * @nr_held: how many
@@ -185,10 +187,11 @@ enum balloon_emptying {
  */
 struct balloon_alloc {
 	unsigned long cursor;
-	unsigned long end;
+	unsigned long left;
+	unsigned long looked;
 	unsigned int min_free;
 	u64 wasted_ns;
-	bool exhausted;
+	u64 again_at;
 	struct list_head held;
 	unsigned int nr_held;
 	struct work_struct empty;
@@ -434,7 +437,8 @@ bool balloon_region_broken(struct balloon_queue *q, struct page *page);
 /* alloc.c */
 void balloon_alloc_init(struct xen_balloon *xb);
 void balloon_alloc_end(struct xen_balloon *xb);
-void balloon_alloc_reset(struct balloon_alloc *a);
+bool balloon_alloc_rests(const struct balloon_alloc *a);
+void balloon_alloc_restart(struct balloon_alloc *a);
 void balloon_alloc_settle(struct balloon_alloc *a);
 bool balloon_alloc_may_stay(struct page *page);
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);

@@ -156,7 +156,7 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 
 	balloon_count(xb, COUNT_COALESCE_TRIES, 1);
 	page = balloon_alloc_spare(xb, nid);
-	if (!page && !xb->alloc.exhausted)
+	if (!page && !balloon_alloc_rests(&xb->alloc))
 		return UPKEEP_SEARCHED;
 	if (!page) {
 		xb->coalesce_failed_on = nid;

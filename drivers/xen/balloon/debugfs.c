@@ -21,6 +21,7 @@ static const char * const counter_names[NR_BALLOON_COUNTERS] = {
 	[COUNT_POPULATE_REFUSED] = "populate_refused",
 	[COUNT_CONTIG_TRIES] = "contig_tries",
 	[COUNT_CONTIG_HUGE] = "contig_huge",
+	[COUNT_CONTIG_RESTS] = "contig_rests",
 	[COUNT_MIGRATED] = "migrated",
 	[COUNT_MIGRATE_REFUSED] = "migrate_refused",
 	[COUNT_MIGRATE_NO_MEMORY] = "migrate_no_memory",

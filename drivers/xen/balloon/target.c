@@ -89,10 +89,12 @@ bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted)
 		return false;
 	}
 
+	if (wanted == xb->target.wanted)
+		return true;
+
 	xb->target.wanted = wanted;
 	xb->delay_ms = 0;
 	balloon_count(xb, COUNT_TARGETS, 1);
-	balloon_alloc_reset(&xb->alloc);
 
 	return true;
 }

@@ -153,20 +153,18 @@ static void expect_taken(struct kunit *test, unsigned int n, unsigned int order)
 
 /* Looking at a region */
 
-static void search_goes_from_the_first_pfn_to_the_last_whole_region(struct kunit *test)
+static void a_pass_has_all_whole_regions(struct kunit *test)
 {
 	static const struct sim_config config = { .regions = 3, .tail = 300 };
 	struct balloon_alloc *a = &sim.xb->alloc;
 
 	sim_build(test, &config);
-	memset(a, 0x5a, offsetof(struct balloon_alloc, held));
-	balloon_alloc_reset(a);
+	a->min_free = 0;
+	a->left = 0;
+	balloon_alloc_restart(a);
 
-	KUNIT_EXPECT_EQ(test, a->cursor, 0UL);
-	KUNIT_EXPECT_EQ(test, a->end, page_to_pfn(sim_page(3, 0)));
+	KUNIT_EXPECT_EQ(test, a->left, 3UL);
 	KUNIT_EXPECT_EQ(test, a->min_free, 384U);
-	KUNIT_EXPECT_EQ(test, a->wasted_ns, 0ULL);
-	KUNIT_EXPECT_FALSE(test, a->exhausted);
 }
 
 static void free_run_is_the_block_that_begins_here(struct kunit *test)
@@ -324,7 +322,7 @@ static void huge_page_is_none_of(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take_huge(8), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_free, left - 100);
-	KUNIT_EXPECT_TRUE(test, sim.xb->alloc.exhausted);
+	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(&sim.xb->alloc));
 }
 
 /* Compaction moves those, and somebody who needs the place as well. */
@@ -373,7 +371,7 @@ static void zone_keeps_what_others_could_not_do_without(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
 
 	zone->lowmem_reserve[ZONE_NORMAL]--;
-	balloon_alloc_reset(&sim.xb->alloc);
+	sim.now = sim.xb->alloc.again_at;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 }
 
@@ -616,7 +614,7 @@ static void freest_region_is_emptied_first(struct kunit *test)
 
 	/* What is left is not enough. */
 	KUNIT_EXPECT_EQ(test, take_huge(8), 0U);
-	KUNIT_EXPECT_TRUE(test, sim.xb->alloc.exhausted);
+	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(&sim.xb->alloc));
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_HUGE), 2UL);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), sim.calls[SIM_CONTIG]);
 }
@@ -645,7 +643,7 @@ static void each_pass_asks_for_fewer_free_pages(struct kunit *test)
 
 	KUNIT_EXPECT_STREQ(test, tried, "4 456 34567 134567 01234567");
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], tries);
-	KUNIT_EXPECT_TRUE(test, a->exhausted);
+	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(a));
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), tries);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_HUGE), 0UL);
 }
@@ -660,7 +658,7 @@ static void pinned_regions_are_left_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), 0UL);
-	KUNIT_EXPECT_TRUE(test, sim.xb->alloc.exhausted);
+	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(&sim.xb->alloc));
 }
 
 struct time_case {
@@ -693,10 +691,10 @@ static void step_searches_for_20_ms_at_most(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], (unsigned long)c->tries);
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.wasted_ns, (u64)c->tries * c->ns);
-	KUNIT_EXPECT_FALSE(test, sim.xb->alloc.exhausted);
+	KUNIT_EXPECT_FALSE(test, balloon_alloc_rests(&sim.xb->alloc));
 }
 
-static void search_that_found_nothing_for_250_ms_is_over_until_it_is_reset(struct kunit *test)
+static void search_that_found_nothing_for_250_ms_rests_for_5_s(struct kunit *test)
 {
 	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
 	struct balloon_alloc *a = &sim.xb->alloc;
@@ -709,14 +707,17 @@ static void search_that_found_nothing_for_250_ms_is_over_until_it_is_reset(struc
 	for (i = 0; i < 10; i++)
 		KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, a->wasted_ns, 250ULL * NSEC_PER_MSEC);
-	KUNIT_EXPECT_FALSE(test, a->exhausted);
+	KUNIT_EXPECT_FALSE(test, balloon_alloc_rests(a));
 
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_TRUE(test, a->exhausted);
+	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(a));
+	KUNIT_EXPECT_EQ(test, a->wasted_ns, 0ULL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_RESTS), 1UL);
+	sim.now += 5 * NSEC_PER_SEC - 1;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 11UL);
 
-	balloon_alloc_reset(a);
+	sim.now++;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 12UL);
 }
@@ -736,18 +737,45 @@ static void step_does_not_wait_for_a_device_that_does_not_answer(struct kunit *t
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
 
 	/* Nothing else is emptied until it does. */
-	balloon_alloc_reset(a);
+	sim.now = a->again_at;
 	sim.contig_hangs = false;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
-	KUNIT_EXPECT_EQ(test, sim.now, (u64)NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, sim.now, 6ULL * NSEC_PER_SEC);
 
 	/* What comes of it then is nobody's. */
 	sim_device_answers();
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_free, nr_free_before);
-	balloon_alloc_reset(a);
+	sim.now = a->again_at;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+}
+
+/* All 8 regions are tried once and some again, or 6 of them. */
+static void search_that_did_not_get_around_goes_on_where_it_was(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 200, 200, 200, 200, 200, 200, 200, 200 };
+	struct balloon_alloc *a = &sim.xb->alloc;
+
+	fill_with_programs(test, nr_free);
+	sim_fail(SIM_CONTIG, 1, ULONG_MAX, 0);
+	sim.contig_ns = 50 * NSEC_PER_MSEC;
+	next_pass(a);
+	while (!balloon_alloc_rests(a))
+		KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 6UL);
+	KUNIT_EXPECT_EQ(test, a->min_free, 192U);
+	KUNIT_EXPECT_EQ(test, a->left, 2UL);
+	KUNIT_EXPECT_EQ(test, a->cursor, page_to_pfn(sim_page(6, 0)));
+
+	sim.now = a->again_at;
+	sim.contig_ns = 25 * NSEC_PER_MSEC;
+	while (!balloon_alloc_rests(a))
+		KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 6UL + 11);
+	KUNIT_EXPECT_EQ(test, a->min_free, 384U);
+	KUNIT_EXPECT_EQ(test, a->left, 8UL);
+	KUNIT_EXPECT_EQ(test, a->cursor, page_to_pfn(sim_page(1, 0)));
 }
 
 static void success_gives_the_search_its_time_back(struct kunit *test)
@@ -761,7 +789,7 @@ static void success_gives_the_search_its_time_back(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 	KUNIT_EXPECT_EQ(test, a->wasted_ns, 0ULL);
-	KUNIT_EXPECT_FALSE(test, a->exhausted);
+	KUNIT_EXPECT_FALSE(test, balloon_alloc_rests(a));
 }
 
 static void search_goes_on_where_it_was(struct kunit *test)
@@ -1188,7 +1216,7 @@ static void no_page_is_taken_that_cannot_be_kept_account_of(struct kunit *test)
 }
 
 static struct kunit_case alloc_cases[] = {
-	KUNIT_CASE(search_goes_from_the_first_pfn_to_the_last_whole_region),
+	KUNIT_CASE(a_pass_has_all_whole_regions),
 	KUNIT_CASE(free_run_is_the_block_that_begins_here),
 	KUNIT_CASE(free_pages_of_a_region_are_counted),
 	KUNIT_CASE(no_region_has_more_free_pages_than_pages),
@@ -1210,7 +1238,8 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(pinned_regions_are_left_alone),
 	KUNIT_CASE(zone_keeps_what_others_could_not_do_without),
 	KUNIT_CASE_PARAM(step_searches_for_20_ms_at_most, time_gen_params),
-	KUNIT_CASE(search_that_found_nothing_for_250_ms_is_over_until_it_is_reset),
+	KUNIT_CASE(search_that_found_nothing_for_250_ms_rests_for_5_s),
+	KUNIT_CASE(search_that_did_not_get_around_goes_on_where_it_was),
 	KUNIT_CASE(step_does_not_wait_for_a_device_that_does_not_answer),
 	KUNIT_CASE(success_gives_the_search_its_time_back),
 	KUNIT_CASE(search_goes_on_where_it_was),

@@ -110,17 +110,14 @@ static void set_target_is_remembered_as_it_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 0U);
 }
 
-/* A search that is over, and a worker that waits long. */
+/* A search that rests, and a worker that waits long. */
 static void tire(struct xen_balloon *xb)
 {
 	xb->delay_ms = 2000;
-	xb->alloc.cursor = xb->alloc.end;
-	xb->alloc.min_free = 0;
-	xb->alloc.wasted_ns = NSEC_PER_SEC;
-	xb->alloc.exhausted = true;
+	xb->alloc.again_at = NSEC_PER_SEC;
 }
 
-static void new_target_ends_waiting_and_restarts_the_search(struct kunit *test)
+static void new_target_ends_waiting_and_not_the_rest_of_the_search(struct kunit *test)
 {
 	struct xen_balloon *xb = sim.xb;
 
@@ -128,10 +125,18 @@ static void new_target_ends_waiting_and_restarts_the_search(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, set_target(TOTAL / 2));
 
 	KUNIT_EXPECT_EQ(test, xb->delay_ms, 0U);
-	KUNIT_EXPECT_EQ(test, xb->alloc.cursor, 0UL);
-	KUNIT_EXPECT_EQ(test, xb->alloc.min_free, 384U);
-	KUNIT_EXPECT_EQ(test, xb->alloc.wasted_ns, 0ULL);
-	KUNIT_EXPECT_FALSE(test, xb->alloc.exhausted);
+	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(&xb->alloc));
+}
+
+static void same_target_again_changes_nothing(struct kunit *test)
+{
+	struct xen_balloon *xb = sim.xb;
+
+	tire(xb);
+	KUNIT_EXPECT_TRUE(test, set_target(TOTAL));
+
+	KUNIT_EXPECT_EQ(test, xb->delay_ms, 2000U);
+	KUNIT_EXPECT_EQ(test, balloon_counted(xb, COUNT_TARGETS), 0UL);
 }
 
 static void target_of_0_changes_nothing_and_is_complained_of(struct kunit *test)
@@ -143,7 +148,6 @@ static void target_of_0_changes_nothing_and_is_complained_of(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, xb->target.wanted, TOTAL);
 	KUNIT_EXPECT_EQ(test, xb->delay_ms, 2000U);
-	KUNIT_EXPECT_TRUE(test, xb->alloc.exhausted);
 	KUNIT_EXPECT_EQ(test, balloon_counted(xb, COUNT_TARGETS), 0UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
 	KUNIT_EXPECT_TRUE(test, said("target of 0 KiB ignored, staying with 262144 KiB"));
@@ -301,6 +305,7 @@ static void guest_of_16_tib_has_its_target(struct kunit *test)
 		.guest = total - 512 * BIT(20),
 		.huge = BIT(20),
 	};
+	begin(total);
 
 	sim.xb->target.wanted = 1;
 	KUNIT_EXPECT_EQ(test, get_target(), MB_TO_PAGES(524584));
@@ -311,7 +316,8 @@ static void guest_of_16_tib_has_its_target(struct kunit *test)
 static struct kunit_case target_cases[] = {
 	KUNIT_CASE_PARAM(floor_is_what_the_table_says, floor_gen_params),
 	KUNIT_CASE(set_target_is_remembered_as_it_is),
-	KUNIT_CASE(new_target_ends_waiting_and_restarts_the_search),
+	KUNIT_CASE(new_target_ends_waiting_and_not_the_rest_of_the_search),
+	KUNIT_CASE(same_target_again_changes_nothing),
 	KUNIT_CASE(target_of_0_changes_nothing_and_is_complained_of),
 	KUNIT_CASE_PARAM(target_is_kept_between_floor_and_ceiling, clamp_gen_params),
 	KUNIT_CASE(target_out_of_range_is_told_once),

@@ -387,6 +387,7 @@ static void leave_search(void)
 	list_add(&page->lru, &a->held);
 	a->nr_held = 1;
 	a->cursor = 1;
+	a->min_free = 48;
 }
 
 static void at_the_target_all_is_put_away(struct kunit *test)
@@ -400,7 +401,8 @@ static void at_the_target_all_is_put_away(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, step_to(FULL), BALLOON_AT_TARGET);
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
-	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.min_free, 384U);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, 1UL);
 	KUNIT_EXPECT_TRUE(test, list_empty(&sim.xb->queue.by_fill[0]));
 	KUNIT_EXPECT_FALSE(test, sim.xb->resumed);
 }
@@ -414,6 +416,14 @@ static void the_search_goes_on_while_inflating_makes_progress(struct kunit *test
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CURRENT], 0UL);
 	expect_figures(test, FULL - 512, 1, 0, 0);
 	step_to(FULL - 512);
+}
+
+static void a_search_that_rests_goes_on_where_it_was_whatever_is_reached(struct kunit *test)
+{
+	leave_search();
+	sim.xb->alloc.again_at = NSEC_PER_SEC;
+	KUNIT_EXPECT_EQ(test, step_to(FULL), BALLOON_AT_TARGET);
+	KUNIT_EXPECT_EQ(test, sim.xb->alloc.min_free, 48U);
 }
 
 static void after_a_step_in_vain_xen_is_asked_for_few_base_pages(struct kunit *test)
@@ -858,6 +868,7 @@ static struct kunit_case worker_cases[] = {
 	KUNIT_CASE(spare_pages_become_the_guests),
 	KUNIT_CASE(deflating_lands_on_the_page),
 	KUNIT_CASE(at_the_target_all_is_put_away),
+	KUNIT_CASE(a_search_that_rests_goes_on_where_it_was_whatever_is_reached),
 	KUNIT_CASE(the_search_goes_on_while_inflating_makes_progress),
 	KUNIT_CASE(after_a_step_in_vain_xen_is_asked_for_few_base_pages),
 	KUNIT_CASE(what_is_held_back_is_free_after_inflating_in_vain),
