@@ -53,7 +53,9 @@ DOM0_FILES = ("usr/lib/xen-4.17/boot/hvmloader", "usr/share/seabios/bios-256k.bi
               "usr/share/qemu/linuxboot.bin", "usr/share/qemu/linuxboot_dma.bin",
               "usr/share/qemu/kvmvapic.bin", "usr/share/qemu/keymaps/en-us")
 BENCH_PROGRAMS = {"bench": (), "work": ("usr/bin/stress-ng",)}     # which is large, with its libraries
-GUEST_MODULES = ("xen-gntdev", "xen-gntalloc")     # built into kernels of ours
+# Built into kernels of ours, and some into others.
+GUEST_MODULES = ("xen-gntdev", "xen-gntalloc", "lz4_compress", "lz4hc_compress", "zsmalloc", "zram",
+                 "crc16", "crc32c_generic", "mbcache", "jbd2", "ext4", "loop")
 DOM0_MODULES = ("xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs")
 LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
 LOADER = "lib64/ld-linux-x86-64.so.2"
@@ -335,8 +337,10 @@ def add_libraries(cpio, root, names):
 
 
 def module_data(series, name):
-    """Return a packaged module's contents, decompressed."""
-    path = next(packages.modules(series).rglob(f"{name}.ko*"))
+    """Return a packaged module's contents, decompressed; None where there is none of that name."""
+    path = next(packages.modules(series).rglob(f"{name}.ko*"), None)
+    if not path:
+        return None
     return lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
 
 
@@ -390,7 +394,8 @@ def guest_image(series):
         for path in built:
             cpio.file(path.name, path.read_bytes())
         for name in () if kernels.flavour_of(series) else GUEST_MODULES:
-            cpio.file(f"{name}.ko", module_data(series, name))
+            if data := module_data(series, name):
+                cpio.file(f"{name}.ko", data)
         return gzip.compress(cpio.bytes(), 6)
     return stored(f"guest-{series}", [root, agent, wanted, [stamp(path) for path in built], stamp(INIT / "guest"),
                                       stamp(__file__)], build)
