@@ -500,14 +500,15 @@ static u64 least_call_ns(const struct xen_balloon *xb)
 /*
  * What the in-tree driver gave back to the guest, it had taken page by page before,
  * and it came from anywhere in the host. Each time Xen looks up and writes its
- * tables, and goes to its allocator, which takes longer than a call that reads a
- * number. So the CPU time of its thread tells how many pages it can have been, and
- * each may have broken another 2 MiB.
+ * tables, and goes to its allocator: both times together take longer than half of a
+ * call that reads a number, also where it is the call itself that is slow. So the
+ * CPU time of its thread tells how many pages it can have been, and each may have
+ * broken another 2 MiB.
  */
 static void suspect_moved(struct xen_balloon *xb)
 {
 	u64 call_ns = least_call_ns(xb);
-	unsigned long most = div64_u64(xb->intree.ran_ns, 2 * call_ns);
+	unsigned long most = div64_u64(2 * xb->intree.ran_ns, call_ns);
 	bool whole = most < XENMEM_HUGE_PAGES;
 
 	pr_info("the in-tree driver ran for %llu us, where a call of Xen takes %llu ns: %lu KiB at most went and came back, %s\n",

@@ -159,10 +159,10 @@ struct ran_case {
 
 static const struct ran_case ran_cases[] = {
 	{ "never", 0, 1000, 0 },
-	{ "too short for 2 MiB", 1023999, 1000, 0 },
-	{ "long enough for 2 MiB", 1024000, 1000, HEAL_REGIONS },
-	{ "as long, on a slower machine", 1024000, 1010, 0 },
-	{ "on a machine without a clock", 1024, 0, HEAL_REGIONS },
+	{ "too short for 2 MiB", 255999, 1000, 0 },
+	{ "long enough for 2 MiB", 256000, 1000, HEAL_REGIONS },
+	{ "as long, on a slower machine", 256000, 1010, 0 },
+	{ "on a machine without a clock", 256, 0, HEAL_REGIONS },
 };
 
 static void name_ran(const struct ran_case *c, char *name)
