@@ -8,6 +8,9 @@
 #ifndef _KUNIT_SEAM_XEN_H
 #define _KUNIT_SEAM_XEN_H
 
+/* As in xenmem-*.c, which come too late to say so. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/mm.h>
 #include <xen/interface/xen.h>
 #include <xen/interface/memory.h>
