@@ -88,8 +88,10 @@ def commit_number():
 def take_turns(cases):
     """Return those of cases whose turn it is at this commit, and a line that names the others."""
     number = commit_number()
+    unproven = sorted({f"{scenario.name} {kind}" for scenario, kind, _ in cases if kind in scenario.unproven})
     cases, turns, left = by_turns(cases, number)
-    return cases, f"left out at turn {number % turns + 1} of {turns}: {' '.join(left) or 'none'}"
+    return cases, (f"left out at turn {number % turns + 1} of {turns}: {' '.join(left) or 'none'}"
+                   f"; at all turns: {', '.join(unproven) or 'none'}")
 
 
 def run_all(cases, names, remark=""):

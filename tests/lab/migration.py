@@ -11,6 +11,7 @@ from common import DEVICE, Holder, stats
 
 TAKES_LONG = True
 TYPES = ("pvh",)            # without shadow paging PV cannot be migrated
+UNPROVEN = ("pvh",)
 TIMEOUT = 900
 TIMES = 10
 HELD_MIB = 130

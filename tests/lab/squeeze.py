@@ -9,6 +9,7 @@ import time
 
 from common import DEVICE, MIB, Agreement, intree_and_ours, stats
 
+UNPROVEN = ("pv", "pvh")
 TARGET = 200 * MIB
 IDLE_MIB, CACHE_MIB = 250, 200
 GIVEN_S = 40

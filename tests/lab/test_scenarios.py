@@ -16,8 +16,8 @@ from scenarios import KINDS, TAKES, TURN, Scenario  # noqa: E402
 KERNELS = ("6.1", "6.12")
 
 
-def scenario(name, types=("pv", "pvh"), core=(), takes=TAKES):
-    made = mock.Mock(types=types, kernels=KERNELS, core=core, takes=takes)
+def scenario(name, types=("pv", "pvh"), core=(), takes=TAKES, unproven=()):
+    made = mock.Mock(types=types, kernels=KERNELS, core=core, takes=takes, unproven=unproven)
     made.name = name
     return made
 
@@ -49,6 +49,12 @@ class OneEachTest(unittest.TestCase):
     def test_a_scenario_for_one_type_alone_is_run(self):
         for kind in KINDS:
             self.assertEqual([case[1] for case in one_each(scenario("s0", (kind,)))], [kind])
+
+    def test_a_scenario_is_not_run_where_it_was_not_seen_to_pass(self):
+        for index in range(4):
+            others = [scenario(f"s{i}") for i in range(index)]
+            self.assertEqual(one_each(*others, scenario("s", unproven=("pv",)))[-1][:2], ("s", "pvh"))
+        self.assertEqual(one_each(scenario("s", unproven=("pv", "pvh"))), [])
 
 
 class TurnsTest(unittest.TestCase):
