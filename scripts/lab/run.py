@@ -21,7 +21,7 @@ from guest import GuestError
 from host import HostError, Machine, Timeout
 from ktap import ERROR, FAILURE, SKIP, SUCCESS, Ktap
 from lab import Failure, Lab, Skip
-from scenarios import FLAVOUR_KINDS, KINDS, by_turns, find
+from scenarios import FLAVOUR_KINDS, KINDS, by_turns, commit_number, find
 from session import Session, make_folder
 
 SLOW = {"debug": 4, "lockdep": 3}       # times as long may everything take in guests of these flavours
@@ -75,14 +75,6 @@ def prepare(names):
         images.kernel_image(name)
         if kinds := FLAVOUR_KINDS.get(kernels.flavour_of(name)):
             packages.say(f"{name} runs in guests of type {', '.join(kinds)} only")
-
-
-def commit_number():
-    """Return the number of the commit; where the clone does not go back to the first, the day of it."""
-    git = ("git", "-c", f"safe.directory={images.REPO}", "-C", str(images.REPO))
-    if packages.output(*git, "rev-parse", "--is-shallow-repository").strip() == "true":
-        return int(packages.output(*git, "log", "-1", "--format=%ct")) // (24 * 60 * 60)
-    return int(packages.output(*git, "rev-list", "--count", "HEAD"))
 
 
 def take_turns(cases):

@@ -105,3 +105,11 @@ def by_turns(cases, number):
     turns = max(1, math.ceil(sum(takes for _, takes in others) / TURN))
     left = {name for at, (name, _) in enumerate(others) if (at - number) % turns}
     return [case for case in cases if case[0].name not in left], turns, sorted(left)
+
+
+def commit_number():
+    """Return the number of the commit; where the clone does not go back to the first, the day of it."""
+    git = ("git", "-c", f"safe.directory={images.REPO}", "-C", str(images.REPO))
+    if packages.output(*git, "rev-parse", "--is-shallow-repository").strip() == "true":
+        return int(packages.output(*git, "log", "-1", "--format=%ct")) // (24 * 60 * 60)
+    return int(packages.output(*git, "rev-list", "--count", "HEAD"))

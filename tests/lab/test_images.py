@@ -62,8 +62,11 @@ class Dom0Test(unittest.TestCase):
         return {name.removeprefix("boot/6.12/"): data for name, data in found.items() if data}
 
     def test_a_checks_guest_has_nothing_of_a_benchmarks(self):
-        self.assertEqual(self.boot(), {"vmlinux": b"kernel_elf.", "vmlinuz": b"kernel_image.",
-                                       "initrd": b"guest_image."})
+        found = self.boot()
+        programs = {name for name in found if name.startswith("bin/")}
+        self.assertEqual(programs, {f"bin/{path.stem}" for path in images.DOM0.glob("*.c")})
+        self.assertEqual({name: found[name] for name in found.keys() - programs},
+                         {"vmlinux": b"kernel_elf.", "vmlinuz": b"kernel_image.", "initrd": b"guest_image."})
         images.bench_image.assert_not_called()
 
     def test_a_benchmarks_guest_has_more_beside_what_the_others_have(self):

@@ -10,8 +10,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2] / folder) for folder in 
 
 import packages                                     # noqa: E402
 import scenarios                                    # noqa: E402
-from run import commit_number                       # noqa: E402
-from scenarios import KINDS, TAKES, TURN, Scenario  # noqa: E402
+from scenarios import KINDS, TAKES, TURN, Scenario, commit_number  # noqa: E402
 
 KERNELS = ("6.1", "6.12")
 
