@@ -9,7 +9,7 @@ import time
 
 from common import DEVICE, MIB, Agreement, move, share, stats, thread_time
 
-UNPROVEN = ("pv",)
+UNPROVEN = ("pv", "pvh")
 FLOOR = f"{DEVICE}/limits/floor_kb"
 RESERVE = f"{DEVICE}/limits/reserve_kb"
 SMALL, MAXIMUM = 300, 3000
