@@ -11,7 +11,6 @@ from common import DEVICE, MIB, Agreement, move, share, stats, thread_time
 
 UNPROVEN = ("pv", "pvh")
 FLOOR = f"{DEVICE}/limits/floor_kb"
-RESERVE = f"{DEVICE}/limits/reserve_kb"
 SMALL, MAXIMUM = 300, 3000
 REST_S = 15
 CPU = 0.02          # of one, at rest; healing was switched off
