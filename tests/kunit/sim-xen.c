@@ -262,6 +262,7 @@ static void insert_page(unsigned long pfn, u32 frame)
 
 	region->frame[index] = frame;
 	region->content[index] = SIM_UNKNOWN;
+	__set_bit(index, region->sent);
 	region->superpage = false;
 	region->changed = true;
 }
@@ -301,6 +302,40 @@ void sim_refill(struct page *page)
 	insert_page(page_to_pfn(page), frame);
 	region->content[index] = SIM_SECRET;
 	sim.tot_pages++;
+}
+
+/**
+ * sim_begin_migration - a live migration of the guest begins
+ */
+void sim_begin_migration(void)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < sim.config.regions; i++)
+		for (j = 0; j < SIM_REGION_PAGES; j++)
+			__assign_bit(j, sim.region[i].sent, sim.region[i].frame[j] < SIM_FOREIGN);
+	sim.logs_writes = true;
+}
+
+/**
+ * sim_sent - pages that the new domain of a migration must have room for
+ */
+unsigned long sim_sent(void)
+{
+	unsigned long nr = 0;
+	unsigned int i;
+
+	for (i = 0; i < sim.config.regions; i++)
+		nr += bitmap_weight(sim.region[i].sent, SIM_REGION_PAGES);
+
+	return nr;
+}
+
+/* A call of Xen ends. */
+static void call_ends(void)
+{
+	if (sim.migrates_after && !--sim.migrates_after)
+		sim_begin_migration();
 }
 
 /* What the driver must never do */
@@ -423,6 +458,7 @@ static unsigned int sim_release(struct page **pages, unsigned int nr, unsigned i
 	}
 	if (done < nr)
 		release_extent(pages[done], min(partial, 1U << order));
+	call_ends();
 
 	return done;
 }
@@ -444,6 +480,7 @@ static unsigned int sim_populate(struct page **pages, unsigned int nr, unsigned 
 			break;
 		sim.extents++;
 	}
+	call_ends();
 
 	return done;
 }
@@ -478,6 +515,8 @@ static int sim_move(struct page *from, struct page *to)
 	u32 frame;
 
 	check_move(from, to);
+	if (sim.logs_writes && !sim.config.pv)
+		return -EBUSY;
 	if (sim_fails(SIM_MOVE, &done, NULL)) {
 		if (!done)
 			return -EBUSY;
@@ -492,6 +531,7 @@ static int sim_move(struct page *from, struct page *to)
 	source->superpage = false;
 	source->changed = true;
 	insert_page(page_to_pfn(to), frame);
+	call_ends();
 	return 0;
 }
 
@@ -562,6 +602,11 @@ static bool sim_is_populated(struct page *page)
 	return region && region->frame[index] < SIM_FOREIGN;
 }
 
+static bool sim_logs_writes(void)
+{
+	return sim.logs_writes;
+}
+
 static bool sim_restores_whole(void)
 {
 	return sim.config.restores_whole;
@@ -586,6 +631,7 @@ const struct xenmem_ops sim_ops = {
 	.populate = sim_populate,
 	.move = sim_move,
 	.populated = sim_is_populated,
+	.logs_writes = sim_logs_writes,
 	.restores_whole = sim_restores_whole,
 	.current_pages = sim_current_pages,
 	.maximum_pages = sim_maximum_pages,

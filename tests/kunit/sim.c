@@ -154,6 +154,8 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim.low_water = 0;
 	sim.leaked = 0;
 	sim.crashed = false;
+	sim.logs_writes = false;
+	sim.migrates_after = 0;
 	sim.nr_rival_frames = 0;
 	sim.now = 0;
 	sim.contig_ns = NSEC_PER_MSEC;

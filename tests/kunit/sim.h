@@ -148,6 +148,7 @@ struct sim_config {
  * @frame: the p2m
  * @owner: enum sim_owner of each page
  * @content: enum sim_content of each page
+ * @sent: which pages a migration sends, or has sent: all that had memory since it began
  * @superpage: mapped as one (auto-translated only)
  * @program_huge: a program has it as a huge page
  * @changed: since @nr was counted
@@ -158,6 +159,7 @@ struct sim_region {
 	u32 frame[SIM_REGION_PAGES];
 	u8 owner[SIM_REGION_PAGES];
 	u8 content[SIM_REGION_PAGES];
+	DECLARE_BITMAP(sent, SIM_REGION_PAGES);
 	bool superpage;
 	bool program_huge;
 	bool changed;
@@ -219,6 +221,8 @@ struct sim_fault {
  * @host_free: frames in @whole and @broken
  * @tot_pages: what Xen counts for the guest
  * @max_pages: what it may have
+ * @logs_writes: the guest is being migrated, from sim_begin_migration() on
+ * @migrates_after: after so many more calls of Xen that is so; 0 for never
  * @leaked: frames that nobody can reach any more
  * @crashed: Xen destroyed the guest
  * @listed: the in-tree list, in the order of being lent
@@ -285,6 +289,8 @@ struct sim {
 	unsigned long host_free;
 	unsigned long tot_pages;
 	unsigned long max_pages;
+	bool logs_writes;
+	unsigned int migrates_after;
 	unsigned long leaked;
 	bool crashed;
 
@@ -357,6 +363,8 @@ void sim_host_give(u32 frame);
 unsigned int sim_rivals_take(unsigned int pieces, unsigned int frames);
 void sim_rivals_give(unsigned int pieces, unsigned int frames);
 void sim_refill(struct page *page);
+void sim_begin_migration(void);
+unsigned long sim_sent(void);
 unsigned int sim_superpages(void);
 unsigned long sim_populated(void);
 

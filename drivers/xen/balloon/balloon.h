@@ -154,6 +154,7 @@ enum balloon_counter {
 	COUNT_FOREIGN_SCRAPS,	/* pages that came back otherwise */
 	COUNT_FOREIGN_POPULATED, /* pages of its list that had memory */
 	COUNT_FOREIGN_TAKEN,	/* pages that the in-tree driver took for a loan */
+	COUNT_UPKEEP_WATCHED,	/* times that it rested, since Xen logged writes */
 	COUNT_STALLS,		/* steps that ended in BALLOON_STALLED */
 	COUNT_TARGETS,		/* times that the target changed */
 	NR_BALLOON_COUNTERS

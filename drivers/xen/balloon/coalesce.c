@@ -86,10 +86,21 @@ static bool change_places(struct xen_balloon *xb, struct page *page, int nid)
 	return true;
 }
 
+/* Xen has just taken a huge page: have it put memory behind the same one again. */
+static void take_back(struct xen_balloon *xb)
+{
+	/* What was queued last comes out first. */
+	if (balloon_dequeue_huge(&xb->queue, xb->pages, 1))
+		balloon_populate(xb, 1, XENMEM_HUGE_ORDER);
+}
+
 /*
  * Give the huge page first, and have the base pages populated from what Xen has
  * then. Should another guest be faster, this one is short of some pages, which
  * the worker gets back as after any change of the target.
+ *
+ * Should a migration begin meanwhile, the huge page may be on its way as well: then
+ * all is as it was. One that begins later does not know it but as a hole.
  */
 static bool release_and_populate(struct xen_balloon *xb, struct page *page, int nid)
 {
@@ -99,6 +110,10 @@ static bool release_and_populate(struct xen_balloon *xb, struct page *page, int 
 	xb->pages[0] = page;
 	if (!balloon_release(xb, 1, XENMEM_HUGE_ORDER))
 		return false;
+	if (xb->ops->logs_writes && xb->ops->logs_writes()) {
+		take_back(xb);
+		return false;
+	}
 
 	nr = balloon_dequeue_base(&xb->queue, xb->pages, XENMEM_HUGE_PAGES, nid);
 	if (nr)

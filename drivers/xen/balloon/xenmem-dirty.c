@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Live migration of auto-translated guests, of which a guest is not told. Xen's
- * tools send again what was written to since it was sent last, and Xen knows that
- * by having each page trap at its first write. What a guest populates meanwhile
- * does not trap, and older Xen does not take it for written to either: what the
- * kernel puts there might never be sent. See "x86/mm: update log-dirty bitmap when
- * manipulating P2M" in Xen's history.
+ * Live migration of auto-translated guests, of which a guest is not told, but which
+ * it can see: Xen's tools send again what was written to since it was sent last, and
+ * Xen knows that by having each page trap at its first write. A page that nobody
+ * writes to is read-only as long as Xen logs writes.
  *
- * So Xen itself is made to write to each page that it populated or moved, before
- * the kernel has it: that counts. PV guests need none of this. They are migrated
- * by shadow page tables, in which a page that is mapped anew traps as any other.
+ * What a guest populates meanwhile does not trap, and older Xen does not take it for
+ * written to either: what the kernel puts there might never be sent. See "x86/mm:
+ * update log-dirty bitmap when manipulating P2M" in Xen's history. So Xen itself is
+ * made to write to each page that it populated or moved, before the kernel has it:
+ * that counts. What was populated before the log began is sent anyway.
+ *
+ * PV guests need none of this. They are migrated by shadow page tables, in which a
+ * page that is mapped anew traps as any other. So does it in a guest that has them
+ * for want of nested ones, which sees nothing of a log.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -19,6 +23,7 @@
 #include <xen/interface/xen.h>
 #include <xen/interface/grant_table.h>
 #include <xen/interface/version.h>
+#include <xen/interface/hvm/hvm_op.h>
 #include <asm/xen/hypercall.h>
 
 #include "xenmem.h"
@@ -48,6 +53,31 @@ static bool logs_populated(unsigned int major, unsigned int minor, const char *e
 }
 
 /**
+ * xenmem_logs_writes - does Xen log what the guest writes to, as for its migration?
+ *
+ * By what Xen says of the kernel's page of zeroes: a page that is to trap at its first
+ * write is p2m_ram_logdirty, one of P2M_RO_TYPES in Xen's asm/p2m.h, which
+ * hvmop_get_mem_type() in arch/x86/hvm/hvm.c calls read-only.
+ *
+ * Context: any.
+ * Return: true also when Xen does not tell.
+ */
+bool xenmem_logs_writes(void)
+{
+	struct xen_hvm_get_mem_type query = {
+		.domid = DOMID_SELF,
+		.pfn = page_to_pfn(ZERO_PAGE(0)),
+	};
+	int ret = HYPERVISOR_hvm_op(HVMOP_get_mem_type, &query);
+
+	if (ret)
+		pr_warn_once("Xen does not tell the type of a page (%d), and so not whether this guest is being migrated: coalescing and healing rest\n",
+			     ret);
+
+	return ret || query.mem_type == HVMMEM_ram_ro;
+}
+
+/**
  * xenmem_dirty_learn - learn from Xen's version whether pages have to be marked
  *
  * To be called again where the guest may have come to another host.
@@ -60,8 +90,8 @@ void xenmem_dirty_learn(void)
 	HYPERVISOR_xen_version(XENVER_extraversion, extra);
 	unlogged = version < 0 || !logs_populated(version >> 16, version & 0xffff, extra);
 	pr_info("live migration: Xen %d.%d%s %s\n", version >> 16, version & 0xffff, extra,
-		unlogged ? "may miss what was populated, which is marked for it" :
-			   "sends what was populated");
+		unlogged ? "may miss what is populated meanwhile, which is marked for it" :
+			   "sends what is populated meanwhile");
 }
 
 static void prepare(struct gnttab_copy *op, xen_pfn_t from, xen_pfn_t to)
@@ -94,7 +124,8 @@ static void mark(struct gnttab_copy *ops, unsigned int nr)
 }
 
 /**
- * xenmem_mark_dirty - have populated pages sent, should the guest just be migrated
+ * xenmem_mark_dirty - have pages sent that were populated just now, if the guest is
+ *	being migrated
  * @frames: first frame of each extent; what the pages hold may be lost
  * @nr: extents
  * @order: order of each: 0 or XENMEM_HUGE_ORDER
@@ -105,7 +136,7 @@ void xenmem_mark_dirty(const xen_pfn_t *frames, unsigned int nr, unsigned int or
 {
 	unsigned int i, n, done;
 
-	if (!unlogged)
+	if (!unlogged || !xenmem_logs_writes())
 		return;
 
 	for (done = 0; done < nr << order; done += n) {
@@ -129,7 +160,7 @@ void xenmem_mark_dirty_one(xen_pfn_t frame)
 {
 	struct gnttab_copy op;
 
-	if (!unlogged)
+	if (!unlogged || !xenmem_logs_writes())
 		return;
 
 	prepare(&op, frame, frame);

@@ -149,6 +149,9 @@ static int translated_move(struct page *from, struct page *to)
 		.gpfn = new,
 	};
 
+	if (xenmem_logs_writes())
+		return -EBUSY;
+
 	if (!HYPERVISOR_memory_op(XENMEM_add_to_physmap, &map)) {
 		xenmem_mark_dirty_one(new);
 		return 0;
@@ -187,6 +190,7 @@ const struct xenmem_ops xenmem_translated_ops = {
 	.populate = translated_populate,
 	.move = translated_move,
 	.populated = translated_populated,
+	.logs_writes = xenmem_logs_writes,
 	.resumed = xenmem_dirty_learn,
 	.restores_whole = translated_restores_whole,
 	.current_pages = xenmem_current_pages,

@@ -40,7 +40,7 @@
  * @move: put the memory behind a populated base page @from behind an unpopulated
  *	one, @to. Both are the caller's, @from is not in use, and what it holds
  *	may be lost, but nobody else ever sees it. Returns 0; -EBUSY with both as
- *	before; or -ENODATA when neither has memory any more. Does not sleep, and
+ *	before, also while Xen logs writes; or -ENODATA when neither has memory any more. Does not sleep, and
  *	is reentrant.
  * @exchange: give the memory behind all of a populated huge page @huge to Xen,
  *	and have it put other memory behind XENMEM_HUGE_PAGES unpopulated base
@@ -52,6 +52,10 @@
  *	from then on. Does not sleep, and is reentrant
  * @whole: is the memory behind an aligned and populated 2 MiB in one piece?
  *	NULL where only Xen knows
+ * @logs_writes: does Xen log what the guest writes to, as it does while the guest is
+ *	migrated? Then what is released and what is populated may both be sent: the
+ *	new domain must have room for all of it. NULL where a guest cannot tell. Does
+ *	not sleep, and is reentrant
  * @resumed: the guest may have come to another host: learn what Xen does there.
  *	NULL where nothing depends on that. To be called before anything else is
  * @restores_whole: do this host's tools restore a guest in superpages? NULL where
@@ -77,6 +81,7 @@ struct xenmem_ops {
 	unsigned int (*exchange)(struct page *huge, struct page **holes, unsigned int *got);
 	bool (*populated)(struct page *page);
 	bool (*whole)(struct page *page);
+	bool (*logs_writes)(void);
 	void (*resumed)(void);
 	bool (*restores_whole)(void);
 	long (*current_pages)(void);
@@ -93,6 +98,7 @@ unsigned int xenmem_reservation(unsigned int cmd, xen_pfn_t *frames,
 				unsigned int nr, unsigned int order, unsigned int mem_flags);
 
 /* xenmem-dirty.c */
+bool xenmem_logs_writes(void);
 void xenmem_dirty_learn(void);
 void xenmem_mark_dirty(const xen_pfn_t *frames, unsigned int nr, unsigned int order);
 void xenmem_mark_dirty_one(xen_pfn_t frame);

@@ -351,6 +351,42 @@ static void a_move_that_loses_memory_leaves_each_page_somewhere(struct kunit *te
 		expect_queues(test, COALESCE_FULL - SIM_REGION_PAGES - 1, 1, 1);
 }
 
+static const struct migration_case {
+	const char *name;
+	bool over_limit;	/* page by page, else in two calls */
+	unsigned int after;	/* calls it begins */
+} migration_cases[] = {
+	{ "before all", false, 0 },
+	{ "after the huge page was taken", false, 1 },
+	{ "after base pages were populated", false, 2 },
+	{ "before all, page by page", true, 0 },
+	{ "after a page", true, 1 },
+	{ "half-way", true, 256 },
+};
+
+static void name_migration(const struct migration_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(migration, migration_cases, name_migration);
+
+static void a_migration_sends_no_more_than_the_guest_has(struct kunit *test)
+{
+	const struct migration_case *c = test->param_value;
+
+	build(test, &coalesce_worlds[c->over_limit ? 2 : 0], 16, 32);
+	sim.migrates_after = c->after;
+	if (!c->after)
+		sim_begin_migration();
+
+	coalesce();
+	KUNIT_EXPECT_TRUE(test, sim.logs_writes);
+	KUNIT_EXPECT_EQ(test, sim_sent(), COALESCE_FULL - SIM_REGION_PAGES);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest,
+			COALESCE_FULL - SIM_REGION_PAGES);
+}
+
 static void base_pages_that_are_being_moved_are_left_alone(struct kunit *test)
 {
 	build(test, &coalesce_worlds[3], 16, 32);
@@ -394,6 +430,7 @@ static struct kunit_case coalesce_cases[] = {
 	KUNIT_CASE(memory_that_could_not_be_mapped_comes_back_later),
 	KUNIT_CASE_PARAM(a_move_that_fails_on_the_way_leaves_each_page_somewhere, part_gen_params),
 	KUNIT_CASE_PARAM(a_move_that_loses_memory_leaves_each_page_somewhere, part_gen_params),
+	KUNIT_CASE_PARAM(a_migration_sends_no_more_than_the_guest_has, migration_gen_params),
 	KUNIT_CASE(base_pages_that_are_being_moved_are_left_alone),
 	KUNIT_CASE(without_memory_to_keep_account_nothing_changes_places),
 	{}

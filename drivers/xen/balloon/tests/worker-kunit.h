@@ -628,6 +628,28 @@ static void upkeep_counts_what_a_release_costs_the_other_cpus(struct kunit *test
 	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, 500 * NSEC_PER_MSEC);
 }
 
+static void upkeep_rests_while_the_guest_is_migrated(struct kunit *test)
+{
+	u64 at;
+
+	strew_base_pages(test, 1);
+	sim_begin_migration();
+	at = sim.now;
+	KUNIT_EXPECT_EQ(test, (int)IN_STEP(step(sim.xb)), (int)BALLOON_AT_TARGET);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCE_TRIES), 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_UPKEEP_WATCHED), 1UL);
+
+	/* It goes on soon after, however often it rested. */
+	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, at + UPKEEP_MIN_NS);
+	sim.now = sim.xb->upkeep_at;
+	IN_STEP(step(sim.xb));
+	sim.now = sim.xb->upkeep_at;
+	sim.logs_writes = false;
+	KUNIT_EXPECT_EQ(test, (int)IN_STEP(step(sim.xb)), (int)BALLOON_UPKEEP);
+	KUNIT_EXPECT_EQ(test, sim.now, at + 2 * UPKEEP_MIN_NS);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).huge, 1UL);
+}
+
 static void upkeep_is_off_where_cpus_are_isolated(struct kunit *test)
 {
 	struct sim_config world = sim_default;
@@ -881,6 +903,7 @@ static struct kunit_case worker_cases[] = {
 	KUNIT_CASE(upkeep_begins_after_a_second_at_the_target),
 	KUNIT_CASE(upkeep_takes_a_fifth_of_a_cpu),
 	KUNIT_CASE(upkeep_counts_what_a_release_costs_the_other_cpus),
+	KUNIT_CASE(upkeep_rests_while_the_guest_is_migrated),
 	KUNIT_CASE(upkeep_is_off_where_cpus_are_isolated),
 	KUNIT_CASE(upkeep_waits_at_least_a_jiffy_and_at_most_for_the_next_look),
 	KUNIT_CASE(upkeep_that_gains_nothing_waits_longer_and_longer),

@@ -2,7 +2,7 @@
 /*
  * A Xen of these tests' own, of the real one's manners: what it populates or moves
  * is not logged as written to, and a page that is populated a second time loses
- * its frame.
+ * its frame. It logs what the guest writes to, if a test does not say otherwise.
  */
 #include <linux/bitmap.h>
 #include <xen/interface/grant_table.h>
@@ -21,6 +21,9 @@ static struct fake {
 	bool no_move, takes_away;	/* add_to_physmap fails, and half-way */
 	bool no_release;
 	bool no_copy;
+	bool logs;
+	bool logs_from_move;		/* it begins to while it moves a page */
+	bool tells_nothing;
 	int version;
 	const char *extra;
 } fake;
@@ -60,6 +63,7 @@ static bool fake_release(xen_pfn_t frame, unsigned int nr)
 
 static long fake_move(const struct xen_add_to_physmap *map)
 {
+	fake.logs |= fake.logs_from_move;
 	if (fake.takes_away)
 		__clear_bit(fake_index(map->idx), fake.ram);
 	if (fake.no_move || fake.takes_away)
@@ -112,8 +116,13 @@ static int fake_hvm_op(int op, void *arg)
 
 	if (op != HVMOP_get_mem_type)
 		return -EINVAL;
-	query->mem_type = test_bit(fake_index(query->pfn), fake.ram) ? HVMMEM_ram_rw :
-								       HVMMEM_mmio_dm;
+	if (fake.tells_nothing)
+		return -EPERM;
+	if (query->pfn == page_to_pfn(ZERO_PAGE(0)))
+		query->mem_type = fake.logs ? HVMMEM_ram_ro : HVMMEM_ram_rw;
+	else
+		query->mem_type = test_bit(fake_index(query->pfn), fake.ram) ?
+				  HVMMEM_ram_rw : HVMMEM_mmio_dm;
 	return 0;
 }
 
@@ -142,7 +151,9 @@ static const struct sim_hypercalls fake_hypercalls = {
 
 static int translated_test_init(struct kunit *test)
 {
-	fake = (struct fake){ .free = FAKE_PAGES, .version = 4 << 16 | 17, .extra = ".7" };
+	fake = (struct fake){
+		.free = FAKE_PAGES, .logs = true, .version = 4 << 16 | 17, .extra = ".7",
+	};
 	fake.pages = alloc_pages(GFP_KERNEL, get_order(FAKE_PAGES << PAGE_SHIFT));
 	if (!fake.pages)
 		return -ENOMEM;
@@ -210,6 +221,23 @@ static void where_xen_forbids_a_copy_the_page_is_marked_all_the_same(struct kuni
 	KUNIT_EXPECT_TRUE(test, all_marked());
 }
 
+static void nothing_is_marked_while_xen_logs_nothing(struct kunit *test)
+{
+	fake.logs = false;
+	KUNIT_EXPECT_EQ(test, fake_fill(1, XENMEM_HUGE_ORDER), 1U);
+	KUNIT_EXPECT_EQ(test, marked(), 0U);
+	KUNIT_EXPECT_FALSE(test, xenmem_translated_ops.logs_writes());
+}
+
+static void a_xen_that_does_not_tell_is_taken_to_log(struct kunit *test)
+{
+	fake.logs = false;
+	fake.tells_nothing = true;
+	KUNIT_EXPECT_TRUE(test, xenmem_translated_ops.logs_writes());
+	fake_fill(300, 0);
+	KUNIT_EXPECT_EQ(test, marked(), 300U);
+}
+
 static void another_host_decides_anew_what_is_marked(struct kunit *test)
 {
 	fake.version = 4 << 16 | 20;
@@ -240,9 +268,14 @@ static void the_tools_restore_superpages_from_xen_4_21_on(struct kunit *test)
 	}
 }
 
-/* Move the memory of the first page to the second; only that of the first is there. */
+/*
+ * Move the memory of the first page to the second, while Xen begins to log; only that
+ * of the first is there.
+ */
 static int fake_try_move(void)
 {
+	fake.logs = false;
+	fake.logs_from_move = true;
 	bitmap_zero(fake.dirty, FAKE_PAGES);
 	__set_bit(0, fake.ram);
 
@@ -255,6 +288,14 @@ static void what_is_moved_is_marked(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, test_bit(1, fake.dirty));
 	KUNIT_EXPECT_FALSE(test, test_bit(0, fake.ram));
 	KUNIT_EXPECT_TRUE(test, all_marked());
+}
+
+static void nothing_is_moved_while_xen_logs_writes(struct kunit *test)
+{
+	__set_bit(0, fake.ram);
+	KUNIT_EXPECT_EQ(test, xenmem_translated_ops.move(fake.pages, fake.pages + 1), -EBUSY);
+	KUNIT_EXPECT_TRUE(test, test_bit(0, fake.ram));
+	KUNIT_EXPECT_FALSE(test, test_bit(1, fake.ram));
 }
 
 static void what_cannot_be_moved_is_released_and_populated(struct kunit *test)
@@ -307,9 +348,12 @@ static struct kunit_case translated_cases[] = {
 	KUNIT_CASE(each_page_of_a_huge_page_is_marked),
 	KUNIT_CASE(what_xen_did_not_populate_is_not_marked),
 	KUNIT_CASE(where_xen_forbids_a_copy_the_page_is_marked_all_the_same),
+	KUNIT_CASE(nothing_is_marked_while_xen_logs_nothing),
+	KUNIT_CASE(a_xen_that_does_not_tell_is_taken_to_log),
 	KUNIT_CASE(another_host_decides_anew_what_is_marked),
 	KUNIT_CASE(the_tools_restore_superpages_from_xen_4_21_on),
 	KUNIT_CASE(what_is_moved_is_marked),
+	KUNIT_CASE(nothing_is_moved_while_xen_logs_writes),
 	KUNIT_CASE(what_cannot_be_moved_is_released_and_populated),
 	KUNIT_CASE(what_can_be_neither_moved_nor_released_stays_as_it_is),
 	KUNIT_CASE(what_was_taken_away_half_way_is_populated_where_it_was_to_go),
