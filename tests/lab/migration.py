@@ -1,35 +1,54 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest is migrated again and again while it is healed, and none of its pages is lost on the way.
+"""A guest is migrated again and again while there is much to put in order, and nothing of it is lost on the way.
 
-A program frees its memory all the time, in pieces of 1 MiB, and has others, each of which it verifies
-before it goes. Healing is begun anew each second, so that what the program has next was populated a
-moment ago. What that has to do with migration is told in xenmem-dirty.c. Nothing is zeroed before it is
-given back, since then it would be sent again for that.
+Base pages by the thousand wait to be coalesced, shattered regions to be healed, and compaction is at work
+all the time. What was released and what was populated meanwhile would both be sent, and the new domain
+has room for no more than the guest has. A program frees its memory all the time, in pieces of 1 MiB, and
+has others, each of which it verifies before it goes.
 """
 
-from common import DEVICE, Holder, stats
+from common import DEBUG, DEVICE, MIB, Agreement, Holder, move, stats
 
 TAKES_LONG = True
-TYPES = ("pvh",)            # without shadow paging PV cannot be migrated
-UNPROVEN = ("pvh",)
-TIMEOUT = 900
+TYPES = ("pvh", "hvm")      # without shadow paging PV cannot be migrated
+UNPROVEN = ("pvh", "hvm")
+TIMEOUT = 1200
 TIMES = 10
+MEMORY = 320
 HELD_MIB = 130
-HEALING = f"while [ ! -e /migrated ]; do echo 1 > {DEVICE}/upkeep/heal; sleep 1; done"
+BASE_MIB = 48               # in base pages before each
+COMPACTION = "while [ ! -e /migrated ]; do echo 1 > /proc/sys/vm/compact_memory; usleep 500000; done"
+DONE = ("healed", "coalesced", "migrated", "migrate_refused", "upkeep_watched")
+
+
+def strew(guest):
+    """Balloons out base pages from anywhere, and then has upkeep begin with all that there is to do."""
+    guest.run(f"cd {DEVICE}; echo 0 > upkeep/coalesce; echo 0 > upkeep/heal; echo Y > {DEBUG}/base_only")
+    for mib in (MEMORY, MEMORY - BASE_MIB):
+        move(guest, mib * MIB)
+    guest.run(f"cd {DEVICE}; echo N > {DEBUG}/base_only; echo 1 > upkeep/coalesce; echo 1 > upkeep/heal")
 
 
 def run(lab, kind, kernel):
-    guest = lab.guest(kind, kernel, memory=320, vcpus=2, cmdline="init_on_alloc=0")
+    guest = lab.guest(kind, kernel, memory=MEMORY, vcpus=2, cmdline="init_on_alloc=0")
     guest.load()
-    guest.run(f"echo 0 > {DEVICE}/scrub_pages")
+    agreement = Agreement(lab, guest)
     holder = Holder(lab, guest, HELD_MIB, program="churn")
-    healing = guest.spawn(HEALING)
+    compaction = guest.spawn(COMPACTION)
+    seen = 0
     for i in range(TIMES):
-        before = stats(guest)["healed"]
+        strew(guest)
+        before = stats(guest)
         guest.migrate()
-        lab.note(f"migrated {i + 1} times, healed meanwhile: {stats(guest)['healed'] - before}")
+        after = stats(guest)
+        seen += after["upkeep_watched"] > before["upkeep_watched"]
+        lab.note(f"migrated {i + 1} times; meanwhile " +
+                 ", ".join(f"{name}: {after[name] - before[name]}" for name in DONE))
+        agreement.check(f"migrated {i + 1} times")
+    lab.equal("migrations that the guest saw", seen, TIMES)
     guest.run("touch /migrated")
-    healing.wait(60)
+    compaction.wait(60)
+    move(guest, MEMORY * MIB)
+    agreement.check("up again")
     holder.intact()
-    guest.landed()
     guest.unload()

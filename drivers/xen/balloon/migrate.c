@@ -18,7 +18,7 @@
 /*
  * Both pages are locked, and @page is isolated. What the kernel expects is in
  * struct movable_operations in <linux/migrate.h>: at -EAGAIN it tries again, and
- * in the end puts @page back where it was.
+ * in the end, as at any other error, puts @page back where it was.
  */
 static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
 			struct page *page, enum migrate_mode mode)
@@ -52,9 +52,10 @@ static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
 		balloon_worker_kick(xb);
 		break;
 	default:
+		/* Nor would Xen at the next try, a moment later. */
 		balloon_move_cancel(q, newpage);
 		balloon_count(xb, COUNT_MIGRATE_REFUSED, 1);
-		return -EAGAIN;
+		return -EBUSY;
 	}
 
 	balloon_count(xb, COUNT_MIGRATED, 1);
