@@ -147,6 +147,10 @@ static void happen(const struct walk *walk)
 	case 18:
 		sim_return(sim_random(2 * SIM_REGION_PAGES));
 		break;
+	case 19:
+		sim.logs_writes = false;
+		sim.migrates_after = sim_random(2) * sim_random(10);
+		break;
 	}
 }
 
@@ -156,6 +160,8 @@ static void calm_down(void)
 	sim_mend();
 	sim_put_back_isolated();
 	sim.compacts = 0;
+	sim.logs_writes = false;
+	sim.migrates_after = 0;
 	sim.low_water = 0;
 	sim.max_pages = full_size() + sim.config.extra + sim.config.slack;
 	sim_rivals_give(sim.nr_pieces, sim.nr_rival_frames);

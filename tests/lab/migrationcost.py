@@ -8,7 +8,6 @@ from common import DEVICE, move
 
 TAKES_LONG = True
 TYPES = ("pvh",)
-UNPROVEN = ("pvh",)
 TIMEOUT = 500
 MEMORY = 320
 MORE = 1.1                  # times as much as in-tree, at most: what the guest itself writes differs

@@ -56,6 +56,7 @@ def run(lab, kind, kernel):
              "heal_given_up")
     lab.note(", ".join(f"{name} {sums[name]}" for name in names))
     lab.check(sums["migrated"] > 0, f"pages that compaction moved: {sums['migrated']}, expected some")
+    lab.equal("times that upkeep took the guest for being migrated", sums["upkeep_watched"], 0)
     guest.target_kb(full)
     guest.landed()
     agreement.check("after the race")
