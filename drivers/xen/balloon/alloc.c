@@ -135,6 +135,12 @@ void balloon_alloc_restart(struct balloon_alloc *a)
 	a->left = nr_regions();
 }
 
+/* Is a region of one zone, and not kept for who needs it in one piece? */
+static bool is_plain(struct page *page)
+{
+	return !page_in_cma(page) && page_zone(page) == page_zone(page + XENMEM_HUGE_PAGES - 1);
+}
+
 /**
  * balloon_alloc_may_stay - may a region be one huge page of the balloon?
  * @page: its first page
@@ -146,10 +152,7 @@ void balloon_alloc_restart(struct balloon_alloc *a)
  */
 bool balloon_alloc_may_stay(struct page *page)
 {
-	struct zone *zone = page_zone(page);
-
-	return zone_idx(zone) < ZONE_MOVABLE && !page_in_cma(page) &&
-	       zone == page_zone(page + XENMEM_HUGE_PAGES - 1);
+	return zone_idx(page_zone(page)) < ZONE_MOVABLE && is_plain(page);
 }
 
 /* Is a page of the memory that is kept for old devices? */
@@ -358,8 +361,7 @@ static int region_movable(unsigned long start_pfn, unsigned int max_cache, unsig
 	int ret = 0;
 
 	*at = 0;
-	if (!page || page_in_cma(page) ||
-	    page_zone(page) != page_zone(page + XENMEM_HUGE_PAGES - 1))
+	if (!page || !is_plain(page))
 		return -EBUSY;
 
 	for (i = 0; i < XENMEM_HUGE_PAGES; i += max(run, 1U)) {
