@@ -10,7 +10,6 @@ import meter
 from common import DEBUG, DEVICE, MIB, Agreement, balloon_out, holes, move, stats
 
 TYPES = ("pvh", "hvm")
-UNPROVEN = ("hvm",)
 TIMEOUT = 400
 MEMORY = 320
 DOWN = 200                  # MiB, where the in-tree driver takes the guest first
