@@ -11,7 +11,6 @@ from common import DEBUG, DEVICE, MIB, Agreement, Holder, move, stats
 
 TAKES_LONG = True
 TYPES = ("pvh", "hvm")      # without shadow paging PV cannot be migrated
-UNPROVEN = ("hvm",)
 TIMEOUT = 1200
 TIMES = 10
 MEMORY = 320
