@@ -764,17 +764,24 @@ static void split_without_memory_and_spare_changes_nothing(struct kunit *test)
 
 /* Recount */
 
-/* Any task that compacts memory waits for the lock. */
-static void no_more_than_eight_regions_are_seen_to_at_a_time(struct kunit *test)
+/* 100 regions, each with 50 base pages. */
+static struct balloon_queue *many_broken_regions(struct kunit *test)
 {
 	static const struct sim_config config = { .regions = 100, .host_pieces = 50 };
-	struct balloon_queue *q = &sim.xb->queue;
-	unsigned long bad;
 	unsigned int i;
 
 	sim_build(test, &config);
 	for (i = 0; i < 100; i++)
 		sim_queue_base(i, 0, 50);
+
+	return &sim.xb->queue;
+}
+
+/* Any task that compacts memory waits for the lock. */
+static void no_more_than_eight_regions_are_seen_to_at_a_time(struct kunit *test)
+{
+	struct balloon_queue *q = many_broken_regions(test);
+	unsigned long bad;
 
 	sim.longest_hold = 0;
 	KUNIT_EXPECT_EQ(test, balloon_recount(q, &bad).base, 5000UL);
@@ -790,14 +797,9 @@ static void no_more_than_eight_regions_are_seen_to_at_a_time(struct kunit *test)
 
 static void recount_is_right_while_compaction_moves_pages(struct kunit *test)
 {
-	static const struct sim_config config = { .regions = 100, .host_pieces = 50 };
-	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_queue *q = many_broken_regions(test);
 	unsigned long bad;
 	unsigned int i;
-
-	sim_build(test, &config);
-	for (i = 0; i < 100; i++)
-		sim_queue_base(i, 0, 50);
 
 	sim.compacts = SIM_ISOLATED;
 	for (i = 0; i < 10; i++) {
