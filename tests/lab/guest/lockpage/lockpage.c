@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Locks one page in use of the first range that somebody wants to empty by
- * alloc_contig_range(), just as that begins, as a task does that waits for a
- * device; it is unlocked when this module is unloaded.
+ * Locks one page of the first range that is emptied by alloc_contig_range(), as
+ * that is about to move it: a task does so that waits for a device. It is unlocked
+ * when this module is unloaded.
+ *
+ * The page is isolated by then. Before that the reference that goes with the lock
+ * would have an anonymous page passed over.
  */
 #include <linux/kprobes.h>
+#include <linux/list.h>
+#include <linux/migrate_mode.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
@@ -12,50 +17,34 @@
 
 static struct folio *locked;
 
-static bool lock_one(struct page *page)
-{
-	struct folio *folio = page_folio(page);
-
-	if (!folio_test_lru(folio) || folio_test_large(folio) || !folio_try_get(folio))
-		return false;
-	if (folio_trylock(folio)) {
-		locked = folio;
-		pr_info("lockpage: locked pfn 0x%lx\n", folio_pfn(folio));
-		return true;
-	}
-	folio_put(folio);
-	return false;
-}
-
+/* migrate_pages(from, get_new_folio, put_new_folio, private, mode, reason, ret_succeeded) */
 static int begins(struct kprobe *probe, struct pt_regs *regs)
 {
-	unsigned long pfn = regs_get_kernel_argument(regs, 0);
-	unsigned long end = regs_get_kernel_argument(regs, 1);
+	struct list_head *from = (struct list_head *)regs_get_kernel_argument(regs, 0);
+	struct folio *folio;
 
-	for (; pfn < end && !locked; pfn++)
-		if (lock_one(pfn_to_page(pfn)))
-			break;
+	if (locked || regs_get_kernel_argument(regs, 5) != MR_CONTIG_RANGE)
+		return 0;
+
+	list_for_each_entry(folio, from, lru) {
+		if (!folio_test_anon(folio) || !folio_trylock(folio))
+			continue;
+		folio_get(folio);
+		locked = folio;
+		pr_info("lockpage: locked pfn 0x%lx\n", folio_pfn(folio));
+		break;
+	}
 
 	return 0;
 }
 
 static struct kprobe probe = {
-	.symbol_name = "alloc_contig_range_noprof",
+	.symbol_name = "migrate_pages",
 	.pre_handler = begins,
 };
 
 static int __init lockpage_init(void)
 {
-	int ret = register_kprobe(&probe);
-
-	if (ret != -ENOENT)
-		return ret;
-
-	/* Before Linux 6.10. */
-	probe = (struct kprobe){
-		.symbol_name = "alloc_contig_range",
-		.pre_handler = begins,
-	};
 	return register_kprobe(&probe);
 }
 
@@ -71,5 +60,5 @@ static void __exit lockpage_exit(void)
 module_init(lockpage_init);
 module_exit(lockpage_exit);
 
-MODULE_DESCRIPTION("Locks a page of a range that is to be emptied");
+MODULE_DESCRIPTION("Locks a page of a range that is being emptied");
 MODULE_LICENSE("GPL");
