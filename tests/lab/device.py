@@ -29,7 +29,8 @@ def run(lab, kind, kernel):
 
     move(guest, 420 * MIB)
     lab.equal("invariant", guest.run(f"cat {DEBUG}/invariant").strip(), "ok")
-    lab.check(guest.run(STATE).strip() != "D", "the thread is in state D, expected it to wait for work")
+    state = guest.run(STATE).strip()
+    lab.check(state != "D", f"the thread's state: {state}, expected another than D")
     move(guest, 512 * MIB)
 
     guest.run("rmmod lockpage")
