@@ -17,7 +17,6 @@
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
 #include <linux/printk.h>
-#include <linux/sizes.h>
 #include <linux/swap.h>
 
 #include <compat/pageblock.h>
@@ -690,27 +689,15 @@ unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 }
 
 /**
- * balloon_alloc_reserve - what the balloon leaves free: enough for what runs to
- *	go on
- * @xb: the driver
- *
- * Return: pages.
- */
-unsigned long balloon_alloc_reserve(const struct xen_balloon *xb)
-{
-	return clamp(xb->total / 64, SZ_4M / PAGE_SIZE, SZ_256M / PAGE_SIZE);
-}
-
-/**
  * balloon_alloc_has_spare - has the guest so much free memory that a huge page
  *	of it would not be missed?
  * @xb: the driver
  *
  * To empty a region takes as much free memory elsewhere.
  */
-bool balloon_alloc_has_spare(const struct xen_balloon *xb)
+bool balloon_alloc_has_spare(struct xen_balloon *xb)
 {
-	return nr_free_pages() >= balloon_alloc_reserve(xb) + 2 * XENMEM_HUGE_PAGES;
+	return nr_free_pages() >= balloon_reserve(xb) + 2 * XENMEM_HUGE_PAGES;
 }
 
 /**
@@ -804,10 +791,10 @@ static unsigned int take_held(struct balloon_alloc *a, struct page **pages,
 }
 
 /* Can the kernel get what it needs in one piece, as stacks and roots of page tables? */
-static bool large_blocks_left(const struct xen_balloon *xb)
+static bool large_blocks_left(struct xen_balloon *xb)
 {
 	return free_in_blocks(PAGE_ALLOC_COSTLY_ORDER, ZONE_NORMAL) >=
-	       balloon_alloc_reserve(xb) / BLOCKS_SHARE;
+	       balloon_reserve(xb) / BLOCKS_SHARE;
 }
 
 /*

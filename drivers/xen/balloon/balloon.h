@@ -448,13 +448,13 @@ unsigned long balloon_alloc_span_end(void);
 unsigned int balloon_alloc_region_free(unsigned long pfn);
 bool balloon_alloc_stuck(struct page *page);
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at);
-bool balloon_alloc_has_spare(const struct xen_balloon *xb);
-unsigned long balloon_alloc_reserve(const struct xen_balloon *xb);
+bool balloon_alloc_has_spare(struct xen_balloon *xb);
 struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid);
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 
 /* target.c */
 unsigned long balloon_floor(unsigned long total);
+unsigned long balloon_reserve(struct xen_balloon *xb);
 void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted);
 bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
 unsigned long balloon_target(struct xen_balloon *xb);

@@ -40,13 +40,10 @@
 /* When to look again for a huge page of the guest to be lent. */
 #define GIVE_AGAIN_NS		(30 * NSEC_PER_SEC)
 
-/*
- * What inflation leaves available: enough for what runs to go on while the
- * balloon waits.
- */
-static unsigned long inflatable(const struct xen_balloon *xb)
+/* How much more can be given up. */
+static unsigned long inflatable(struct xen_balloon *xb)
 {
-	long reserve = balloon_alloc_reserve(xb);
+	long reserve = balloon_reserve(xb);
 
 	return max(si_mem_available() - reserve, 0L);
 }

@@ -25,7 +25,7 @@ long sim_turn(void)
 
 struct reserve_case {
 	const char *name;
-	unsigned long total;
+	unsigned long guest;
 	unsigned long available;
 	unsigned long inflatable;
 };
@@ -46,16 +46,16 @@ static const struct reserve_case reserve_cases[] = {
 
 STEP_PARAMS(reserve);
 
-static void a_sixty_fourth_of_total_stays_available_within_bounds(struct kunit *test)
+static void a_sixty_fourth_of_the_guest_stays_available_within_bounds(struct kunit *test)
 {
 	const struct reserve_case *c = test->param_value;
-	unsigned long total = sim.xb->total, room;
+	unsigned long guest = sim.xb->queue.n.guest, room;
 
-	sim.xb->total = c->total;
+	sim.xb->queue.n.guest = c->guest;
 	sim.cache = c->available;
 	sim.low_water = sim.nr_free;
 	room = inflatable(sim.xb);
-	sim.xb->total = total;
+	sim.xb->queue.n.guest = guest;
 	sim.cache = 0;
 	sim.low_water = 0;
 
@@ -867,7 +867,7 @@ static void no_thread_is_told_of_when_none_can_be_started(struct kunit *test)
 }
 
 static struct kunit_case worker_cases[] = {
-	KUNIT_CASE_PARAM(a_sixty_fourth_of_total_stays_available_within_bounds,
+	KUNIT_CASE_PARAM(a_sixty_fourth_of_the_guest_stays_available_within_bounds,
 			 reserve_gen_params),
 	KUNIT_CASE_PARAM(inflating_gives_huge_pages_first_and_does_not_nibble,
 			 inflate_gen_params),
