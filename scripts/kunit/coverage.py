@@ -22,7 +22,7 @@ import verdict
 
 DRIVER = "drivers/xen/balloon"
 ENGINE = ("alloc.c", "coalesce.c", "foreign.c", "heal.c", "intree.c", "migrate.c", "queue.c",
-          "reservation.c", "target.c", "worker.c")
+          "reclaim.c", "reservation.c", "restore.c", "target.c", "worker.c")
 IN_LAB = {      # what only a kernel on a real Xen runs, and by which scenario
     "main.c": "reload, refuse",
     "takeover.c": "handback, refuse",

@@ -43,7 +43,7 @@ import verdict
 HERE = Path(__file__).resolve().parent
 ENGINE = Path("drivers/xen/balloon")
 FILES = ("alloc.c", "coalesce.c", "foreign.c", "heal.c", "intree.c", "migrate.c", "queue.c",
-         "reservation.c", "target.c", "worker.c")
+         "reclaim.c", "reservation.c", "restore.c", "target.c", "worker.c")
 LIST = images.REPO / "tests/kunit/equivalent.txt"
 KERNELS = ("base", "debug")         # what survives on one goes to the next
 

@@ -23,6 +23,7 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/oom.h>
 #include <linux/sched/isolation.h>
 #include <linux/slab.h>
 #include <linux/rbtree.h>
@@ -113,6 +114,9 @@
 #define freezing(task)			((void)(task), sim.freezing)
 #undef kthread_run
 #define kthread_run(fn, data, name)	sim_kthread_run(fn, data, name)
+
+#define register_oom_notifier(nb)	((void)(nb), 0)
+#define unregister_oom_notifier(nb)	((void)(nb))
 
 /* The in-tree driver, and what goes with it */
 #undef cmpxchg

@@ -165,12 +165,14 @@ void sim_resched(void)
 }
 
 /**
- * sim_sleep - the driver waits for somebody who has a page
+ * sim_sleep - the driver waits for somebody who has a page, or for kswapd
  * @us: for so long
  */
 void sim_sleep(unsigned long us)
 {
 	sim.now += us * NSEC_PER_USEC;
+	sim_meanwhile();
+	sim_kswapd();
 	sim_move_isolated(NULL);
 	if (sim.walker && PageOffline(sim.walker)) {
 		page_ref_dec(sim.walker);

@@ -459,6 +459,32 @@ unsigned int sim_programs_drop(unsigned int pages)
 	return dropped;
 }
 
+static bool huge_is_free(void)
+{
+	if (sim.nr_free < sim.low_water + SIM_REGION_PAGES)
+		return false;
+
+	return !list_empty(&sim.blocks[SIM_HUGE_ORDER]) || !list_empty(&sim.blocks[SIM_TOP_ORDER]);
+}
+
+/**
+ * sim_kswapd - there is time for kswapd
+ *
+ * If there is no huge page, it swaps out, or drops page cache: twice as much as that.
+ */
+void sim_kswapd(void)
+{
+	unsigned int left = 2 * SIM_REGION_PAGES;
+	unsigned long *from;
+
+	while (sim.kswapd && !huge_is_free() && left--) {
+		from = sim.swap ? &sim.swap : &sim.cache;
+		if (*from)
+			*from -= sim_programs_drop(1);
+	}
+	sim.kswapd = false;
+}
+
 /* What the kernel must never get back as free memory. */
 static const char *unfit(struct page *page, unsigned int references)
 {
@@ -603,14 +629,14 @@ struct page *sim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 	if (!order && sim.nr_free <= sim.low_water && sim.cache &&
 	    (gfp & __GFP_DIRECT_RECLAIM))
 		sim.cache -= sim_programs_drop(1);
-	if (sim.nr_free < sim.low_water + (1UL << order))
-		return NULL;
-
-	pfn = take_block(order, gfp & __GFP_THISNODE ? nid : NUMA_NO_NODE,
+	pfn = sim.nr_free < sim.low_water + (1UL << order) ? 0 :
+	      take_block(order, gfp & __GFP_THISNODE ? nid : NUMA_NO_NODE,
 			 (gfp & GFP_ZONEMASK) == (__GFP_HIGHMEM | __GFP_MOVABLE) ?
 			 ZONE_MOVABLE : ZONE_NORMAL);
-	if (!pfn)
+	if (!pfn) {
+		sim.kswapd |= order == SIM_HUGE_ORDER && (gfp & __GFP_KSWAPD_RECLAIM);
 		return NULL;
+	}
 
 	page = pfn_to_page(pfn);
 	set_owner(pfn, 1UL << order, SIM_DRIVER);

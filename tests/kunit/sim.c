@@ -110,6 +110,7 @@ void sim_load_driver(struct kunit *test)
 	xb->foreign.low = sim.config.low;
 	xb->foreign.high = sim.config.high;
 	balloon_coalesce_init(xb);
+	KUNIT_ASSERT_EQ(test, balloon_reclaim_init(xb), 0);
 
 	mutex_lock(&xb->step_lock);
 	intree_begin(xb);
@@ -151,6 +152,8 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim.config = *config;
 	sim.scrub_pages = !config->no_scrub;
 	sim.cache = 0;
+	sim.swap = 0;
+	sim.kswapd = false;
 	sim.low_water = 0;
 	sim.leaked = 0;
 	sim.crashed = false;

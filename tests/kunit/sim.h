@@ -203,6 +203,8 @@ struct sim_fault {
  * @blocks: free blocks of the guest, by order
  * @nr_free: pages in them
  * @cache: how many pages of programs are page cache, which can be reclaimed
+ * @swap: how many pages of programs can be swapped out
+ * @kswapd: it was woken to find memory for a huge page
  * @isolated: pages of the driver that compaction is about to move
  * @nr_isolated: how many
  * @compacts: how many it moves in the midst of each allocation, and where the driver
@@ -231,7 +233,7 @@ struct sim_fault {
  * @nr_device: how many pages of device memory it has made so far
  * @woken: how often the in-tree thread was woken
  * @meanwhile: called once, in the midst of what the driver does next with the
- *	in-tree driver
+ *	in-tree driver, or while it sleeps
  * @fault: what fails
  * @calls: how often each operation was called
  * @extents: extents that Xen released and populated
@@ -271,6 +273,8 @@ struct sim {
 	struct list_head blocks[SIM_TOP_ORDER + 1];
 	unsigned long nr_free;
 	unsigned long cache;
+	unsigned long swap;
+	bool kswapd;
 	struct page *isolated[SIM_ISOLATED];
 	unsigned int nr_isolated;
 	unsigned int compacts;
@@ -382,6 +386,7 @@ void sim_drop(unsigned int region, unsigned int index);
 unsigned int sim_programs_take(unsigned int pages);
 unsigned int sim_programs_drop(unsigned int pages);
 struct page *sim_get_page(enum sim_owner owner);
+void sim_kswapd(void);
 
 bool sim_claim(unsigned long pfn);
 void sim_unclaim(struct page *page);

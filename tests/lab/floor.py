@@ -2,7 +2,7 @@
 """A guest that was booted small stays as it is, and rests, though its maximum is ten times as much.
 
 By its maximum it would be left more than it has.  A target below what it has leaves it in peace,
-until floor_kb is lowered; junk, and more than it has, are refused.
+until floor_kb is lowered; junk, and more than it has, are refused, as they are by reserve_kb.
 """
 
 import time
@@ -10,14 +10,14 @@ import time
 from common import DEVICE, MIB, Agreement, move, share, stats, thread_time
 
 UNPROVEN = ("pv", "pvh")
-FLOOR = f"{DEVICE}/limits/floor_kb"
+FLOOR, RESERVE = f"{DEVICE}/limits/floor_kb", f"{DEVICE}/limits/reserve_kb"
 SMALL, MAXIMUM = 300, 3000
 REST_S = 15
 CPU = 0.02          # of one, at rest; healing was switched off
 
 
-def floor_kb(guest):
-    return int(guest.run(f"cat {FLOOR}"))
+def kb(guest, path):
+    return int(guest.run(f"cat {path}"))
 
 
 def rests(lab, guest, agreement, where):
@@ -32,9 +32,9 @@ def rests(lab, guest, agreement, where):
     lab.equal(f"{where}: invariant", guest.run("cat /sys/kernel/debug/xen-balloon/invariant").strip(), "ok")
 
 
-def refuses(lab, guest, value, error):
-    said = guest.run(f"echo '{value}' 2>&1 > {FLOOR} && echo taken || true")
-    lab.check(error in said, f"floor_kb = '{value}': {said.strip()}")
+def refuses(lab, guest, path, value, error):
+    said = guest.run(f"echo '{value}' 2>&1 > {path} && echo taken || true")
+    lab.check(error in said, f"{path.rpartition('/')[2]} = '{value}': {said.strip()}")
 
 
 def run(lab, kind, kernel):
@@ -44,15 +44,17 @@ def run(lab, kind, kernel):
     guest.load()
     guest.run(f"echo 0 > {DEVICE}/upkeep/heal; sleep 2")
     agreement = Agreement(lab, guest)
-    lab.equal("the floor, in kB", floor_kb(guest), booted)
+    lab.equal("the floor, in kB", kb(guest, FLOOR), booted)
     rests(lab, guest, agreement, "as booted")
 
     guest.mem_set(f"{SMALL - 40}m")
     rests(lab, guest, agreement, "with a target below what it has")
-    refuses(lab, guest, "junk", "Invalid argument")
-    refuses(lab, guest, -1, "Invalid argument")
-    refuses(lab, guest, booted + 4, "out of range")
-    lab.equal("the floor after bad values, in kB", floor_kb(guest), booted)
+    for path in FLOOR, RESERVE:
+        refuses(lab, guest, path, "junk", "Invalid argument")
+        refuses(lab, guest, path, -1, "Invalid argument")
+    refuses(lab, guest, FLOOR, booted + 4, "out of range")
+    refuses(lab, guest, RESERVE, 2 * MAXIMUM * MIB, "out of range")
+    lab.equal("the floor after bad values, in kB", kb(guest, FLOOR), booted)
 
     guest.run(f"echo {booted - 20 * MIB} > {FLOOR}")
     lab.wait(lambda: guest.current_kb() == booted - 20 * MIB, 60, "the guest to go to its new floor")

@@ -17,6 +17,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/rbtree.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -154,6 +155,7 @@ enum balloon_counter {
 	COUNT_FOREIGN_SCRAPS,	/* pages that came back otherwise */
 	COUNT_FOREIGN_POPULATED, /* pages of its list that had memory */
 	COUNT_FOREIGN_TAKEN,	/* pages that the in-tree driver took for a loan */
+	COUNT_RECLAIM_TRIES,	/* times that kswapd was to find memory */
 	COUNT_UPKEEP_WATCHED,	/* times that it rested, since Xen logged writes */
 	COUNT_STALLS,		/* steps that ended in BALLOON_STALLED */
 	COUNT_TARGETS,		/* times that the target changed */
@@ -246,11 +248,31 @@ struct balloon_foreign {
  * @wanted: as the toolstack or the administrator set it
  * @said: the last @wanted that was clamped and reported
  * @floor: the balloon leaves the guest so much; an attribute
+ * @reserve: and so much available; an attribute. 0: as much as its size calls for
  */
 struct balloon_target {
 	unsigned long wanted;
 	unsigned long said;
 	unsigned long floor;
+	unsigned long reserve;
+};
+
+/**
+ * struct balloon_reclaim - memory that is to be had by reclaim only: see reclaim.c
+ * @lock: protects @held; a leaf
+ * @held: huge pages that are held for a moment, by page->lru of the first
+ * @guest: what the guest had at the last try
+ * @again_at: after one in vain the next is then, by ktime_get_ns()
+ * @delay_ns: how long after it that is
+ * @oom: tells that somebody needs what is held
+ */
+struct balloon_reclaim {
+	spinlock_t lock;	/* the list */
+	struct list_head held;
+	unsigned long guest;
+	u64 again_at;
+	u64 delay_ns;
+	struct notifier_block oom;
 };
 
 /* More regions than any guest has in practice: see adopt_region(). */
@@ -306,6 +328,7 @@ struct balloon_intree {
  * @heal: which regions are no superpages
  * @foreign: the foreign queue
  * @target: where to go
+ * @reclaim: what is not available yet
  * @intree: the in-tree driver
  * @scrub_pages: are pages to be zeroed before Xen gets them?
  * @offset: what Xen counts for this domain beyond @queue.n.guest: pages that
@@ -344,6 +367,7 @@ struct xen_balloon {
 	struct balloon_heal heal;
 	struct balloon_foreign foreign;
 	struct balloon_target target;
+	struct balloon_reclaim reclaim;
 	struct balloon_intree intree;
 	const bool *scrub_pages;
 	long offset;
@@ -458,6 +482,11 @@ unsigned long balloon_reserve(struct xen_balloon *xb);
 void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted);
 bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
 unsigned long balloon_target(struct xen_balloon *xb);
+
+/* reclaim.c */
+void balloon_reclaim(struct xen_balloon *xb);
+int balloon_reclaim_init(struct xen_balloon *xb);
+void balloon_reclaim_exit(struct xen_balloon *xb);
 
 /* reservation.c */
 bool balloon_over_limit(const struct xen_balloon *xb);

@@ -37,6 +37,7 @@ static const char * const counter_names[NR_BALLOON_COUNTERS] = {
 	[COUNT_FOREIGN_SCRAPS] = "foreign_scraps",
 	[COUNT_FOREIGN_POPULATED] = "foreign_populated",
 	[COUNT_FOREIGN_TAKEN] = "foreign_taken",
+	[COUNT_RECLAIM_TRIES] = "reclaim_tries",
 	[COUNT_UPKEEP_WATCHED] = "upkeep_watched",
 	[COUNT_STALLS] = "stalls",
 	[COUNT_TARGETS] = "targets",

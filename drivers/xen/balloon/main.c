@@ -54,9 +54,12 @@ static int __init balloon_load(void)
 	balloon_heal_init(xb);
 	balloon_foreign_init(xb);
 	balloon_coalesce_init(xb);
-	ret = xb->ops->init();
+	ret = balloon_reclaim_init(xb);
 	if (ret)
 		goto err_queue;
+	ret = xb->ops->init();
+	if (ret)
+		goto err_reclaim;
 
 	ret = balloon_resume_init(xb);
 	if (ret)
@@ -93,6 +96,8 @@ err_resume:
 	balloon_resume_exit();
 err_ops:
 	xb->ops->exit();
+err_reclaim:
+	balloon_reclaim_exit(xb);
 err_queue:
 	balloon_foreign_exit(xb);
 	balloon_heal_exit(xb);
@@ -115,6 +120,7 @@ static void __exit balloon_unload(void)
 	takeover_end(xb);
 	balloon_resume_exit();
 	xb->ops->exit();
+	balloon_reclaim_exit(xb);
 	balloon_foreign_exit(xb);
 	balloon_heal_exit(xb);
 	balloon_queue_destroy(&xb->queue);

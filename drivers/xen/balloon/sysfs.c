@@ -92,9 +92,9 @@ static const struct attribute_group upkeep_group = {
 	.attrs = upkeep_attrs,
 };
 
-static ssize_t show_pages(char *buf, const unsigned long *pages)
+static ssize_t show_pages(char *buf, unsigned long pages)
 {
-	return sysfs_emit(buf, "%lu\n", PAGES_TO_KB(READ_ONCE(*pages)));
+	return sysfs_emit(buf, "%lu\n", PAGES_TO_KB(pages));
 }
 
 static ssize_t store_pages(const char *buf, size_t count, unsigned long *pages,
@@ -115,7 +115,7 @@ static ssize_t store_pages(const char *buf, size_t count, unsigned long *pages,
 
 static ssize_t floor_kb_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return show_pages(buf, &shown->target.floor);
+	return show_pages(buf, READ_ONCE(shown->target.floor));
 }
 
 /* No guest has to grow to its floor. */
@@ -126,8 +126,21 @@ static ssize_t floor_kb_store(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RW(floor_kb);
 
+static ssize_t reserve_kb_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return show_pages(buf, balloon_reserve(shown));
+}
+
+static ssize_t reserve_kb_store(struct device *dev, struct device_attribute *attr,
+				const char *buf, size_t count)
+{
+	return store_pages(buf, count, &shown->target.reserve, shown->total);
+}
+static DEVICE_ATTR_RW(reserve_kb);
+
 static struct attribute *limit_attrs[] = {
 	&dev_attr_floor_kb.attr,
+	&dev_attr_reserve_kb.attr,
 	NULL
 };
 
@@ -144,7 +157,7 @@ static ssize_t store_mark(const char *buf, size_t count, unsigned long *mark)
 
 static ssize_t low_kb_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return show_pages(buf, &shown->foreign.low);
+	return show_pages(buf, READ_ONCE(shown->foreign.low));
 }
 
 static ssize_t low_kb_store(struct device *dev, struct device_attribute *attr,
@@ -156,7 +169,7 @@ static DEVICE_ATTR_RW(low_kb);
 
 static ssize_t high_kb_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return show_pages(buf, &shown->foreign.high);
+	return show_pages(buf, READ_ONCE(shown->foreign.high));
 }
 
 static ssize_t high_kb_store(struct device *dev, struct device_attribute *attr,

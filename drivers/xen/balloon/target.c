@@ -50,15 +50,18 @@ unsigned long balloon_floor(unsigned long total)
  * balloon_reserve - what the balloon leaves available: enough for what runs to go on
  * @xb: the driver
  *
- * It goes by what the guest has: of its maximum most may never have been populated.
+ * Unless it was set it goes by what the guest has: of its maximum most may never have
+ * been populated.
  *
  * Context: any but under queue.lock.
  * Return: pages.
  */
 unsigned long balloon_reserve(struct xen_balloon *xb)
 {
-	return clamp(balloon_figures(&xb->queue).guest / 64, SZ_4M / PAGE_SIZE,
-		     SZ_256M / PAGE_SIZE);
+	unsigned long guest = balloon_figures(&xb->queue).guest;
+
+	return READ_ONCE(xb->target.reserve) ?:
+	       clamp(guest / 64, SZ_4M / PAGE_SIZE, SZ_256M / PAGE_SIZE);
 }
 
 /**

@@ -99,6 +99,15 @@ static void floor_is_what_the_table_says(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, balloon_floor(c->total), c->floor);
 }
 
+static void a_reserve_that_was_set_is_kept(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, balloon_reserve(sim.xb), TOTAL / 64);
+	sim.xb->target.reserve = 77;
+	KUNIT_EXPECT_EQ(test, balloon_reserve(sim.xb), 77UL);
+	sim.xb->target.reserve = 0;
+	KUNIT_EXPECT_EQ(test, balloon_reserve(sim.xb), TOTAL / 64);
+}
+
 static void set_target_is_remembered_as_it_is(struct kunit *test)
 {
 	KUNIT_EXPECT_TRUE(test, set_target(1));
@@ -315,6 +324,7 @@ static void guest_of_16_tib_has_its_target(struct kunit *test)
 
 static struct kunit_case target_cases[] = {
 	KUNIT_CASE_PARAM(floor_is_what_the_table_says, floor_gen_params),
+	KUNIT_CASE(a_reserve_that_was_set_is_kept),
 	KUNIT_CASE(set_target_is_remembered_as_it_is),
 	KUNIT_CASE(new_target_ends_waiting_and_not_the_rest_of_the_search),
 	KUNIT_CASE(same_target_again_changes_nothing),
