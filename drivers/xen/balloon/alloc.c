@@ -58,6 +58,15 @@ static gfp_t base_gfp(const struct xen_balloon *xb)
 	return balloon_moves(&xb->queue) ? GFP_POLITE | __GFP_MOVABLE | __GFP_HIGHMEM : GFP_POLITE;
 }
 
+/*
+ * While enough is free, though in small pieces, it is moved together, and nothing is
+ * reclaimed: kswapd would drop 4 MiB of page cache for each 2 MiB that was not there.
+ */
+static gfp_t huge_gfp(struct xen_balloon *xb)
+{
+	return balloon_alloc_has_spare(xb) ? GFP_HUGE & ~__GFP_KSWAPD_RECLAIM : GFP_HUGE;
+}
+
 /* To have the allocator zero what goes to Xen, if it is to be. */
 static gfp_t scrubbed(const struct xen_balloon *xb, gfp_t gfp)
 {
@@ -671,7 +680,7 @@ void balloon_alloc_end(struct xen_balloon *xb)
  */
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
 {
-	gfp_t gfp = scrubbed(xb, GFP_HUGE);
+	gfp_t gfp = scrubbed(xb, huge_gfp(xb));
 	struct page *page;
 	unsigned int n;
 

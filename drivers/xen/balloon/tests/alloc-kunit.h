@@ -274,14 +274,31 @@ static void no_pages_are_moved_for_more_where_some_were_free(struct kunit *test)
 /* Movable, but not to ZONE_MOVABLE; nothing insisted on. */
 static void huge_pages_are_asked_for_as_movable_ones(struct kunit *test)
 {
-	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC |
-		    __GFP_MOVABLE;
+	gfp_t gfp = (GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC |
+		     __GFP_MOVABLE) & ~__GFP_KSWAPD_RECLAIM;
 
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)(gfp | __GFP_ZERO));
 	sim.scrub_pages = false;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
+}
+
+/* 4 MiB are the reserve, and 4 are two huge pages. */
+static void kswapd_is_woken_for_a_huge_page_only_when_little_is_free(struct kunit *test)
+{
+	unsigned int region;
+
+	for (region = 0; region < ALLOC_REGIONS; region++)
+		occupy(test, region, 500, 1, SIM_PROGRAM);
+	sim_fail(SIM_CONTIG, 1, 1000, 0);
+	sim_programs_take(sim.nr_free - 2048);
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_FALSE(test, sim.kswapd);
+
+	sim_programs_take(1);
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_TRUE(test, sim.kswapd);
 }
 
 /* Zones */
@@ -1225,6 +1242,7 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(huge_pages_got_before_an_allocation_failed_are_taken),
 	KUNIT_CASE(no_pages_are_moved_for_more_where_some_were_free),
 	KUNIT_CASE(huge_pages_are_asked_for_as_movable_ones),
+	KUNIT_CASE(kswapd_is_woken_for_a_huge_page_only_when_little_is_free),
 #ifdef CONFIG_CONTIG_ALLOC
 	KUNIT_CASE(only_what_programs_have_can_be_moved),
 	KUNIT_CASE(inside_of_a_free_block_is_not_looked_at),
