@@ -4,7 +4,7 @@
 When less than half of what is free is no CMA, Linux has movable pages come from there.
 """
 
-from common import DEBUG, MIB, Agreement
+from common import DEBUG, DEVICE, MIB, Agreement
 
 KERNELS = ("6.12-nounpopulated",)   # no kernel of Debian's before 7.x has CMA
 UNPROVEN = ("pv", "pvh")
@@ -20,6 +20,7 @@ def run(lab, kind, kernel):
     agreement = Agreement(lab, guest)
     before = guest.meminfo()
     lab.equal("CmaTotal", before["CmaTotal"], CMA_MIB * MIB)
+    guest.run(f"echo 0 > {DEVICE}/limits/floor_kb")
     guest.target_kb(guest.current_kb() - (before["MemFree"] - FREE) // 4 * 4)
     guest.landed()
     agreement.check("with little free memory left but for CMA")
