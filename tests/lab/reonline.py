@@ -7,7 +7,6 @@ The in-tree driver keeps it on its list, from where it would be populated once m
 from common import DEVICE, Agreement, counts, move, stats
 
 TYPES = ("pvh", "pv")
-UNPROVEN = ("pv",)
 MEMORY = 512
 LOW_MIB = 400
 BLOCK = """
