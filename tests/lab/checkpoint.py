@@ -10,7 +10,6 @@ from common import THREAD, Agreement, Holder, stats
 from host import CommandError
 
 TYPES = ("pv", "pvh", "hvm")
-UNPROVEN = ("hvm",)
 MEMORY = 320
 HELD_MIB = 60
 LOOKS = 15                  # seconds, within which upkeep has gone through such a guest several times
