@@ -8,7 +8,6 @@ of it. And a guest full of holes that is taken down as far as can be has as much
 
 from common import DEBUG, MIB, balloon_out, holes, move, stats, thread_time
 
-UNPROVEN = ("pv",)
 MEMORY = 640
 DOWN_MIB = 60
 TRIES = 3                   # at a moment when somebody else has a part of it isolated it cannot

@@ -8,7 +8,6 @@ import re
 
 from common import DEVICE, Agreement, balloon_out, intree_and_ours
 
-UNPROVEN = ("pv",)
 WANTED = {3: 200, 5: 50}
 FORKS = 200
 

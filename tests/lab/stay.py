@@ -8,7 +8,6 @@ with a page of a pipe are not emptied of their other pages again and again.
 
 from common import DEBUG, DEVICE, MIB, READY_WITHIN, move, stats
 
-UNPROVEN = ("pv",)
 EACH_MIB = 60
 HEALS = 45                  # seconds of the guest's
 GIVEN_UP = EACH_MIB // 4    # half of the regions with such a page
