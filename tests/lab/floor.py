@@ -9,7 +9,6 @@ import time
 
 from common import DEVICE, MIB, Agreement, move, share, stats, thread_time
 
-UNPROVEN = ("pv",)
 TAKES_LONG = True
 TIMEOUT = 600
 FLOOR, RESERVE = f"{DEVICE}/limits/floor_kb", f"{DEVICE}/limits/reserve_kb"
