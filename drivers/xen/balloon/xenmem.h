@@ -40,8 +40,8 @@
  * @move: put the memory behind a populated base page @from behind an unpopulated
  *	one, @to. Both are the caller's, @from is not in use, and what it holds
  *	may be lost, but nobody else ever sees it. Returns 0; -EBUSY with both as
- *	before, also while Xen logs writes; or -ENODATA when neither has memory any more. Does not sleep, and
- *	is reentrant.
+ *	before, also while Xen logs writes; or -ENODATA when neither has memory any
+ *	more. Does not sleep, and is reentrant.
  * @exchange: give the memory behind all of a populated huge page @huge to Xen,
  *	and have it put other memory behind XENMEM_HUGE_PAGES unpopulated base
  *	pages @holes. Returns how many base pages of @huge, from the front, are
