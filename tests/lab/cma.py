@@ -7,7 +7,7 @@ When less than half of what is free is no CMA, Linux has movable pages come from
 from common import DEBUG, DEVICE, MIB, Agreement
 
 KERNELS = ("6.12-nounpopulated",)   # no kernel of Debian's before 7.x has CMA
-UNPROVEN = ("pv", "pvh")
+UNPROVEN = ("pv",)
 CMA_MIB = 64
 ALLOC_MIB = 60
 FREE = 100 * MIB
