@@ -10,7 +10,6 @@ import time
 
 from common import DEVICE, MIB, Agreement, intree_and_ours, stats
 
-UNPROVEN = ("pv",)
 MEMORY = 640
 CLEAN_MIB, USED_MIB, DIRTY_MIB, DOWN_MIB = 300, 100, 60, 200
 AGAIN = 1.25            # times in-tree's refaults

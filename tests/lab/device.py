@@ -9,7 +9,6 @@ device takes.
 
 from common import DEBUG, MIB, Agreement, Holder, move
 
-UNPROVEN = ("pv",)
 STATE = "comm=$(grep -lx xen-balloon /proc/[0-9]*/comm); awk '/^State/ {print $2}' ${comm%comm}status"
 LOCKED = "dmesg | grep 'lockpage: locked'"
 SAID = "until that answers no 2 MiB are made free"

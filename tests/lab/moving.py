@@ -7,7 +7,6 @@ in-tree driver, in the same boot and with the same schedule, is there to compare
 
 from common import DEVICE, MIB, intree_and_ours, stats, thread_time
 
-UNPROVEN = ("pv",)
 TARGET = 400 * MIB
 SWING = 8 * MIB
 SECONDS = 30
