@@ -29,6 +29,7 @@
 #include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
+#include <linux/vmstat.h>
 #include <xen/balloon.h>
 #include <xen/page.h>
 #include <xen/xen.h>
@@ -58,6 +59,7 @@
 #define si_mem_available()		sim_available_pages()
 #undef nr_free_pages
 #define nr_free_pages()			sim.nr_free
+#define global_node_page_state(item)	((item) == WORKINGSET_REFAULT_ANON ? sim.refaults : 0)
 #define get_num_physpages()		sim_num_physpages()
 #define pfn_to_online_page(pfn)		sim_online_page(pfn)
 #undef page_to_nid

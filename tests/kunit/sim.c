@@ -153,6 +153,7 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim.scrub_pages = !config->no_scrub;
 	sim.cache = 0;
 	sim.swap = 0;
+	sim.refaults = 0;
 	sim.kswapd = false;
 	sim.low_water = 0;
 	sim.leaked = 0;

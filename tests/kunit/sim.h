@@ -204,6 +204,7 @@ struct sim_fault {
  * @nr_free: pages in them
  * @cache: how many pages of programs are page cache, which can be reclaimed
  * @swap: how many pages of programs can be swapped out
+ * @refaults: pages of programs that were reclaimed, and needed again
  * @kswapd: it was woken to find memory for a huge page
  * @isolated: pages of the driver that compaction is about to move
  * @nr_isolated: how many
@@ -274,6 +275,7 @@ struct sim {
 	unsigned long nr_free;
 	unsigned long cache;
 	unsigned long swap;
+	unsigned long refaults;
 	bool kswapd;
 	struct page *isolated[SIM_ISOLATED];
 	unsigned int nr_isolated;

@@ -261,7 +261,7 @@ struct balloon_target {
  * struct balloon_reclaim - memory that is to be had by reclaim only: see reclaim.c
  * @lock: protects @held; a leaf
  * @held: huge pages that are held for a moment, by page->lru of the first
- * @guest: what the guest had at the last try
+ * @refaults: pages that had been reclaimed and were needed again, up to the last try
  * @again_at: after one in vain the next is then, by ktime_get_ns()
  * @delay_ns: how long after it that is
  * @oom: tells that somebody needs what is held
@@ -269,7 +269,7 @@ struct balloon_target {
 struct balloon_reclaim {
 	spinlock_t lock;	/* the list */
 	struct list_head held;
-	unsigned long guest;
+	unsigned long refaults;
 	u64 again_at;
 	u64 delay_ns;
 	struct notifier_block oom;
@@ -484,7 +484,7 @@ bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
 unsigned long balloon_target(struct xen_balloon *xb);
 
 /* reclaim.c */
-void balloon_reclaim(struct xen_balloon *xb);
+bool balloon_reclaim(struct xen_balloon *xb);
 int balloon_reclaim_init(struct xen_balloon *xb);
 void balloon_reclaim_exit(struct xen_balloon *xb);
 

@@ -12,6 +12,7 @@
 #include <linux/oom.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
+#include <linux/vmstat.h>
 
 #include "balloon.h"
 
@@ -79,33 +80,49 @@ static void squeeze(struct balloon_reclaim *r)
 	let_go(r);
 }
 
+/* How many pages somebody needed again that had been reclaimed. */
+static unsigned long refaults(void)
+{
+	return global_node_page_state(WORKINGSET_REFAULT_ANON) +
+	       global_node_page_state(WORKINGSET_REFAULT_FILE);
+}
+
 /**
  * balloon_reclaim - have kswapd find memory that is not available yet
  * @xb: the driver, whose guest shall be smaller, and cannot
  *
- * That was in vain when the guest is no smaller the next time: then this is put off.
+ * That is put off when it was in vain: kswapd found next to nothing, or programs
+ * fetch back what it finds.
  *
  * Context: the worker, under step_lock; sleeps for up to 100 ms.
+ * Return: whether there is more than before, and more to be had perhaps.
  */
-void balloon_reclaim(struct xen_balloon *xb)
+bool balloon_reclaim(struct xen_balloon *xb)
 {
 	struct balloon_reclaim *r = &xb->reclaim;
-	unsigned long guest = balloon_figures(&xb->queue).guest;
+	unsigned long before = nr_free_pages(), found, came_back;
 
 	/* There is enough, so that all that is free may be much: it is for other reasons. */
 	if (si_mem_available() >= (long)(balloon_reserve(xb) + XENMEM_HUGE_PAGES))
-		return;
-	if (guest < r->guest)
-		r->delay_ns = 0;
-	else if (ktime_get_ns() < r->again_at)
-		return;
+		return false;
+	if (ktime_get_ns() < r->again_at)
+		return false;
 
 	balloon_count(xb, COUNT_RECLAIM_TRIES, 1);
 	squeeze(r);
 
-	r->guest = guest;
+	found = nr_free_pages();
+	found -= min(found, before);
+	came_back = refaults() - r->refaults;
+	r->refaults += came_back;
+	if (found >= SWAP_CLUSTER_MAX && came_back < found / 2) {
+		r->delay_ns = 0;
+		return true;
+	}
+
 	r->delay_ns = clamp_t(u64, r->delay_ns * 2, AGAIN_MIN_NS, AGAIN_MAX_NS);
 	r->again_at = ktime_get_ns() + r->delay_ns;
+	return false;
 }
 
 /* Somebody is about to be killed for want of memory. */
@@ -128,6 +145,7 @@ int balloon_reclaim_init(struct xen_balloon *xb)
 
 	spin_lock_init(&r->lock);
 	INIT_LIST_HEAD(&r->held);
+	r->refaults = refaults();
 	r->oom.notifier_call = give_way;
 
 	return register_oom_notifier(&r->oom);

@@ -289,8 +289,8 @@ static enum balloon_step step(struct xen_balloon *xb)
 	if (credit > 0 || !moved)
 		balloon_alloc_settle(&xb->alloc);
 	if (!moved) {
-		if (credit < 0)
-			balloon_reclaim(xb);
+		if (credit < 0 && balloon_reclaim(xb))
+			xb->delay_ms = 0;
 		xb->pace = 0;
 		balloon_check_current(xb);
 	} else {

@@ -31,7 +31,7 @@ static bool reclaim(void)
 {
 	unsigned long before = tries();
 
-	IN_STEP((balloon_reclaim(sim.xb), true));
+	IN_STEP(balloon_reclaim(sim.xb));
 	return tries() > before;
 }
 
@@ -108,27 +108,56 @@ static void a_try_in_vain_puts_off_the_next_ones_up_to_a_minute(struct kunit *te
 	}
 }
 
-static void a_guest_that_is_smaller_than_at_the_last_try_puts_off_none(struct kunit *test)
+/* Programs fetch back so much of it that the guest is no better off. */
+static void needed_again(void)
 {
-	u64 then;
+	sim.refaults += 512;
+}
 
-	KUNIT_EXPECT_TRUE(test, reclaim());
-	sim.now += 2 * NSEC_PER_SEC;
-	KUNIT_EXPECT_TRUE(test, reclaim());
+static void what_is_found_puts_off_none_unless_it_is_needed_again(struct kunit *test)
+{
+	unsigned int i;
+
+	sim.swap = 5000;
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_TRUE(test, IN_STEP(balloon_reclaim(sim.xb)));
+		sim_programs_take(sim.nr_free - FREE);
+	}
+	KUNIT_EXPECT_EQ(test, tries(), 3UL);
+
+	sim.meanwhile = needed_again;
+	KUNIT_EXPECT_FALSE(test, IN_STEP(balloon_reclaim(sim.xb)));
+	sim_programs_take(sim.nr_free - FREE);
+	KUNIT_EXPECT_EQ(test, tries(), 4UL);
 	KUNIT_EXPECT_FALSE(test, reclaim());
 
-	sim_target(FULL - SCRAPS);
+	sim.now += NSEC_PER_SEC;
+	KUNIT_EXPECT_TRUE(test, IN_STEP(balloon_reclaim(sim.xb)));
+}
+
+static void less_than_kswapd_takes_at_a_time_is_next_to_nothing(struct kunit *test)
+{
+	sim.swap = 31;
+	KUNIT_EXPECT_FALSE(test, IN_STEP(balloon_reclaim(sim.xb)));
+	sim.now += NSEC_PER_SEC;
+	sim.swap = 32;
+	KUNIT_EXPECT_TRUE(test, IN_STEP(balloon_reclaim(sim.xb)));
+}
+
+/* A step that stalled is soon followed by another one, as long as there is more each time. */
+static void the_worker_does_not_wait_longer_while_more_is_found(struct kunit *test)
+{
+	sim.swap = 1200;
+	sim_target(FULL - H(4));
 	sim_turn();
-	KUNIT_EXPECT_TRUE(test, reclaim());
-	then = sim.now;
-	KUNIT_EXPECT_FALSE(test, reclaim());
-	/* As large as it was, one is put off again: by a second, as the first one. */
-	sim_target(FULL);
+	KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, 16U);
+	sim_programs_take(sim.nr_free - FREE);
 	sim_turn();
-	sim.now = then + NSEC_PER_SEC - 1;
-	KUNIT_EXPECT_FALSE(test, reclaim());
-	sim.now++;
-	KUNIT_EXPECT_TRUE(test, reclaim());
+	KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, 16U);
+	KUNIT_EXPECT_EQ(test, tries(), 2UL);
+	sim_programs_take(sim.nr_free - FREE);
+	sim_turn();
+	KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, 32U);
 }
 
 static unsigned long free_then;
@@ -186,7 +215,9 @@ static struct kunit_case reclaim_cases[] = {
 	KUNIT_CASE(nothing_is_looked_for_to_grow),
 	KUNIT_CASE(nothing_is_looked_for_while_enough_is_available),
 	KUNIT_CASE(a_try_in_vain_puts_off_the_next_ones_up_to_a_minute),
-	KUNIT_CASE(a_guest_that_is_smaller_than_at_the_last_try_puts_off_none),
+	KUNIT_CASE(what_is_found_puts_off_none_unless_it_is_needed_again),
+	KUNIT_CASE(less_than_kswapd_takes_at_a_time_is_next_to_nothing),
+	KUNIT_CASE(the_worker_does_not_wait_longer_while_more_is_found),
 	KUNIT_CASE(no_huge_page_is_left_to_keep_kswapd_from_its_work),
 	KUNIT_CASE(what_is_held_is_free_again_after_100_ms),
 	KUNIT_CASE(who_is_in_need_gets_what_is_held_at_once),
