@@ -6,7 +6,6 @@ from checkpoint import intact, quiet
 TAKES_LONG = True
 TIMEOUT = 600
 TYPES = ("pv", "pvh", "hvm")
-UNPROVEN = ("pvh", "hvm")
 SECONDS = 120
 
 
