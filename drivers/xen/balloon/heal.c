@@ -170,9 +170,6 @@ static bool is_settled(struct xen_balloon *xb, unsigned long region)
 
 	if (state == WHOLE || ((state & MAYBE) && !h->maybe) || !pfn_to_online_page(pfn))
 		return true;
-	/* Its base pages would be moved to where they break another one. */
-	if (balloon_region_broken(&xb->queue, page))
-		return true;
 	if (!PageOffline(page) && !(xb->ops->whole && xb->ops->whole(page)))
 		return still_stuck(h, region);
 
