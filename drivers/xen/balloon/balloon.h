@@ -490,10 +490,12 @@ void balloon_reclaim_exit(struct xen_balloon *xb);
 
 /* reservation.c */
 bool balloon_over_limit(const struct xen_balloon *xb);
+bool balloon_is_watched(const struct xen_balloon *xb);
 void balloon_give_base(struct xen_balloon *xb, struct page *page);
 unsigned long balloon_headroom(const struct xen_balloon *xb);
 unsigned long balloon_release(struct xen_balloon *xb, unsigned int nr, unsigned int order);
 unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned int order);
+unsigned long balloon_populate_last(struct xen_balloon *xb);
 unsigned long balloon_populate_part(struct xen_balloon *xb, unsigned int nr);
 unsigned long balloon_sum(struct xen_balloon *xb);
 bool balloon_take_offset(struct xen_balloon *xb);

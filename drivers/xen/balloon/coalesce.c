@@ -86,14 +86,6 @@ static bool change_places(struct xen_balloon *xb, struct page *page, int nid)
 	return true;
 }
 
-/* Xen has just taken a huge page: have it put memory behind the same one again. */
-static void take_back(struct xen_balloon *xb)
-{
-	/* What was queued last comes out first. */
-	if (balloon_dequeue_huge(&xb->queue, xb->pages, 1))
-		balloon_populate(xb, 1, XENMEM_HUGE_ORDER);
-}
-
 /*
  * Give the huge page first, and have the base pages populated from what Xen has
  * then. Should another guest be faster, this one is short of some pages, which
@@ -110,8 +102,8 @@ static bool release_and_populate(struct xen_balloon *xb, struct page *page, int 
 	xb->pages[0] = page;
 	if (!balloon_release(xb, 1, XENMEM_HUGE_ORDER))
 		return false;
-	if (xb->ops->logs_writes && xb->ops->logs_writes()) {
-		take_back(xb);
+	if (balloon_is_watched(xb)) {
+		balloon_populate_last(xb);
 		return false;
 	}
 

@@ -257,9 +257,7 @@ static enum balloon_heal_result renew(struct xen_balloon *xb, struct page *page)
 	if (!balloon_release(xb, 1, XENMEM_HUGE_ORDER))
 		return HEAL_NOT_TAKEN;
 
-	/* What was queued last comes out first. */
-	balloon_dequeue_huge(&xb->queue, xb->pages, 1);
-	if (balloon_populate(xb, 1, XENMEM_HUGE_ORDER)) {
+	if (balloon_populate_last(xb)) {
 		balloon_count(xb, COUNT_HEALED, 1);
 		return HEAL_DONE;
 	}

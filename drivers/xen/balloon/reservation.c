@@ -59,6 +59,18 @@ bool balloon_over_limit(const struct xen_balloon *xb)
 }
 
 /**
+ * balloon_is_watched - is the guest just being migrated, as far as it can tell?
+ * @xb: the driver
+ *
+ * Then what upkeep populates would be sent as well as what was sent before it was
+ * released: the new domain has no room for both.
+ */
+bool balloon_is_watched(const struct xen_balloon *xb)
+{
+	return xb->ops->logs_writes && xb->ops->logs_writes();
+}
+
+/**
  * balloon_give_base - a base page that Xen populated goes to the guest
  * @xb: the driver
  * @page: the page
@@ -177,6 +189,22 @@ unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned
 		balloon_enqueue(&xb->queue, xb->pages[i], order);
 
 	return (unsigned long)done << order;
+}
+
+/**
+ * balloon_populate_last - ask Xen for memory behind the huge page that it got last
+ * @xb: the driver, which has just released one
+ *
+ * Context: step_lock held; may sleep.
+ * Return: base pages got, which are the guest's now.
+ */
+unsigned long balloon_populate_last(struct xen_balloon *xb)
+{
+	/* What was queued last comes out first. */
+	if (!balloon_dequeue_huge(&xb->queue, xb->pages, 1))
+		return 0;
+
+	return balloon_populate(xb, 1, XENMEM_HUGE_ORDER);
 }
 
 /**

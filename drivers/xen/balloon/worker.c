@@ -191,19 +191,6 @@ static u64 cost(const struct xen_balloon *xb, u64 start, u64 release_ns)
 }
 
 /*
- * While a guest is migrated, what upkeep populates would be sent as well as what was
- * sent before it was released: the new domain has no room for both.
- */
-static bool is_watched(struct xen_balloon *xb)
-{
-	if (!xb->ops->logs_writes || !xb->ops->logs_writes())
-		return false;
-
-	balloon_count(xb, COUNT_UPKEEP_WATCHED, 1);
-	return true;
-}
-
-/*
  * The guest is at its target: one short step of what makes its memory, and the
  * host's, better than it is.
  */
@@ -216,7 +203,8 @@ static enum balloon_step upkeep(struct xen_balloon *xb)
 		return BALLOON_AT_TARGET;
 
 	result = balloon_foreign_upkeep(xb);
-	if (result == UPKEEP_NOTHING && is_watched(xb)) {
+	if (result == UPKEEP_NOTHING && balloon_is_watched(xb)) {
+		balloon_count(xb, COUNT_UPKEEP_WATCHED, 1);
 		xb->upkeep_at = ktime_get_ns() + UPKEEP_MIN_NS;
 		return BALLOON_AT_TARGET;
 	}
