@@ -258,7 +258,8 @@ class Guest:
     # The driver, and what it shows
 
     def load(self, params=""):
-        self.run(f"insmod /xen-balloon.ko {params}")
+        # Of each page that is ballooned out Xen is asked whether it is, which takes long in emulation.
+        self.run(f"insmod /xen-balloon.ko {params}", timeout=240)
 
     def unload(self):
         self.run("rmmod xen_balloon", timeout=120)
