@@ -76,10 +76,11 @@ static void each_gib_takes_the_same_steps_and_memory(struct kunit *test)
 /* How many regions the base pages come from. */
 static unsigned int balloon_regions(void)
 {
-	struct rb_node *node;
+	struct balloon_region *region;
+	unsigned long number;
 	unsigned int nr = 0;
 
-	for (node = rb_first(&sim.xb->queue.regions); node; node = rb_next(node))
+	xa_for_each_marked(&sim.xb->queue.regions.all, number, region, XA_MARK_0)
 		nr++;
 
 	return nr;

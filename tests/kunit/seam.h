@@ -26,10 +26,10 @@
 #include <linux/oom.h>
 #include <linux/sched/isolation.h>
 #include <linux/slab.h>
-#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
 #include <linux/vmstat.h>
+#include <linux/xarray.h>
 #include <xen/balloon.h>
 #include <xen/page.h>
 #include <xen/xen.h>
@@ -85,7 +85,7 @@
 
 /* What is done while a spinlock is held, and what happens between two times */
 #define spin_lock(lock)			(sim_begin_hold(), spin_lock(lock))
-#define rb_erase(node, root)		(sim_held(), rb_erase(node, root))
+#define xa_store(xa, index, entry, gfp)	(sim_held(), xa_store(xa, index, entry, gfp))
 #undef page_count
 #define page_count(page)		(sim_held(), page_ref_count(page))
 #undef cond_resched

@@ -121,16 +121,16 @@ void sim_load_driver(struct kunit *test)
 static void tear_down(void)
 {
 	struct balloon_queue *q = &sim.xb->queue;
-	struct balloon_region *region, *next;
+	struct balloon_region *region;
+	unsigned long number;
 
-	if (!q->by_fill[0].next)
+	if (!q->regions.by_fill[0].next)
 		return;
 
-	rbtree_postorder_for_each_entry_safe(region, next, &q->regions, node)
+	xa_for_each_marked(&q->regions.all, number, region, XA_MARK_0)
 		kfree(region);
-	kfree(q->spare);
-	balloon_foreign_exit(sim.xb);
-	balloon_heal_exit(sim.xb);
+	kfree(q->regions.spare);
+	xa_destroy(&q->regions.all);
 	memset(sim.xb, 0, sizeof(*sim.xb));
 }
 
@@ -391,14 +391,29 @@ static unsigned int count_huge(const char *when)
 	return nr;
 }
 
+/**
+ * sim_no_account - is account kept of no base pages at all?
+ * @q: the queue
+ */
+bool sim_no_account(struct balloon_queue *q)
+{
+	struct balloon_region *region;
+
+	spin_lock(&q->lock);
+	region = balloon_region_next(q, 0);
+	spin_unlock(&q->lock);
+
+	return !region;
+}
+
 /* Each base page is one without memory, and not in a huge page too. */
 static unsigned int count_base(const char *when)
 {
-	struct rb_node *node;
+	struct balloon_region *base;
 	unsigned int nr = 0, bit, index, here;
+	unsigned long number;
 
-	for (node = rb_first(&sim.xb->queue.regions); node; node = rb_next(node)) {
-		struct balloon_region *base = rb_entry(node, struct balloon_region, node);
+	xa_for_each_marked(&sim.xb->queue.regions.all, number, base, XA_MARK_0) {
 		struct sim_region *region = sim_region_of(base->start_pfn, &index);
 
 		here = bitmap_weight(base->base, SIM_REGION_PAGES);
@@ -514,7 +529,7 @@ void sim_queue_base(unsigned int region, unsigned int index, unsigned int nr)
 
 	for (; nr--; index++) {
 		page = sim_balloon_page(region, index);
-		KUNIT_ASSERT_EQ(sim.test, balloon_queue_prepare(q, page), 0);
+		KUNIT_ASSERT_EQ(sim.test, balloon_region_prepare(q, page), 0);
 		balloon_enqueue(q, page, 0);
 	}
 }

@@ -36,6 +36,7 @@
 /* How many pages compaction has isolated at most. */
 #define SIM_ISOLATED		32U
 
+struct balloon_queue;
 struct xen_balloon;
 struct xenmem_ops;
 
@@ -350,6 +351,7 @@ bool sim_fails(enum sim_op op, unsigned int *done, unsigned int *partial);
 void sim_check(const char *when);
 struct page *sim_balloon_page(unsigned int region, unsigned int index);
 void sim_queue_base(unsigned int region, unsigned int index, unsigned int nr);
+bool sim_no_account(struct balloon_queue *q);
 void sim_may_sleep(const char *what);
 __printf(1, 2) void sim_violation(const char *fmt, ...);
 u32 sim_random(u32 below);

@@ -348,7 +348,7 @@ static void queue_base(void)
 {
 	struct page *page = released(0);
 
-	balloon_queue_prepare(&sim.xb->queue, page);
+	balloon_region_prepare(&sim.xb->queue, page);
 	balloon_enqueue(&sim.xb->queue, page, 0);
 	sim_balloon_stats.current_pages--;
 }
@@ -381,7 +381,7 @@ static void queue_populated(void)
 {
 	struct page *page = taken(0);
 
-	balloon_queue_prepare(&sim.xb->queue, page);
+	balloon_region_prepare(&sim.xb->queue, page);
 	balloon_enqueue(&sim.xb->queue, page, 0);
 	sim_check("now");
 }

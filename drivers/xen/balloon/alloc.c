@@ -82,41 +82,9 @@ static void scrub(struct xen_balloon *xb, struct page *page, unsigned long nr)
 		clear_highpage(page++);
 }
 
-/**
- * balloon_alloc_span_start - where the kernel's memory begins
- *
- * Return: pfn, the first of a region.
- */
-unsigned long balloon_alloc_span_start(void)
-{
-	unsigned long start = ULONG_MAX;
-	int nid;
-
-	for_each_online_node(nid)
-		start = min(start, node_start_pfn(nid));
-
-	return round_down(start, XENMEM_HUGE_PAGES);
-}
-
-/**
- * balloon_alloc_span_end - where the kernel's memory ends
- *
- * Return: pfn, the first of a region.
- */
-unsigned long balloon_alloc_span_end(void)
-{
-	unsigned long end = 0;
-	int nid;
-
-	for_each_online_node(nid)
-		end = max(end, pgdat_end_pfn(NODE_DATA(nid)));
-
-	return round_down(end, XENMEM_HUGE_PAGES);
-}
-
 static unsigned long nr_regions(void)
 {
-	return (balloon_alloc_span_end() - balloon_alloc_span_start()) / XENMEM_HUGE_PAGES;
+	return balloon_regions_end() - balloon_regions_start();
 }
 
 /**
@@ -143,26 +111,6 @@ void balloon_alloc_restart(struct balloon_alloc *a)
 	a->left = nr_regions();
 }
 
-/* Is a region of one zone, and not kept for who needs it in one piece? */
-static bool is_plain(struct page *page)
-{
-	return !page_in_cma(page) && page_zone(page) == page_zone(page + XENMEM_HUGE_PAGES - 1);
-}
-
-/**
- * balloon_alloc_may_stay - may a region be one huge page of the balloon?
- * @page: its first page
- *
- * Not where pages must be able to leave, as a huge page cannot; nor where two zones
- * meet in it, since a huge page is given back to one.
- *
- * Context: any.
- */
-bool balloon_alloc_may_stay(struct page *page)
-{
-	return zone_idx(page_zone(page)) < ZONE_MOVABLE && is_plain(page);
-}
-
 /* Is a page of the memory that is kept for old devices? */
 static bool is_for_devices(struct page *page)
 {
@@ -175,7 +123,7 @@ static struct page *free_huge(int nid, gfp_t gfp)
 	struct page *page = nid == NUMA_NO_NODE ? alloc_pages(gfp, XENMEM_HUGE_ORDER) :
 			    alloc_pages_node(nid, gfp, XENMEM_HUGE_ORDER);
 
-	if (!page || (balloon_alloc_may_stay(page) && !is_for_devices(page)))
+	if (!page || (balloon_region_may_stay(page) && !is_for_devices(page)))
 		return page;
 
 	__free_pages(page, XENMEM_HUGE_ORDER);
@@ -369,7 +317,7 @@ static int region_movable(unsigned long start_pfn, unsigned int max_cache, unsig
 	int ret = 0;
 
 	*at = 0;
-	if (!page || !is_plain(page))
+	if (!page || !balloon_region_is_plain(page))
 		return -EBUSY;
 
 	for (i = 0; i < XENMEM_HUGE_PAGES; i += max(run, 1U)) {
@@ -428,7 +376,7 @@ static bool may_be_huge(unsigned long pfn, int nid)
 	if (!page || (nid != NUMA_NO_NODE && (nid != page_to_nid(page) || !node_has_spare(nid))))
 		return false;
 
-	return balloon_alloc_may_stay(page) && !is_for_devices(page) && has_spare(page_zone(page));
+	return balloon_region_may_stay(page) && !is_for_devices(page) && has_spare(page_zone(page));
 }
 
 /* Empty one region of what is in use. */
@@ -560,10 +508,11 @@ static void rest(struct xen_balloon *xb)
 /* The region to look at, by its first pfn: round and round. */
 static unsigned long next_region(struct balloon_alloc *a)
 {
+	unsigned long start = balloon_regions_start() * XENMEM_HUGE_PAGES;
 	unsigned long pfn = a->cursor;
 
-	if (pfn < balloon_alloc_span_start() || pfn >= balloon_alloc_span_end())
-		pfn = balloon_alloc_span_start();
+	if (pfn < start || pfn >= balloon_regions_end() * XENMEM_HUGE_PAGES)
+		pfn = start;
 
 	a->cursor = pfn + XENMEM_HUGE_PAGES;
 	a->left--;
@@ -910,7 +859,7 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
 
 	for (i = 0; i < n; i++) {
 		scrub(xb, pages[i], 1);
-		if (balloon_queue_prepare(&xb->queue, pages[i])) {
+		if (balloon_region_prepare(&xb->queue, pages[i])) {
 			__free_page(pages[i]);
 			continue;
 		}

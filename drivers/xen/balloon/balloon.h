@@ -18,11 +18,11 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
-#include <linux/rbtree.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "xenmem.h"
 
@@ -34,6 +34,12 @@
 
 /* A region's fill is 1 to 512: fls() of it is its class, 1 to 10. */
 #define QUEUE_FILL_CLASSES	(XENMEM_HUGE_ORDER + 2)
+
+/*
+ * How many regions are seen to at once, where it may be all: any task that compacts
+ * memory waits for queue.lock.
+ */
+#define BALLOON_LOCKED_REGIONS	8U
 
 /**
  * struct balloon_figures - how many pages are in each state, in base pages
@@ -52,6 +58,47 @@ struct balloon_figures {
 	unsigned long quarantined;
 };
 
+/* What is known of a region, if nothing else: see heal.c. */
+#define REGION_WHOLE	0	/* nothing says that it is not one superpage */
+#define REGION_SUSPECT	1
+
+/**
+ * struct balloon_regions - what is known of each aligned 2 MiB: see regions.c
+ * @all: by the first pfn / 512: struct balloon_region where account is kept of base
+ *	pages, else a number, its @info
+ * @start: the first of which there is an entry in any case
+ * @end: the one after the last
+ * @by_fill: those with account of base pages, by fls() of how many they hold
+ * @whole: how many of them hold all of their 512
+ * @spare: one for when there is no memory for one
+ */
+struct balloon_regions {
+	struct xarray all;
+	unsigned long start;
+	unsigned long end;
+	struct list_head by_fill[QUEUE_FILL_CLASSES];
+	unsigned long whole;
+	struct balloon_region *spare;
+};
+
+/**
+ * struct balloon_region - a region with base pages of the balloon
+ * @list: entry in balloon_regions.by_fill
+ * @info: what else is known of it: see regions.c
+ * @start_pfn: first pfn, a multiple of 512
+ * @nr: how many of its pages are in the base queue
+ * @awaited: how many may come by being moved there
+ * @base: which are in the base queue
+ */
+struct balloon_region {
+	struct list_head list;
+	unsigned long info;
+	unsigned long start_pfn;
+	unsigned int nr;
+	unsigned int awaited;
+	DECLARE_BITMAP(base, XENMEM_HUGE_PAGES);
+};
+
 /**
  * struct balloon_queue - every page that the module has to do with
  * @lock: protects everything below; a leaf, taken in process context
@@ -59,42 +106,18 @@ struct balloon_figures {
  * @huge: pages of order 9, by page->lru of the first
  * @movable: the base pages that compaction may move, by page->lru; its lock
  *	nests in @lock, and is all that compaction takes to isolate one
- * @regions: the base queue, struct balloon_region by start_pfn
- * @by_fill: the same regions, by fls() of how many base pages they hold
- * @whole: how many of them hold all of their 512
+ * @regions: what is known of each 2 MiB; of those with pages in it, the base queue
  * @recounted_to: pfn up to which balloon_recount() has counted, while it is at work
  * @recounted: how many base pages it has found
- * @spare: a region for when there is no memory for one
  */
 struct balloon_queue {
 	spinlock_t lock;	/* the accounting and the lists */
 	struct balloon_figures n;
 	struct list_head huge;
 	struct balloon_dev_info movable;
-	struct rb_root regions;
-	struct list_head by_fill[QUEUE_FILL_CLASSES];
-	unsigned long whole;
+	struct balloon_regions regions;
 	unsigned long recounted_to;
 	unsigned long recounted;
-	struct balloon_region *spare;
-};
-
-/**
- * struct balloon_region - the base pages of one aligned 2 MiB
- * @node: entry in balloon_queue.regions
- * @list: entry in balloon_queue.by_fill
- * @start_pfn: first pfn, a multiple of 512
- * @nr: how many of its pages are in the base queue
- * @awaited: how many may come by being moved there
- * @base: which are in the base queue
- */
-struct balloon_region {
-	struct rb_node node;
-	struct list_head list;
-	unsigned long start_pfn;
-	unsigned int nr;
-	unsigned int awaited;
-	DECLARE_BITMAP(base, XENMEM_HUGE_PAGES);
 };
 
 /* How a step of the worker ended. */
@@ -205,20 +228,13 @@ struct balloon_alloc {
 };
 
 /**
- * struct balloon_heal - what is known of the guest's superpages
- * @state: of each region, from the first on: see heal.c. Each is written as a
- *	whole, by anybody
- * @start: pfn of the first
- * @nr: how many regions
- * @cursor: the next one to look at
+ * struct balloon_heal - where heal.c stands in its search
+ * @cursor: the next region to look at
  * @min_free: free pages that a region must have to be tried in this pass
  * @maybe: how many of those that may be in pieces are so at most
  * @enabled: the attribute
  */
 struct balloon_heal {
-	u16 *state;
-	unsigned long start;
-	unsigned long nr;
 	unsigned long cursor;
 	unsigned int min_free;
 	unsigned long maybe;
@@ -229,16 +245,12 @@ struct balloon_heal {
  * struct balloon_foreign - the foreign queue: see foreign.c
  * @low: so many pages at least are kept to be lent; an attribute
  * @high: so many at most; an attribute, but @low and a huge page in any case
- * @stocked: which regions were stocked as a whole and are not back
- * @nr: how many regions there are
  * @trim_at: when to look for what is whole again, by ktime_get_ns()
  * @trim_delay_ns: how long after the last look that is
  */
 struct balloon_foreign {
 	unsigned long low;
 	unsigned long high;
-	unsigned long *stocked;
-	unsigned long nr;
 	u64 trim_at;
 	u64 trim_delay_ns;
 };
@@ -432,10 +444,37 @@ static inline bool balloon_moves(const struct balloon_queue *q)
 	return q->movable.migratepage;
 }
 
+/* regions.c */
+int balloon_regions_init(struct balloon_queue *q);
+void balloon_regions_exit(struct balloon_queue *q);
+void balloon_regions_tidy(struct balloon_queue *q);
+unsigned long balloon_regions_start(void);
+unsigned long balloon_regions_end(void);
+bool balloon_region_is_plain(struct page *page);
+bool balloon_region_may_stay(struct page *page);
+int balloon_region_prepare(struct balloon_queue *q, struct page *page);
+int balloon_region_prepare_last(struct balloon_queue *q, struct page *page);
+int balloon_region_await(struct balloon_queue *q, struct page *page);
+struct balloon_region *balloon_region_of(struct balloon_queue *q, struct page *page);
+struct balloon_region *balloon_region_next(struct balloon_queue *q, unsigned long number);
+void balloon_region_fill(struct balloon_queue *q, struct balloon_region *region,
+			 unsigned int nr);
+bool balloon_region_is_on(const struct balloon_region *region, int nid);
+unsigned long balloon_base_on(struct balloon_queue *q, int nid);
+bool balloon_region_broken(struct balloon_queue *q, struct page *page);
+u16 balloon_region_state(struct balloon_queue *q, unsigned long number);
+void balloon_region_set_state(struct balloon_queue *q, unsigned long number, u16 state);
+void balloon_region_suspect(struct balloon_queue *q, struct page *page);
+void balloon_region_whole(struct balloon_queue *q, struct page *page);
+bool balloon_region_is_stocked(struct balloon_queue *q, struct page *page);
+void balloon_region_set_stocked(struct balloon_queue *q, struct page *page, bool stocked);
+
+#define for_each_region(q, number) \
+	for (number = (q)->regions.start; number < (q)->regions.end; number++)
+
 /* queue.c */
 int balloon_queue_init(struct balloon_queue *q);
 void balloon_queue_destroy(struct balloon_queue *q);
-int balloon_queue_prepare(struct balloon_queue *q, struct page *page);
 void balloon_queue_tidy(struct balloon_queue *q);
 void balloon_take(struct balloon_queue *q, struct page *page, unsigned int order);
 void balloon_give(struct balloon_queue *q, struct page *page, unsigned int order);
@@ -446,7 +485,6 @@ unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 				  unsigned int max);
 unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 				  unsigned int max, int nid);
-unsigned long balloon_base_on(struct balloon_queue *q, int nid);
 struct page *balloon_dequeue_split(struct balloon_queue *q);
 int balloon_move_begin(struct balloon_queue *q, struct page *newpage);
 void balloon_move_cancel(struct balloon_queue *q, struct page *newpage);
@@ -457,7 +495,6 @@ void balloon_correct_guest(struct balloon_queue *q, long delta);
 struct balloon_figures balloon_figures(struct balloon_queue *q);
 struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *bad);
 bool balloon_join_pages(struct page *page);
-bool balloon_region_broken(struct balloon_queue *q, struct page *page);
 
 /* alloc.c */
 void balloon_alloc_init(struct xen_balloon *xb);
@@ -465,10 +502,7 @@ void balloon_alloc_end(struct xen_balloon *xb);
 bool balloon_alloc_rests(const struct balloon_alloc *a);
 void balloon_alloc_restart(struct balloon_alloc *a);
 void balloon_alloc_settle(struct balloon_alloc *a);
-bool balloon_alloc_may_stay(struct page *page);
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
-unsigned long balloon_alloc_span_start(void);
-unsigned long balloon_alloc_span_end(void);
 unsigned int balloon_alloc_region_free(unsigned long pfn);
 bool balloon_alloc_stuck(struct page *page);
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at);
@@ -513,9 +547,6 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb);
 
 /* heal.c */
 void balloon_heal_init(struct xen_balloon *xb);
-void balloon_heal_exit(struct xen_balloon *xb);
-void balloon_heal_suspect(struct xen_balloon *xb, struct page *page);
-void balloon_heal_whole(struct xen_balloon *xb, struct page *page);
 void balloon_heal_suspect_all(struct xen_balloon *xb);
 void balloon_heal_suspect_some(struct xen_balloon *xb, unsigned long nr);
 void balloon_heal_restored(struct xen_balloon *xb);
@@ -524,7 +555,6 @@ enum balloon_upkeep balloon_heal(struct xen_balloon *xb);
 
 /* foreign.c */
 void balloon_foreign_init(struct xen_balloon *xb);
-void balloon_foreign_exit(struct xen_balloon *xb);
 bool balloon_foreign_is_low(const struct xen_balloon *xb);
 unsigned long balloon_foreign_excess(const struct xen_balloon *xb);
 bool balloon_foreign_stock(struct xen_balloon *xb);

@@ -70,7 +70,7 @@ static bool change_places(struct xen_balloon *xb, struct page *page, int nid)
 	unsigned int i, nr, gone = 0, got;
 
 	nr = balloon_dequeue_base(q, xb->pages, XENMEM_HUGE_PAGES, nid);
-	if (nr < XENMEM_HUGE_PAGES || balloon_queue_prepare(q, page)) {
+	if (nr < XENMEM_HUGE_PAGES || balloon_region_prepare(q, page)) {
 		for (i = 0; i < nr; i++)
 			balloon_enqueue(q, xb->pages[i], 0);
 		balloon_give(q, page, XENMEM_HUGE_ORDER);

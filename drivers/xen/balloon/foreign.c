@@ -10,12 +10,10 @@
  * The list is out of reach: it can be taken from and given to, at its head. What
  * is on it, or is lent, is in nobody's way but neither moved nor populated.
  */
-#include <linux/bitmap.h>
 #include <linux/ktime.h>
 #include <linux/list_sort.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
-#include <linux/slab.h>
 
 #include "balloon.h"
 #include "trace.h"
@@ -66,18 +64,11 @@ unsigned long balloon_foreign_excess(const struct xen_balloon *xb)
 	return spare - min(spare, most(xb));
 }
 
-static void mark_stocked(struct xen_balloon *xb, struct page *page, bool stocked)
-{
-	if (region_index(page) < xb->foreign.nr)
-		__assign_bit(region_index(page), xb->foreign.stocked, stocked);
-}
-
 /* Was a region stocked as a whole, so that what is missing of it is lent? */
 static bool is_stocked(struct xen_balloon *xb, struct list_head *region)
 {
-	unsigned long nr = region_index(list_first_entry(region, struct page, lru));
-
-	return nr < xb->foreign.nr && test_bit(nr, xb->foreign.stocked);
+	return balloon_region_is_stocked(&xb->queue,
+					 list_first_entry(region, struct page, lru));
 }
 
 /**
@@ -95,7 +86,7 @@ bool balloon_foreign_stock(struct xen_balloon *xb)
 		return false;
 
 	trace_xen_balloon_foreign(page_to_pfn(page), XENMEM_HUGE_PAGES, FOREIGN_STOCKED);
-	mark_stocked(xb, page, true);
+	balloon_region_set_stocked(&xb->queue, page, true);
 	intree_give_huge(xb, page);
 	balloon_count(xb, COUNT_FOREIGN_STOCKED, 1);
 
@@ -188,12 +179,12 @@ static unsigned int keep(struct xen_balloon *xb, struct list_head *region, unsig
 	struct page *page = list_first_entry(region, struct page, lru), *next;
 	bool whole = nr == XENMEM_HUGE_PAGES;
 
-	if (balloon_queue_prepare(&xb->queue, page)) {
+	if (balloon_region_prepare(&xb->queue, page)) {
 		put_back(xb, region);
 		return 0;
 	}
 
-	mark_stocked(xb, page, false);
+	balloon_region_set_stocked(&xb->queue, page, false);
 	trace_xen_balloon_foreign(page_to_pfn(page), nr, whole ? FOREIGN_WHOLE : FOREIGN_SCRAPS);
 	list_for_each_entry_safe(page, next, region, lru) {
 		list_del(&page->lru);
@@ -309,30 +300,11 @@ enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb)
 /**
  * balloon_foreign_init - the watermarks as they are unless somebody changes them
  * @xb: the driver
- *
- * Without memory to keep account of what was stocked, its parts are not told from
- * other pages.
  */
 void balloon_foreign_init(struct xen_balloon *xb)
 {
-	struct balloon_foreign *f = &xb->foreign;
-	unsigned long nr = balloon_alloc_span_end() / XENMEM_HUGE_PAGES;
-
-	f->low = LOW_PAGES;
-	f->high = HIGH_PAGES;
-	f->stocked = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
-	f->nr = f->stocked ? nr : 0;
-}
-
-/**
- * balloon_foreign_exit - undo balloon_foreign_init()
- * @xb: the driver
- */
-void balloon_foreign_exit(struct xen_balloon *xb)
-{
-	xb->foreign.nr = 0;
-	kvfree(xb->foreign.stocked);
-	xb->foreign.stocked = NULL;
+	xb->foreign.low = LOW_PAGES;
+	xb->foreign.high = HIGH_PAGES;
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST

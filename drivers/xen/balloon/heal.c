@@ -12,14 +12,11 @@
  */
 #include <linux/err.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
 
 #include "balloon.h"
 #include "trace.h"
 
-/* What is known of a region. */
-#define WHOLE		0	/* nothing says that it is not one superpage */
-#define SUSPECT		1
+/* What is known of a region, beside REGION_WHOLE and REGION_SUSPECT. */
 #define GIVEN_UP	2	/* in vain; and so much of it was free then: */
 #define FREE_STEP	8U	/* pages */
 #define STUCK		(GIVEN_UP + XENMEM_HUGE_PAGES / FREE_STEP + 1)
@@ -32,60 +29,42 @@
  */
 #define LOOK_PAGES	(64 * XENMEM_HUGE_PAGES)
 
-static void set_state(struct xen_balloon *xb, struct page *page, u16 state)
+static u16 state_of(struct xen_balloon *xb, unsigned long region)
+{
+	return balloon_region_state(&xb->queue, region);
+}
+
+static void set_state(struct xen_balloon *xb, unsigned long region, u16 state)
+{
+	balloon_region_set_state(&xb->queue, region, state);
+}
+
+static struct page *first_page(unsigned long region)
+{
+	return pfn_to_page(region * XENMEM_HUGE_PAGES);
+}
+
+static void search_anew(struct xen_balloon *xb)
 {
 	struct balloon_heal *h = &xb->heal;
-	unsigned long region = (page_to_pfn(page) - h->start) / XENMEM_HUGE_PAGES;
 
-	if (region < h->nr)
-		WRITE_ONCE(h->state[region], state);
-}
-
-/**
- * balloon_heal_suspect - a base page was populated: its region is no superpage
- * @xb: the driver
- * @page: the page
- *
- * Context: any.
- */
-void balloon_heal_suspect(struct xen_balloon *xb, struct page *page)
-{
-	set_state(xb, page, SUSPECT);
-}
-
-/**
- * balloon_heal_whole - a huge page was populated as a whole
- * @xb: the driver
- * @page: its first page
- */
-void balloon_heal_whole(struct xen_balloon *xb, struct page *page)
-{
-	set_state(xb, page, WHOLE);
-}
-
-static unsigned long first_pfn(const struct balloon_heal *h, unsigned long region)
-{
-	return h->start + region * XENMEM_HUGE_PAGES;
-}
-
-static void search_anew(struct balloon_heal *h)
-{
-	h->cursor = 0;
+	h->cursor = xb->queue.regions.start;
 	h->min_free = XENMEM_HUGE_PAGES;
 }
 
 /**
  * balloon_heal_suspect_all - nobody knows how the guest's memory came about
  * @xb: the driver
+ *
+ * Context: may sleep.
  */
 void balloon_heal_suspect_all(struct xen_balloon *xb)
 {
-	struct balloon_heal *h = &xb->heal;
-	unsigned long i;
+	unsigned long region;
 
-	for (i = 0; i < h->nr; i++)
-		WRITE_ONCE(h->state[i], SUSPECT);
-	search_anew(h);
+	for_each_region(&xb->queue, region)
+		set_state(xb, region, REGION_SUSPECT);
+	search_anew(xb);
 }
 
 /**
@@ -95,17 +74,18 @@ void balloon_heal_suspect_all(struct xen_balloon *xb)
  *
  * Any of those that are not known to be suspect may be one of them; after so many
  * the others are left alone.
+ *
+ * Context: may sleep.
  */
 void balloon_heal_suspect_some(struct xen_balloon *xb, unsigned long nr)
 {
-	struct balloon_heal *h = &xb->heal;
-	unsigned long i;
+	unsigned long region;
 
-	for (i = 0; i < h->nr; i++)
-		if (READ_ONCE(h->state[i]) == WHOLE)
-			WRITE_ONCE(h->state[i], SUSPECT | MAYBE);
-	h->maybe = nr;
-	search_anew(h);
+	for_each_region(&xb->queue, region)
+		if (state_of(xb, region) == REGION_WHOLE)
+			set_state(xb, region, REGION_SUSPECT | MAYBE);
+	xb->heal.maybe = nr;
+	search_anew(xb);
 }
 
 /**
@@ -113,19 +93,20 @@ void balloon_heal_suspect_some(struct xen_balloon *xb, unsigned long nr)
  * @xb: the driver
  *
  * Page by page, or in superpages but for those regions that have holes.
+ *
+ * Context: may sleep.
  */
 void balloon_heal_restored(struct xen_balloon *xb)
 {
-	struct balloon_heal *h = &xb->heal;
-	unsigned long i;
+	unsigned long region;
 
 	balloon_heal_suspect_all(xb);
 	if (!xb->ops->restores_whole || !xb->ops->restores_whole())
 		return;
 
-	for (i = 0; i < h->nr; i++)
-		if (!balloon_region_broken(&xb->queue, pfn_to_page(first_pfn(h, i))))
-			WRITE_ONCE(h->state[i], WHOLE);
+	for_each_region(&xb->queue, region)
+		if (!balloon_region_broken(&xb->queue, first_page(region)))
+			set_state(xb, region, REGION_WHOLE);
 }
 
 /**
@@ -152,32 +133,30 @@ static u16 given_up(unsigned int nr_free)
 }
 
 /* Is there still in the way what was when a region was tried? */
-static bool still_stuck(const struct balloon_heal *h, unsigned long region)
+static bool still_stuck(unsigned long region, u16 state)
 {
-	u16 state = READ_ONCE(h->state[region]) & ~MAYBE;
+	state &= ~MAYBE;
 
-	return state >= STUCK &&
-	       balloon_alloc_stuck(pfn_to_page(first_pfn(h, region) + state - STUCK));
+	return state >= STUCK && balloon_alloc_stuck(first_page(region) + state - STUCK);
 }
 
 /* Is there nothing to be gained of a region, as far as one page of it tells? */
 static bool is_settled(struct xen_balloon *xb, unsigned long region)
 {
-	struct balloon_heal *h = &xb->heal;
-	unsigned long pfn = first_pfn(h, region);
-	struct page *page = pfn_to_page(pfn);
-	u16 state = READ_ONCE(h->state[region]);
+	struct page *page = first_page(region);
+	u16 state = state_of(xb, region);
 
-	if (state == WHOLE || ((state & MAYBE) && !h->maybe) || !pfn_to_online_page(pfn))
+	if (state == REGION_WHOLE || ((state & MAYBE) && !xb->heal.maybe) ||
+	    !pfn_to_online_page(page_to_pfn(page)))
 		return true;
 	if (!PageOffline(page) && !(xb->ops->whole && xb->ops->whole(page)))
-		return still_stuck(h, region);
+		return still_stuck(region, state);
 
 	/*
 	 * Ballooned out, or known to be one piece: what comes back otherwise than
 	 * as a whole is suspect then.
 	 */
-	WRITE_ONCE(h->state[region], WHOLE);
+	set_state(xb, region, REGION_WHOLE);
 	return true;
 }
 
@@ -185,9 +164,9 @@ static bool is_settled(struct xen_balloon *xb, unsigned long region)
 static struct page *try_region(struct xen_balloon *xb, unsigned long region)
 {
 	struct balloon_heal *h = &xb->heal;
-	unsigned long pfn = first_pfn(h, region);
+	unsigned long pfn = region * XENMEM_HUGE_PAGES;
 	unsigned int nr_free = balloon_alloc_region_free(pfn), at;
-	u16 state = READ_ONCE(h->state[region]), maybe = state & MAYBE;
+	u16 state = state_of(xb, region), maybe = state & MAYBE;
 	struct page *page;
 	bool stuck;
 
@@ -202,9 +181,8 @@ static struct page *try_region(struct xen_balloon *xb, unsigned long region)
 
 	stuck = PTR_ERR(page) == -EBUSY;
 	/* Where too much would have been dropped, no one page is in the way. */
-	WRITE_ONCE(h->state[region], maybe |
-		   (stuck && balloon_alloc_stuck(pfn_to_page(pfn + at)) ? STUCK + at :
-									  given_up(nr_free)));
+	set_state(xb, region, maybe | (stuck && balloon_alloc_stuck(pfn_to_page(pfn + at)) ?
+				       STUCK + at : given_up(nr_free)));
 	balloon_count(xb, stuck ? COUNT_HEAL_STUCK : COUNT_HEAL_GIVEN_UP, 1);
 	trace_xen_balloon_heal(pfn, stuck ? HEAL_STUCK : HEAL_GIVEN_UP);
 
@@ -223,11 +201,11 @@ static struct page *next_region(struct xen_balloon *xb, bool *over)
 
 	*over = false;
 	while (looked < LOOK_PAGES) {
-		if (h->cursor >= h->nr) {
+		if (h->cursor >= xb->queue.regions.end) {
 			*over = !h->min_free;
 			h->min_free = *over ? XENMEM_HUGE_PAGES :
 				      h->min_free > 64 ? h->min_free / 2 : 0;
-			h->cursor = 0;
+			h->cursor = xb->queue.regions.start;
 			if (*over)
 				break;
 			continue;
@@ -287,7 +265,7 @@ enum balloon_upkeep balloon_heal(struct xen_balloon *xb)
 	struct page *page;
 	bool over;
 
-	if (!xb->heal.nr || !xb->heal.enabled ||
+	if (!xb->heal.enabled ||
 	    !balloon_alloc_has_spare(xb) || balloon_over_limit(xb))
 		return UPKEEP_NOTHING;
 
@@ -303,32 +281,12 @@ enum balloon_upkeep balloon_heal(struct xen_balloon *xb)
 /**
  * balloon_heal_init - take the guest's memory for whole; healing is on, unless there
  *	are isolated CPUs
- * @xb: the driver
- *
- * Without memory to keep account of the regions there is no healing.
+ * @xb: the driver, with an empty queue
  */
 void balloon_heal_init(struct xen_balloon *xb)
 {
-	struct balloon_heal *h = &xb->heal;
-	unsigned long nr;
-
-	h->enabled = balloon_may_interrupt();
-	h->start = balloon_alloc_span_start();
-	nr = (balloon_alloc_span_end() - h->start) / XENMEM_HUGE_PAGES;
-	h->state = kvcalloc(nr, sizeof(*h->state), GFP_KERNEL);	/* WHOLE */
-	h->nr = h->state ? nr : 0;
-	h->min_free = XENMEM_HUGE_PAGES;
-}
-
-/**
- * balloon_heal_exit - undo balloon_heal_init()
- * @xb: the driver
- */
-void balloon_heal_exit(struct xen_balloon *xb)
-{
-	xb->heal.nr = 0;
-	kvfree(xb->heal.state);
-	xb->heal.state = NULL;
+	xb->heal.enabled = balloon_may_interrupt();
+	search_anew(xb);
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST

@@ -210,11 +210,11 @@ static unsigned int adopt(struct xen_balloon *xb, unsigned int nr,
 	unsigned int i, kept = 0;
 
 	for (i = 0; i < nr; i++) {
-		if (balloon_queue_prepare(q, xb->pages[i])) {
+		if (balloon_region_prepare(q, xb->pages[i])) {
 			give_back(xb, 1, &xb->pages[i]);
 			continue;
 		}
-		balloon_heal_suspect(xb, xb->pages[i]);
+		balloon_region_suspect(q, xb->pages[i]);
 		balloon_adopt(q, xb->pages[i]);
 		balloon_enqueue(q, xb->pages[i], 0);
 		kept++;

@@ -99,8 +99,6 @@ err_ops:
 err_reclaim:
 	balloon_reclaim_exit(xb);
 err_queue:
-	balloon_foreign_exit(xb);
-	balloon_heal_exit(xb);
 	balloon_queue_destroy(&xb->queue);
 err_probe:
 	takeover_forget();
@@ -121,8 +119,6 @@ static void __exit balloon_unload(void)
 	balloon_resume_exit();
 	xb->ops->exit();
 	balloon_reclaim_exit(xb);
-	balloon_foreign_exit(xb);
-	balloon_heal_exit(xb);
 	balloon_queue_destroy(&xb->queue);
 	takeover_forget();
 	pr_info("handed back to the in-tree driver\n");

@@ -43,7 +43,7 @@ static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
 
 	switch (ret) {
 	case 0:
-		balloon_heal_suspect(xb, page);
+		balloon_region_suspect(q, page);
 		balloon_move_end(q, newpage, page);
 		break;
 	case -ENODATA:

@@ -23,19 +23,10 @@
 #include <linux/delay.h>
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
-#include <linux/slab.h>
 
 #include <compat/balloon_compaction.h>
 
 #include "balloon.h"
-
-#define GFP_REGION	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
-
-/*
- * How many regions are seen to at once, where it may be all: any task that compacts
- * memory waits for the lock.
- */
-#define LOCKED_REGIONS	8U
 
 /**
  * balloon_queue_init - an empty queue
@@ -45,122 +36,21 @@
  */
 int balloon_queue_init(struct balloon_queue *q)
 {
-	unsigned int i;
-
 	spin_lock_init(&q->lock);
 	INIT_LIST_HEAD(&q->huge);
 	balloon_devinfo_init(&q->movable);
-	q->regions = RB_ROOT;
-	for (i = 0; i < QUEUE_FILL_CLASSES; i++)
-		INIT_LIST_HEAD(&q->by_fill[i]);
-	q->spare = kzalloc(sizeof(*q->spare), GFP_KERNEL);
 
-	return q->spare ? 0 : -ENOMEM;
-}
-
-static int region_cmp_start(const void *start_pfn, const struct rb_node *node)
-{
-	const struct balloon_region *region =
-		rb_entry(node, struct balloon_region, node);
-	unsigned long start = *(const unsigned long *)start_pfn;
-
-	return start < region->start_pfn ? -1 : start > region->start_pfn;
-}
-
-static int region_cmp(struct rb_node *new, const struct rb_node *node)
-{
-	return region_cmp_start(&rb_entry(new, struct balloon_region, node)->start_pfn, node);
-}
-
-/* The region of a page; NULL when it has none. */
-static struct balloon_region *region_of(struct balloon_queue *q, struct page *page)
-{
-	unsigned long start = round_down(page_to_pfn(page), XENMEM_HUGE_PAGES);
-	struct rb_node *node;
-
-	lockdep_assert_held(&q->lock);
-
-	node = rb_find(&start, &q->regions, region_cmp_start);
-	return node ? rb_entry(node, struct balloon_region, node) : NULL;
-}
-
-/* A region has so many base pages now. */
-static void region_fill(struct balloon_queue *q, struct balloon_region *region,
-			unsigned int nr)
-{
-	q->whole -= region->nr == XENMEM_HUGE_PAGES;
-	q->whole += nr == XENMEM_HUGE_PAGES;
-	region->nr = nr;
-	list_move(&region->list, &q->by_fill[fls(nr)]);
+	return balloon_regions_init(q);
 }
 
 /* A page comes to the base pages of its region, or goes from there. */
-static void region_count(struct balloon_queue *q, struct balloon_region *region,
-			 struct page *page, int by)
+static void count_base(struct balloon_queue *q, struct balloon_region *region,
+		       struct page *page, int by)
 {
 	__change_bit(page_to_pfn(page) - region->start_pfn, region->base);
-	region_fill(q, region, region->nr + by);
+	balloon_region_fill(q, region, region->nr + by);
 	if (region->start_pfn < q->recounted_to)
 		q->recounted += by;
-}
-
-static struct balloon_region *region_insert(struct balloon_queue *q, struct page *page,
-					    struct balloon_region *fresh)
-{
-	lockdep_assert_held(&q->lock);
-
-	fresh->start_pfn = round_down(page_to_pfn(page), XENMEM_HUGE_PAGES);
-	rb_find_add(&fresh->node, &q->regions, region_cmp);
-	list_add(&fresh->list, &q->by_fill[0]);
-	return fresh;
-}
-
-/* Have a region for a page, made of @fresh unless there is one already. */
-static struct balloon_region *region_add(struct balloon_queue *q, struct page *page,
-					 struct balloon_region *fresh)
-{
-	spin_lock(&q->lock);
-	if (fresh && !region_of(q, page)) {
-		region_insert(q, page, fresh);
-		fresh = NULL;
-	}
-	spin_unlock(&q->lock);
-
-	return fresh;
-}
-
-static bool region_exists(struct balloon_queue *q, struct page *page)
-{
-	bool exists;
-
-	spin_lock(&q->lock);
-	exists = region_of(q, page);
-	spin_unlock(&q->lock);
-
-	return exists;
-}
-
-/**
- * balloon_queue_prepare - make sure that a base page can be queued
- * @q: the queue
- * @page: a page that balloon_enqueue() will be called for, by the same task
- *
- * Context: may sleep; no lock held.
- * Return: 0, or -ENOMEM when there is no memory to keep account of the page.
- */
-int balloon_queue_prepare(struct balloon_queue *q, struct page *page)
-{
-	struct balloon_region *fresh;
-
-	if (region_exists(q, page))
-		return 0;
-
-	fresh = kzalloc(sizeof(*fresh), GFP_REGION);
-	if (!fresh)
-		return -ENOMEM;
-
-	kfree(region_add(q, page, fresh));
-	return 0;
 }
 
 static void set_offline(struct page *page, unsigned int nr)
@@ -376,7 +266,7 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
 
 	lockdep_assert_held(&q->lock);
 
-	if (!balloon_alloc_may_stay(page) || !keep_region_still(q, page))
+	if (!balloon_region_may_stay(page) || !keep_region_still(q, page))
 		return;
 	if (!balloon_join_pages(page)) {
 		let_region_move(q, page);
@@ -384,7 +274,7 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
 	}
 
 	bitmap_zero(region->base, XENMEM_HUGE_PAGES);
-	region_fill(q, region, 0);
+	balloon_region_fill(q, region, 0);
 	list_add(&page->lru, &q->huge);
 
 	q->n.base -= XENMEM_HUGE_PAGES;
@@ -394,14 +284,14 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
 /* Make huge pages of all regions that are whole, and may be one. */
 static void join_whole(struct balloon_queue *q)
 {
-	struct list_head *whole = &q->by_fill[fls(XENMEM_HUGE_PAGES)];
-	unsigned long left = READ_ONCE(q->whole);
+	struct list_head *whole = &q->regions.by_fill[fls(XENMEM_HUGE_PAGES)];
+	unsigned long left = READ_ONCE(q->regions.whole);
 	struct balloon_region *region;
 	unsigned int i;
 
 	while (left) {
 		spin_lock(&q->lock);
-		for (i = 0; left && i < LOCKED_REGIONS; i++, left--) {
+		for (i = 0; left && i < BALLOON_LOCKED_REGIONS; i++, left--) {
 			region = list_first_entry_or_null(whole, struct balloon_region, list);
 			if (!region)
 				break;
@@ -415,38 +305,6 @@ static void join_whole(struct balloon_queue *q)
 	}
 }
 
-/* Take some regions without a base page out. */
-static void cut_empty(struct balloon_queue *q, struct list_head *cut)
-{
-	struct balloon_region *region, *next;
-	unsigned int nr = 0;
-
-	spin_lock(&q->lock);
-	list_for_each_entry_safe(region, next, &q->by_fill[0], list) {
-		if (region->awaited)
-			continue;
-		if (nr++ == LOCKED_REGIONS)
-			break;
-		rb_erase(&region->node, &q->regions);
-		list_move(&region->list, cut);
-	}
-	spin_unlock(&q->lock);
-}
-
-static void free_empty(struct balloon_queue *q)
-{
-	struct balloon_region *region, *next;
-	LIST_HEAD(cut);
-
-	do {
-		INIT_LIST_HEAD(&cut);
-		cut_empty(q, &cut);
-		list_for_each_entry_safe(region, next, &cut, list)
-			kfree(region);
-		cond_resched();
-	} while (!list_empty(&cut));
-}
-
 /**
  * balloon_queue_tidy - free what is kept for regions without a base page, and
  *	make huge pages of those that are whole
@@ -457,10 +315,7 @@ static void free_empty(struct balloon_queue *q)
 void balloon_queue_tidy(struct balloon_queue *q)
 {
 	join_whole(q);
-	free_empty(q);
-
-	if (!q->spare)
-		q->spare = kzalloc(sizeof(*q->spare), GFP_REGION);
+	balloon_regions_tidy(q);
 }
 
 /**
@@ -470,14 +325,13 @@ void balloon_queue_tidy(struct balloon_queue *q)
 void balloon_queue_destroy(struct balloon_queue *q)
 {
 	balloon_queue_tidy(q);
-	kfree(q->spare);
-	q->spare = NULL;
+	balloon_regions_exit(q);
 }
 
 /**
  * balloon_enqueue - queue an unpopulated page: transit to huge or base
  * @q: the queue
- * @page: its first page; of order 0 it has been through balloon_queue_prepare()
+ * @page: its first page; of order 0 it has been through balloon_region_prepare()
  * @order: 0 or XENMEM_HUGE_ORDER
  *
  * The base page that makes an aligned 2 MiB whole turns it into a huge page.
@@ -492,8 +346,8 @@ void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int or
 		list_add(&page->lru, &q->huge);
 		q->n.huge++;
 	} else {
-		region = region_of(q, page);
-		region_count(q, region, page, 1);
+		region = balloon_region_of(q, page);
+		count_base(q, region, page, 1);
 		q->n.base++;
 		let_move(q, page);
 		if (region->nr == XENMEM_HUGE_PAGES)
@@ -531,42 +385,6 @@ unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 	return n;
 }
 
-/* One in which two nodes meet is on none. */
-static bool region_is_on(const struct balloon_region *region, int nid)
-{
-	struct page *page = pfn_to_page(region->start_pfn);
-
-	return nid == NUMA_NO_NODE || (nid == page_to_nid(page) &&
-				       nid == page_to_nid(page + XENMEM_HUGE_PAGES - 1));
-}
-
-/**
- * balloon_base_on - how many base pages are of one node
- * @q: the queue
- * @nid: the node
- *
- * Those of regions that are whole, and must stay base pages, do not count.
- */
-unsigned long balloon_base_on(struct balloon_queue *q, int nid)
-{
-	struct balloon_region *region;
-	unsigned int class;
-	unsigned long n = 0;
-
-	spin_lock(&q->lock);
-	if (num_online_nodes() == 1) {
-		n = q->n.base - q->whole * XENMEM_HUGE_PAGES;
-		spin_unlock(&q->lock);
-		return n;
-	}
-	for (class = 1; class < fls(XENMEM_HUGE_PAGES); class++)
-		list_for_each_entry(region, &q->by_fill[class], list)
-			n += region_is_on(region, nid) ? region->nr : 0;
-	spin_unlock(&q->lock);
-
-	return n;
-}
-
 /* Take up to @max base pages out of one region. Returns how many. */
 static unsigned int dequeue_region(struct balloon_queue *q, struct balloon_region *region,
 				   struct page **pages, unsigned int max)
@@ -580,7 +398,7 @@ static unsigned int dequeue_region(struct balloon_queue *q, struct balloon_regio
 		page = pfn_to_page(region->start_pfn + bit);
 		if (!keep_still(q, page))
 			continue;
-		region_count(q, region, page, -1);
+		count_base(q, region, page, -1);
 		pages[n++] = page;
 	}
 
@@ -608,10 +426,10 @@ unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 
 	spin_lock(&q->lock);
 	for (class = 1; n < max && class < QUEUE_FILL_CLASSES; class++) {
-		list_for_each_entry_safe(region, next, &q->by_fill[class], list) {
+		list_for_each_entry_safe(region, next, &q->regions.by_fill[class], list) {
 			if (n == max)
 				break;
-			if (region_is_on(region, nid))
+			if (balloon_region_is_on(region, nid))
 				n += dequeue_region(q, region, pages + n, max - n);
 		}
 	}
@@ -640,33 +458,12 @@ struct page *balloon_dequeue_split(struct balloon_queue *q)
 	if (!balloon_dequeue_huge(q, &page, 1))
 		return NULL;
 
-	if (balloon_queue_prepare(q, page)) {
-		/* A guest short of memory is the one that has to get some. */
-		if (!q->spare) {
-			balloon_enqueue(q, page, XENMEM_HUGE_ORDER);
-			return NULL;
-		}
-		q->spare = region_add(q, page, q->spare);
+	if (balloon_region_prepare_last(q, page)) {
+		balloon_enqueue(q, page, XENMEM_HUGE_ORDER);
+		return NULL;
 	}
 
 	return page;
-}
-
-/* Have the region of a page stay, be it @fresh. Returns it, or NULL without one. */
-static struct balloon_region *await_page(struct balloon_queue *q, struct page *page,
-					 struct balloon_region *fresh)
-{
-	struct balloon_region *region;
-
-	spin_lock(&q->lock);
-	region = region_of(q, page);
-	if (!region && fresh)
-		region = region_insert(q, page, fresh);
-	if (region)
-		region->awaited++;
-	spin_unlock(&q->lock);
-
-	return region;
 }
 
 /**
@@ -680,18 +477,7 @@ static struct balloon_region *await_page(struct balloon_queue *q, struct page *p
  */
 int balloon_move_begin(struct balloon_queue *q, struct page *newpage)
 {
-	struct balloon_region *fresh;
-
-	if (await_page(q, newpage, NULL))
-		return 0;
-
-	fresh = kzalloc(sizeof(*fresh), GFP_NOWAIT | __GFP_NOWARN);
-	if (!fresh)
-		return -ENOMEM;
-
-	if (await_page(q, newpage, fresh) != fresh)
-		kfree(fresh);
-	return 0;
+	return balloon_region_await(q, newpage);
 }
 
 /**
@@ -702,18 +488,18 @@ int balloon_move_begin(struct balloon_queue *q, struct page *newpage)
 void balloon_move_cancel(struct balloon_queue *q, struct page *newpage)
 {
 	spin_lock(&q->lock);
-	region_of(q, newpage)->awaited--;
+	balloon_region_of(q, newpage)->awaited--;
 	spin_unlock(&q->lock);
 }
 
 static void move_in(struct balloon_queue *q, struct page *newpage)
 {
-	struct balloon_region *region = region_of(q, newpage);
+	struct balloon_region *region = balloon_region_of(q, newpage);
 
 	lockdep_assert_held(&q->lock);
 
 	region->awaited--;
-	region_count(q, region, newpage, 1);
+	count_base(q, region, newpage, 1);
 	get_page(newpage);
 	spin_lock_irq(&q->movable.pages_lock);
 	balloon_page_insert(&q->movable, newpage);
@@ -737,7 +523,7 @@ void balloon_move_end(struct balloon_queue *q, struct page *newpage, struct page
 
 	spin_lock(&q->lock);
 	move_in(q, newpage);
-	region_count(q, region_of(q, page), page, -1);
+	count_base(q, balloon_region_of(q, page), page, -1);
 	spin_unlock(&q->lock);
 
 	balloon_page_finalize(page);
@@ -822,34 +608,16 @@ static bool looks_queued(struct page *page, unsigned int others)
 	return PageOffline(page) && count >= 1 && count <= 1 + others;
 }
 
-/* The first region from a pfn on. */
-static struct rb_node *first_from(struct balloon_queue *q, unsigned long pfn)
-{
-	struct rb_node *node = q->regions.rb_node, *found = NULL;
-
-	lockdep_assert_held(&q->lock);
-
-	while (node) {
-		if (rb_entry(node, struct balloon_region, node)->start_pfn < pfn) {
-			node = node->rb_right;
-		} else {
-			found = node;
-			node = node->rb_left;
-		}
-	}
-
-	return found;
-}
-
 /* Count the base pages of some more regions. Returns false when all are counted. */
 static bool recount_some(struct balloon_queue *q, unsigned long *bad)
 {
-	struct rb_node *node = first_from(q, q->recounted_to);
 	struct balloon_region *region;
 	unsigned int i, bit;
 
-	for (i = 0; node && i < LOCKED_REGIONS; i++, node = rb_next(node)) {
-		region = rb_entry(node, struct balloon_region, node);
+	for (i = 0; i < BALLOON_LOCKED_REGIONS; i++) {
+		region = balloon_region_next(q, q->recounted_to / XENMEM_HUGE_PAGES);
+		if (!region)
+			return false;
 		for_each_set_bit(bit, region->base, XENMEM_HUGE_PAGES) {
 			q->recounted++;
 			*bad += !looks_queued(pfn_to_page(region->start_pfn + bit), 1);
@@ -857,7 +625,7 @@ static bool recount_some(struct balloon_queue *q, unsigned long *bad)
 		q->recounted_to = region->start_pfn + XENMEM_HUGE_PAGES;
 	}
 
-	return node;
+	return true;
 }
 
 /**
@@ -898,26 +666,6 @@ struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *b
 	n.huge = huge;
 
 	return n;
-}
-
-/**
- * balloon_region_broken - did the balloon break the 2 MiB around a page?
- * @q: the queue
- * @page: any page
- *
- * Return: true when a base page of that region is in the queue.
- */
-bool balloon_region_broken(struct balloon_queue *q, struct page *page)
-{
-	struct balloon_region *region;
-	bool broken;
-
-	spin_lock(&q->lock);
-	region = region_of(q, page);
-	broken = region && region->nr;
-	spin_unlock(&q->lock);
-
-	return broken;
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST

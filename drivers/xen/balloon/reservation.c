@@ -77,7 +77,7 @@ bool balloon_is_watched(const struct xen_balloon *xb)
  */
 void balloon_give_base(struct xen_balloon *xb, struct page *page)
 {
-	balloon_heal_suspect(xb, page);
+	balloon_region_suspect(&xb->queue, page);
 	balloon_give(&xb->queue, page, 0);
 }
 
@@ -179,7 +179,7 @@ unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned
 
 	for (i = 0; i < done; i++) {
 		if (order) {
-			balloon_heal_whole(xb, xb->pages[i]);
+			balloon_region_whole(&xb->queue, xb->pages[i]);
 			balloon_give(&xb->queue, xb->pages[i], order);
 		} else {
 			balloon_give_base(xb, xb->pages[i]);

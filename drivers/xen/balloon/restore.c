@@ -60,7 +60,7 @@ static int sort_huge(struct xen_balloon *xb, struct page *page)
 		balloon_give(&xb->queue, page, XENMEM_HUGE_ORDER);
 		return nr;
 	}
-	if (balloon_queue_prepare(&xb->queue, page))
+	if (balloon_region_prepare(&xb->queue, page))
 		return -ENOMEM;
 
 	split_page(page, XENMEM_HUGE_ORDER);

@@ -107,7 +107,6 @@ static void only_a_kernel_that_lends_ballooned_pages_keeps_some(struct kunit *te
 {
 	bool lends = !IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC);
 
-	balloon_foreign_exit(sim.xb);
 	balloon_foreign_init(sim.xb);
 	KUNIT_EXPECT_EQ(test, sim.xb->foreign.low, lends ? 512UL : 0UL);
 	KUNIT_EXPECT_EQ(test, sim.xb->foreign.high, lends ? 2048UL : 0UL);
@@ -288,9 +287,12 @@ static void what_the_intree_driver_took_becomes_base_pages(struct kunit *test)
 	expect_foreign_counts(test, 0, 0, 30);
 }
 
-static void without_memory_for_that_all_parts_are_taken_back(struct kunit *test)
+static void of_regions_without_an_entry_all_parts_are_taken_back(struct kunit *test)
 {
-	balloon_foreign_exit(sim.xb);
+	unsigned long number;
+
+	for_each_region(&sim.xb->queue, number)
+		xa_erase(&sim.xb->queue.regions.all, number);
 	lend_all(test, 1);
 	come_back(lent_region(0), 0, 7);
 	KUNIT_EXPECT_EQ(test, trim(false), 7UL);
@@ -532,7 +534,7 @@ static struct kunit_case foreign_cases[] = {
 	KUNIT_CASE(the_worker_takes_back_what_is_whole),
 	KUNIT_CASE(what_is_lent_in_part_stays_on_the_list),
 	KUNIT_CASE(what_the_intree_driver_took_becomes_base_pages),
-	KUNIT_CASE(without_memory_for_that_all_parts_are_taken_back),
+	KUNIT_CASE(of_regions_without_an_entry_all_parts_are_taken_back),
 	KUNIT_CASE(upkeep_looks_less_often_each_time_in_vain),
 	KUNIT_CASE(no_look_is_spent_on_a_list_that_is_not_too_long),
 	KUNIT_CASE(pages_that_make_nothing_whole_become_base_pages),

@@ -53,7 +53,7 @@ static void build_shattered(struct kunit *test, const struct sim_config *world, 
 	sim_build(test, world);
 	for (i = 0; i < nr; i++) {
 		shatter(4 + i);
-		balloon_heal_suspect(sim.xb, sim_page(4 + i, 0));
+		balloon_region_suspect(&sim.xb->queue, sim_page(4 + i, 0));
 	}
 	KUNIT_ASSERT_EQ(test, sim_superpages(), HEAL_REGIONS - nr);
 	memset(sim.calls, 0, sizeof(sim.calls));
@@ -87,6 +87,11 @@ static bool heal(void)
 	} while (result == UPKEEP_SEARCHED);
 
 	return result == UPKEEP_GAINED;
+}
+
+static u16 heal_state(struct page *page)
+{
+	return balloon_region_state(&sim.xb->queue, region_index(page));
 }
 
 static void expect_healed(struct kunit *test, unsigned long healed, unsigned long refused,
@@ -200,7 +205,7 @@ static void of_some_regions_that_may_be_in_pieces_only_so_many_are_healed(struct
 	expect_healed(test, 6, 0, 0);
 
 	shatter(20);
-	balloon_heal_suspect(sim.xb, sim_page(20, 0));
+	balloon_region_suspect(&sim.xb->queue, sim_page(20, 0));
 	KUNIT_EXPECT_TRUE(test, heal());
 	KUNIT_EXPECT_FALSE(test, heal());
 	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
@@ -232,13 +237,13 @@ static void where_tools_restore_superpages_regions_with_holes_are_suspect(struct
 	world.restores_whole = true;
 	sim_build(test, &world);
 	sim_queue_base(3, 100, 40);
-	balloon_heal_suspect(sim.xb, sim_page(7, 0));
+	balloon_region_suspect(&sim.xb->queue, sim_page(7, 0));
 	mutex_lock(&sim.xb->step_lock);
 	balloon_heal_restored(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 
-	KUNIT_EXPECT_EQ(test, sim.xb->heal.state[3], SUSPECT);
-	KUNIT_EXPECT_EQ(test, sim.xb->heal.state[7], WHOLE);
+	KUNIT_EXPECT_EQ(test, heal_state(sim_page(3, 0)), (u16)REGION_SUSPECT);
+	KUNIT_EXPECT_EQ(test, heal_state(sim_page(7, 0)), (u16)REGION_WHOLE);
 	KUNIT_EXPECT_TRUE(test, heal());
 	KUNIT_EXPECT_FALSE(test, heal());
 	expect_healed(test, 1, 0, 0);
@@ -358,7 +363,7 @@ static void a_region_is_looked_at_again_when_what_was_in_the_way_is_gone(struct 
 	sim_use(4, 9, SIM_PINNED);
 	sim_use(4, 200, SIM_PINNED);
 	KUNIT_EXPECT_FALSE(test, heal());
-	KUNIT_EXPECT_EQ(test, sim.xb->heal.state[4], (u16)(STUCK + 9));
+	KUNIT_EXPECT_EQ(test, heal_state(sim_page(4, 0)), (u16)(STUCK + 9));
 
 	/* Whatever else is used or free of it. */
 	for (i = 10; i < 100; i++)
@@ -368,7 +373,7 @@ static void a_region_is_looked_at_again_when_what_was_in_the_way_is_gone(struct 
 
 	sim_drop(4, 9);
 	KUNIT_EXPECT_FALSE(test, heal());
-	KUNIT_EXPECT_EQ(test, sim.xb->heal.state[4], (u16)(STUCK + 200));
+	KUNIT_EXPECT_EQ(test, heal_state(sim_page(4, 0)), (u16)(STUCK + 200));
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_STUCK), 2UL);
 
 	sim_drop(4, 200);
@@ -390,7 +395,7 @@ static void a_page_that_somebody_holds_is_waited_for(struct kunit *test)
 		sim_use(4, i, SIM_PROGRAM);
 	KUNIT_EXPECT_FALSE(test, heal());
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
-	KUNIT_EXPECT_EQ(test, sim.xb->heal.state[4], (u16)(STUCK + 9));
+	KUNIT_EXPECT_EQ(test, heal_state(sim_page(4, 0)), (u16)(STUCK + 9));
 	expect_healed(test, 0, 0, 0);
 
 	page_ref_dec(page);
@@ -410,8 +415,8 @@ static void a_region_waits_for_its_node_to_have_free_memory(struct kunit *test)
 	for (i = HEAL_REGIONS / 2; i < HEAL_REGIONS; i++)
 		for (j = 0; j < SIM_REGION_PAGES - 63; j++)
 			KUNIT_ASSERT_TRUE(test, sim_use(i, j, SIM_PROGRAM));
-	balloon_heal_suspect(sim.xb, sim_page(HEAL_REGIONS - 1, 0));
-	balloon_heal_suspect(sim.xb, sim_page(3, 0));
+	balloon_region_suspect(&sim.xb->queue, sim_page(HEAL_REGIONS - 1, 0));
+	balloon_region_suspect(&sim.xb->queue, sim_page(3, 0));
 
 	KUNIT_EXPECT_TRUE(test, heal());
 	KUNIT_EXPECT_FALSE(test, heal());
@@ -542,8 +547,7 @@ static void what_is_ballooned_out_is_suspect_when_it_comes_back_in_parts(struct 
 	while (heal())
 		;
 	page = list_first_entry(&sim.xb->queue.huge, struct page, lru);
-	KUNIT_EXPECT_EQ(test, sim.xb->heal.state[(page_to_pfn(page) - sim.first_pfn) /
-						 SIM_REGION_PAGES], (u16)WHOLE);
+	KUNIT_EXPECT_EQ(test, heal_state(page), (u16)REGION_WHOLE);
 
 	sim_target(HEAL_FULL - 5);
 	sim_settle(10);
@@ -626,10 +630,13 @@ static void the_search_goes_on_in_the_next_step_when_there_is_much_to_look_at(st
 
 static void pages_beyond_the_table_are_no_harm(struct kunit *test)
 {
-	balloon_heal_suspect(sim.xb, pfn_to_page(sim.first_pfn + HEAL_FULL));
-	balloon_heal_whole(sim.xb, pfn_to_page(sim.first_pfn - 1));
-	KUNIT_EXPECT_EQ(test, sim.xb->heal.nr, (unsigned long)HEAL_REGIONS);
-	KUNIT_EXPECT_EQ(test, sim.xb->heal.start, sim.first_pfn);
+	balloon_region_suspect(&sim.xb->queue, pfn_to_page(sim.first_pfn + HEAL_FULL));
+	balloon_region_whole(&sim.xb->queue, pfn_to_page(sim.first_pfn - 1));
+	KUNIT_EXPECT_EQ(test, heal_state(pfn_to_page(sim.first_pfn + HEAL_FULL)),
+			(u16)REGION_WHOLE);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.start, sim.first_pfn / SIM_REGION_PAGES);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.end,
+			sim.first_pfn / SIM_REGION_PAGES + HEAL_REGIONS);
 }
 
 static struct kunit_case heal_cases[] = {

@@ -68,8 +68,6 @@ static void unload(void)
 {
 	LOCKED(intree_end(sim.xb));
 	balloon_queue_destroy(&sim.xb->queue);
-	balloon_foreign_exit(sim.xb);
-	balloon_heal_exit(sim.xb);
 	sim.xb->total = balloon_sum(sim.xb);
 }
 

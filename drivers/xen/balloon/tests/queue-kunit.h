@@ -65,7 +65,7 @@ static struct balloon_region *find_region(unsigned int region)
 	struct balloon_region *found;
 
 	spin_lock(&q->lock);
-	found = region_of(q, sim_page(region, 0));
+	found = balloon_region_of(q, sim_page(region, 0));
 	spin_unlock(&q->lock);
 
 	return found;
@@ -75,7 +75,7 @@ static bool filed_under(unsigned int region, unsigned int class)
 {
 	struct balloon_region *entry;
 
-	list_for_each_entry(entry, &sim.xb->queue.by_fill[class], list)
+	list_for_each_entry(entry, &sim.xb->queue.regions.by_fill[class], list)
 		if (entry->start_pfn == page_to_pfn(sim_page(region, 0)))
 			return true;
 
@@ -142,12 +142,12 @@ static void new_queue_is_empty_and_has_a_spare_region(struct kunit *test)
 
 	expect_unlocked(test, q);
 	KUNIT_EXPECT_TRUE(test, list_empty(&q->huge));
-	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&q->regions));
+	KUNIT_EXPECT_TRUE(test, sim_no_account(q));
 	for (i = 0; i < QUEUE_FILL_CLASSES; i++)
-		KUNIT_EXPECT_TRUE(test, list_empty(&q->by_fill[i]));
-	KUNIT_ASSERT_NOT_NULL(test, q->spare);
-	KUNIT_EXPECT_TRUE(test, bitmap_empty(q->spare->base, XENMEM_HUGE_PAGES));
-	KUNIT_EXPECT_EQ(test, q->spare->nr, 0U);
+		KUNIT_EXPECT_TRUE(test, list_empty(&q->regions.by_fill[i]));
+	KUNIT_ASSERT_NOT_NULL(test, q->regions.spare);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(q->regions.spare->base, XENMEM_HUGE_PAGES));
+	KUNIT_EXPECT_EQ(test, q->regions.spare->nr, 0U);
 
 	balloon_queue_destroy(q);
 }
@@ -158,7 +158,7 @@ static void new_queue_without_memory_is_an_error(struct kunit *test)
 
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, balloon_queue_init(q), -ENOMEM);
-	KUNIT_EXPECT_NULL(test, q->spare);
+	KUNIT_EXPECT_NULL(test, q->regions.spare);
 }
 
 static void destroyed_queue_holds_no_memory(struct kunit *test)
@@ -167,149 +167,14 @@ static void destroyed_queue_holds_no_memory(struct kunit *test)
 	long before = sim.kmalloced;
 
 	KUNIT_ASSERT_EQ(test, balloon_queue_init(q), 0);
-	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(0, 0)), 0);
-	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(3, 0)), 0);
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(q, sim_page(0, 0)), 0);
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(q, sim_page(3, 0)), 0);
 	KUNIT_EXPECT_GT(test, sim.kmalloced, before);
 
 	balloon_queue_destroy(q);
 	KUNIT_EXPECT_EQ(test, sim.kmalloced, before);
-	KUNIT_EXPECT_NULL(test, q->spare);
-	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&q->regions));
-}
-
-/* Regions */
-
-static void region_is_found_by_each_of_its_pages_and_by_no_other(struct kunit *test)
-{
-	static const unsigned int order[] = { 3, 1, 5, 0, 6 };
-	struct balloon_queue *q = &sim.xb->queue;
-	unsigned int i, region;
-
-	for (i = 0; i < ARRAY_SIZE(order); i++)
-		KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(order[i], 77)), 0);
-
-	for (region = 0; region < QUEUE_REGIONS; region++) {
-		bool expected = region != 2 && region != 4 && region != 7;
-		struct balloon_region *found = find_region(region);
-
-		KUNIT_EXPECT_EQ(test, region_exists(q, sim_page(region, 0)), expected);
-		KUNIT_EXPECT_EQ(test, region_exists(q, sim_page(region, 511)), expected);
-		if (expected) {
-			KUNIT_ASSERT_NOT_NULL(test, found);
-			KUNIT_EXPECT_EQ(test, found->start_pfn,
-					page_to_pfn(sim_page(region, 0)));
-		} else {
-			KUNIT_EXPECT_NULL(test, found);
-		}
-	}
-}
-
-static void prepared_region_is_empty_and_in_the_lowest_class(struct kunit *test)
-{
-	struct balloon_region *region;
-
-	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(&sim.xb->queue, sim_page(2, 511)), 0);
-
-	region = find_region(2);
-	KUNIT_ASSERT_NOT_NULL(test, region);
-	KUNIT_EXPECT_EQ(test, region->nr, 0U);
-	KUNIT_EXPECT_TRUE(test, bitmap_empty(region->base, XENMEM_HUGE_PAGES));
-	KUNIT_EXPECT_TRUE(test, filed_under(2, 0));
-}
-
-static void prepare_needs_memory_for_the_first_page_of_a_region_only(struct kunit *test)
-{
-	struct balloon_queue *q = &sim.xb->queue;
-
-	KUNIT_EXPECT_EQ(test, balloon_queue_prepare(q, sim_page(2, 5)), 0);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 1UL);
-
-	sim_fail(SIM_KZALLOC, 1, 1, 0);
-	KUNIT_EXPECT_EQ(test, balloon_queue_prepare(q, sim_page(2, 0)), 0);
-	KUNIT_EXPECT_EQ(test, balloon_queue_prepare(q, sim_page(2, 511)), 0);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 1UL);
-
-	KUNIT_EXPECT_EQ(test, balloon_queue_prepare(q, sim_page(3, 0)), -ENOMEM);
-	KUNIT_EXPECT_FALSE(test, region_exists(q, sim_page(3, 0)));
-	KUNIT_EXPECT_EQ(test, balloon_queue_prepare(q, sim_page(3, 0)), 0);
-}
-
-/* A balloon that grows must not have others killed for its books. */
-static void memory_for_regions_is_not_insisted_on(struct kunit *test)
-{
-	gfp_t humble = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
-	struct balloon_queue *q = &sim.xb->queue;
-
-	balloon_queue_prepare(q, sim_page(2, 0));
-	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)humble);
-
-	sim.gfp = 0;
-	kfree(q->spare);
-	q->spare = NULL;
-	balloon_queue_tidy(q);
-	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)humble);
-}
-
-static void region_that_is_there_already_is_kept(struct kunit *test)
-{
-	struct balloon_queue *q = &sim.xb->queue;
-	struct balloon_region *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL), *former;
-
-	KUNIT_ASSERT_NOT_NULL(test, fresh);
-	sim_queue_base(2, 9, 1);
-	former = find_region(2);
-
-	KUNIT_EXPECT_PTR_EQ(test, region_add(q, sim_page(2, 300), fresh), fresh);
-	KUNIT_EXPECT_PTR_EQ(test, find_region(2), former);
-	KUNIT_EXPECT_EQ(test, former->nr, 1U);
-	kfree(fresh);
-}
-
-static void no_region_is_made_of_nothing(struct kunit *test)
-{
-	struct balloon_queue *q = &sim.xb->queue;
-
-	KUNIT_EXPECT_NULL(test, region_add(q, sim_page(2, 0), NULL));
-	KUNIT_EXPECT_NULL(test, find_region(2));
-}
-
-static void trim_frees_the_regions_without_base_pages_only(struct kunit *test)
-{
-	struct balloon_queue *q = &sim.xb->queue;
-	long before = sim.kmalloced, size = ksize(q->spare);
-
-	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(0, 0)), 0);
-	sim_queue_base(1, 17, 1);
-	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(2, 0)), 0);
-	KUNIT_ASSERT_EQ(test, sim.kmalloced, before + 3 * size);
-
-	balloon_queue_tidy(q);
-	KUNIT_EXPECT_NULL(test, find_region(0));
-	KUNIT_EXPECT_NOT_NULL(test, find_region(1));
-	KUNIT_EXPECT_NULL(test, find_region(2));
-	KUNIT_EXPECT_TRUE(test, list_empty(&q->by_fill[0]));
-	KUNIT_EXPECT_TRUE(test, filed_under(1, 1));
-	KUNIT_EXPECT_EQ(test, sim.kmalloced, before + size);
-}
-
-static void trim_sees_to_one_spare_region(struct kunit *test)
-{
-	struct balloon_queue *q = &sim.xb->queue;
-	struct balloon_region *spare = q->spare;
-
-	balloon_queue_tidy(q);
-	KUNIT_EXPECT_PTR_EQ(test, q->spare, spare);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 0UL);
-
-	kfree(spare);
-	q->spare = NULL;
-	sim_fail(SIM_KZALLOC, 1, 1, 0);
-	balloon_queue_tidy(q);
-	KUNIT_EXPECT_NULL(test, q->spare);
-
-	balloon_queue_tidy(q);
-	KUNIT_ASSERT_NOT_NULL(test, q->spare);
-	KUNIT_EXPECT_EQ(test, q->spare->nr, 0U);
+	KUNIT_EXPECT_NULL(test, q->regions.spare);
+	KUNIT_EXPECT_TRUE(test, sim_no_account(q));
 }
 
 /* Single transitions */
@@ -572,9 +437,9 @@ static void base_pages_stay_base_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, balloon_base_on(q, 0), 7UL);
 	KUNIT_EXPECT_EQ(test, balloon_base_on(q, 1), c->config.two_nodes ? 0UL : 7UL);
 	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, sim.xb->pages, 512, 1), 0U);
-	KUNIT_EXPECT_EQ(test, q->whole, 1UL);
+	KUNIT_EXPECT_EQ(test, q->regions.whole, 1UL);
 	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, sim.xb->pages, 512, NUMA_NO_NODE), 512U);
-	KUNIT_EXPECT_EQ(test, q->whole, 0UL);
+	KUNIT_EXPECT_EQ(test, q->regions.whole, 0UL);
 }
 
 /* Huge pages */
@@ -656,7 +521,7 @@ static void base_pages_of_the_emptiest_region_go_first(struct kunit *test)
 	sim_queue_base(1, 500, 5);
 	sim_queue_base(4, 511, 1);
 	sim_queue_base(2, 10, 2);
-	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(0, 0)), 0);
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(q, sim_page(0, 0)), 0);
 
 	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 5, NUMA_NO_NODE), 5U);
 	KUNIT_EXPECT_PTR_EQ(test, pages[0], sim_page(4, 511));
@@ -715,14 +580,14 @@ static void nothing_is_split_when_there_is_no_huge_page(struct kunit *test)
 static void split_page_has_a_place_for_its_base_pages(struct kunit *test)
 {
 	struct balloon_queue *q = &sim.xb->queue;
-	struct balloon_region *spare = q->spare;
+	struct balloon_region *spare = q->regions.spare;
 	struct page *queued = queue_huge(test), *page = balloon_dequeue_split(q);
 	unsigned int i;
 
 	KUNIT_ASSERT_PTR_EQ(test, page, queued);
 	expect_figures(test, (struct balloon_figures){
 		.guest = QUEUE_GUEST - 512, .transit = 512 });
-	KUNIT_EXPECT_PTR_EQ(test, q->spare, spare);
+	KUNIT_EXPECT_PTR_EQ(test, q->regions.spare, spare);
 
 	split_page(page, XENMEM_HUGE_ORDER);
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
@@ -737,12 +602,12 @@ static void split_page_has_a_place_for_its_base_pages(struct kunit *test)
 static void split_without_memory_takes_the_spare_region(struct kunit *test)
 {
 	struct balloon_queue *q = &sim.xb->queue;
-	struct balloon_region *spare = q->spare;
+	struct balloon_region *spare = q->regions.spare;
 	struct page *queued = queue_huge(test);
 
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
 	KUNIT_EXPECT_PTR_EQ(test, balloon_dequeue_split(q), queued);
-	KUNIT_EXPECT_NULL(test, q->spare);
+	KUNIT_EXPECT_NULL(test, q->regions.spare);
 	KUNIT_EXPECT_PTR_EQ(test, find_region(0), spare);
 	expect_figures(test, (struct balloon_figures){
 		.guest = QUEUE_GUEST - 512, .transit = 512 });
@@ -753,8 +618,8 @@ static void split_without_memory_and_spare_changes_nothing(struct kunit *test)
 	struct balloon_queue *q = &sim.xb->queue;
 	struct page *queued = queue_huge(test), *page = NULL;
 
-	kfree(q->spare);
-	q->spare = NULL;
+	kfree(q->regions.spare);
+	q->regions.spare = NULL;
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
 	KUNIT_EXPECT_NULL(test, balloon_dequeue_split(q));
 	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 512, .huge = 1 });
@@ -792,7 +657,7 @@ static void no_more_than_eight_regions_are_seen_to_at_a_time(struct kunit *test)
 	sim.longest_hold = 0;
 	balloon_queue_tidy(q);
 	KUNIT_EXPECT_EQ(test, sim.longest_hold, 8U);
-	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&q->regions));
+	KUNIT_EXPECT_TRUE(test, sim_no_account(q));
 }
 
 static void recount_is_right_while_compaction_moves_pages(struct kunit *test)
@@ -868,26 +733,6 @@ static void recount_tells_pages_that_do_not_look_queued(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bad, 0UL);
 }
 
-static void region_with_a_base_page_in_the_queue_is_broken(struct kunit *test)
-{
-	struct balloon_queue *q = &sim.xb->queue;
-	struct page *page;
-
-	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 0)));
-
-	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(q, sim_page(2, 0)), 0);
-	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 0)));
-
-	sim_queue_base(2, 17, 1);
-	KUNIT_EXPECT_TRUE(test, balloon_region_broken(q, sim_page(2, 0)));
-	KUNIT_EXPECT_TRUE(test, balloon_region_broken(q, sim_page(2, 511)));
-	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(1, 511)));
-	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(3, 0)));
-
-	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(q, &page, 1, NUMA_NO_NODE), 1U);
-	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 17)));
-}
-
 /* Locking */
 
 /* Calls on @page[0], in transit and with a region, and @page[1], the driver's. */
@@ -898,12 +743,12 @@ struct lock_case {
 
 static void call_prepare(struct balloon_queue *q, struct page *page)
 {
-	balloon_queue_prepare(q, page);
+	balloon_region_prepare(q, page);
 }
 
-static void call_region_add(struct balloon_queue *q, struct page *page)
+static void call_set_state(struct balloon_queue *q, struct page *page)
 {
-	region_add(q, page, NULL);
+	balloon_region_suspect(q, page);
 }
 
 static void call_trim(struct balloon_queue *q, struct page *page)
@@ -975,7 +820,7 @@ static void call_region_broken(struct balloon_queue *q, struct page *page)
 
 static const struct lock_case lock_cases[] = {
 	{ "prepare", call_prepare },
-	{ "region_add", call_region_add },
+	{ "region_suspect", call_set_state },
 	{ "trim", call_trim },
 	{ "take", call_take },
 	{ "adopt", call_adopt },
@@ -1053,7 +898,7 @@ static void call_waits_for_the_lock(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, sim_use(0, 0, SIM_DRIVER));
 	KUNIT_ASSERT_TRUE(test, sim_use(0, 1, SIM_DRIVER));
 	balloon_take(caller.q, caller.page, 0);
-	KUNIT_ASSERT_EQ(test, balloon_queue_prepare(caller.q, caller.page), 0);
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(caller.q, caller.page), 0);
 	init_completion(&caller.returned);
 
 	KUNIT_EXPECT_FALSE(test, returns_under_lock(test, &caller));
@@ -1067,14 +912,6 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(new_queue_is_empty_and_has_a_spare_region),
 	KUNIT_CASE(new_queue_without_memory_is_an_error),
 	KUNIT_CASE(destroyed_queue_holds_no_memory),
-	KUNIT_CASE(region_is_found_by_each_of_its_pages_and_by_no_other),
-	KUNIT_CASE(prepared_region_is_empty_and_in_the_lowest_class),
-	KUNIT_CASE(prepare_needs_memory_for_the_first_page_of_a_region_only),
-	KUNIT_CASE(memory_for_regions_is_not_insisted_on),
-	KUNIT_CASE(region_that_is_there_already_is_kept),
-	KUNIT_CASE(no_region_is_made_of_nothing),
-	KUNIT_CASE(trim_frees_the_regions_without_base_pages_only),
-	KUNIT_CASE(trim_sees_to_one_spare_region),
 	KUNIT_CASE_PARAM(taken_page_goes_from_guest_to_transit, order_gen_params),
 	KUNIT_CASE_PARAM(given_page_is_free_memory_of_the_guest, order_gen_params),
 	KUNIT_CASE_PARAM(page_is_ours_until_nobody_else_has_it, order_gen_params),
@@ -1101,7 +938,6 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(recount_is_right_while_compaction_moves_pages),
 	KUNIT_CASE(recount_goes_by_the_queues_and_not_by_the_figures),
 	KUNIT_CASE(recount_tells_pages_that_do_not_look_queued),
-	KUNIT_CASE(region_with_a_base_page_in_the_queue_is_broken),
 	KUNIT_CASE_PARAM(call_waits_for_the_lock, lock_gen_params),
 	{}
 };

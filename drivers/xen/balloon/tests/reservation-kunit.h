@@ -264,8 +264,8 @@ static void the_last_huge_page_stays_whole_when_xen_gives_nothing(struct kunit *
 static void a_huge_page_that_cannot_be_broken_up_stays(struct kunit *test)
 {
 	balloon_out(test, H(1));
-	kfree(sim.xb->queue.spare);
-	sim.xb->queue.spare = NULL;
+	kfree(sim.xb->queue.regions.spare);
+	sim.xb->queue.regions.spare = NULL;
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, IN_STEP(balloon_populate_part(sim.xb, 77)), 0UL);
 

@@ -395,7 +395,7 @@ static void at_the_target_all_is_put_away(struct kunit *test)
 	balloon_out(test, 77);
 	sim_target(FULL);
 	sim_turn();
-	KUNIT_EXPECT_FALSE(test, list_empty(&sim.xb->queue.by_fill[0]));
+	KUNIT_EXPECT_FALSE(test, list_empty(&sim.xb->queue.regions.by_fill[0]));
 	leave_search();
 	sim.xb->resumed = true;
 
@@ -403,7 +403,7 @@ static void at_the_target_all_is_put_away(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.min_free, 384U);
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, 1UL);
-	KUNIT_EXPECT_TRUE(test, list_empty(&sim.xb->queue.by_fill[0]));
+	KUNIT_EXPECT_TRUE(test, list_empty(&sim.xb->queue.regions.by_fill[0]));
 	KUNIT_EXPECT_FALSE(test, sim.xb->resumed);
 }
 

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of regions.c: of which regions account is kept, and in what memory.
+ */
+#include "assert.h"
+
+#define NR_REGIONS	8U
+
+static const struct sim_config regions_config = {
+	.regions = NR_REGIONS,
+	.host_pieces = 1,
+	.extra = 3,
+	.slack = 5,
+};
+
+static int regions_init(struct kunit *test)
+{
+	sim_build(test, &regions_config);
+
+	return 0;
+}
+
+static struct balloon_region *find_region(unsigned int region)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *found;
+
+	spin_lock(&q->lock);
+	found = balloon_region_of(q, sim_page(region, 0));
+	spin_unlock(&q->lock);
+
+	return found;
+}
+
+static bool filed_under(unsigned int region, unsigned int class)
+{
+	struct balloon_region *entry;
+
+	list_for_each_entry(entry, &sim.xb->queue.regions.by_fill[class], list)
+		if (entry->start_pfn == page_to_pfn(sim_page(region, 0)))
+			return true;
+
+	return false;
+}
+
+static void region_is_found_by_each_of_its_pages_and_by_no_other(struct kunit *test)
+{
+	static const unsigned int order[] = { 3, 1, 5, 0, 6 };
+	struct balloon_queue *q = &sim.xb->queue;
+	unsigned int i, region;
+
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		KUNIT_ASSERT_EQ(test, balloon_region_prepare(q, sim_page(order[i], 77)), 0);
+
+	for (region = 0; region < NR_REGIONS; region++) {
+		bool expected = region != 2 && region != 4 && region != 7;
+		struct balloon_region *found = find_region(region);
+
+		KUNIT_EXPECT_EQ(test, exists(q, sim_page(region, 0)), expected);
+		KUNIT_EXPECT_EQ(test, exists(q, sim_page(region, 511)), expected);
+		if (expected) {
+			KUNIT_ASSERT_NOT_NULL(test, found);
+			KUNIT_EXPECT_EQ(test, found->start_pfn,
+					page_to_pfn(sim_page(region, 0)));
+		} else {
+			KUNIT_EXPECT_NULL(test, found);
+		}
+	}
+}
+
+static void prepared_region_is_empty_and_in_the_lowest_class(struct kunit *test)
+{
+	struct balloon_region *region;
+
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(&sim.xb->queue, sim_page(2, 511)), 0);
+
+	region = find_region(2);
+	KUNIT_ASSERT_NOT_NULL(test, region);
+	KUNIT_EXPECT_EQ(test, region->nr, 0U);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(region->base, XENMEM_HUGE_PAGES));
+	KUNIT_EXPECT_TRUE(test, filed_under(2, 0));
+}
+
+static void prepare_needs_memory_for_the_first_page_of_a_region_only(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+
+	KUNIT_EXPECT_EQ(test, balloon_region_prepare(q, sim_page(2, 5)), 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 1UL);
+
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, balloon_region_prepare(q, sim_page(2, 0)), 0);
+	KUNIT_EXPECT_EQ(test, balloon_region_prepare(q, sim_page(2, 511)), 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 1UL);
+
+	KUNIT_EXPECT_EQ(test, balloon_region_prepare(q, sim_page(3, 0)), -ENOMEM);
+	KUNIT_EXPECT_FALSE(test, exists(q, sim_page(3, 0)));
+	KUNIT_EXPECT_EQ(test, balloon_region_prepare(q, sim_page(3, 0)), 0);
+}
+
+/* A balloon that grows must not have others killed for its books. */
+static void memory_for_regions_is_not_insisted_on(struct kunit *test)
+{
+	gfp_t humble = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
+	struct balloon_queue *q = &sim.xb->queue;
+
+	balloon_region_prepare(q, sim_page(2, 0));
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)humble);
+
+	sim.gfp = 0;
+	kfree(q->regions.spare);
+	q->regions.spare = NULL;
+	balloon_queue_tidy(q);
+	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)humble);
+}
+
+static void region_that_is_there_already_is_kept(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL), *former;
+
+	KUNIT_ASSERT_NOT_NULL(test, fresh);
+	sim_queue_base(2, 9, 1);
+	former = find_region(2);
+
+	KUNIT_EXPECT_PTR_EQ(test, add(q, sim_page(2, 300), fresh), fresh);
+	KUNIT_EXPECT_PTR_EQ(test, find_region(2), former);
+	KUNIT_EXPECT_EQ(test, former->nr, 1U);
+	kfree(fresh);
+}
+
+static void no_region_is_made_of_nothing(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+
+	KUNIT_EXPECT_NULL(test, add(q, sim_page(2, 0), NULL));
+	KUNIT_EXPECT_NULL(test, find_region(2));
+}
+
+static void trim_frees_the_regions_without_base_pages_only(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	long before = sim.kmalloced, size = ksize(q->regions.spare);
+
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(q, sim_page(0, 0)), 0);
+	sim_queue_base(1, 17, 1);
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(q, sim_page(2, 0)), 0);
+	KUNIT_ASSERT_EQ(test, sim.kmalloced, before + 3 * size);
+
+	balloon_queue_tidy(q);
+	KUNIT_EXPECT_NULL(test, find_region(0));
+	KUNIT_EXPECT_NOT_NULL(test, find_region(1));
+	KUNIT_EXPECT_NULL(test, find_region(2));
+	KUNIT_EXPECT_TRUE(test, list_empty(&q->regions.by_fill[0]));
+	KUNIT_EXPECT_TRUE(test, filed_under(1, 1));
+	KUNIT_EXPECT_EQ(test, sim.kmalloced, before + size);
+}
+
+static void trim_sees_to_one_spare_region(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *spare = q->regions.spare;
+
+	balloon_queue_tidy(q);
+	KUNIT_EXPECT_PTR_EQ(test, q->regions.spare, spare);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 0UL);
+
+	kfree(spare);
+	q->regions.spare = NULL;
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	balloon_queue_tidy(q);
+	KUNIT_EXPECT_NULL(test, q->regions.spare);
+
+	balloon_queue_tidy(q);
+	KUNIT_ASSERT_NOT_NULL(test, q->regions.spare);
+	KUNIT_EXPECT_EQ(test, q->regions.spare->nr, 0U);
+}
+
+static void region_with_a_base_page_in_the_queue_is_broken(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *page;
+
+	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 0)));
+
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(q, sim_page(2, 0)), 0);
+	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 0)));
+
+	sim_queue_base(2, 17, 1);
+	KUNIT_EXPECT_TRUE(test, balloon_region_broken(q, sim_page(2, 0)));
+	KUNIT_EXPECT_TRUE(test, balloon_region_broken(q, sim_page(2, 511)));
+	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(1, 511)));
+	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(3, 0)));
+
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_base(q, &page, 1, NUMA_NO_NODE), 1U);
+	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 17)));
+}
+
+static struct kunit_case regions_cases[] = {
+	KUNIT_CASE(region_is_found_by_each_of_its_pages_and_by_no_other),
+	KUNIT_CASE(prepared_region_is_empty_and_in_the_lowest_class),
+	KUNIT_CASE(prepare_needs_memory_for_the_first_page_of_a_region_only),
+	KUNIT_CASE(memory_for_regions_is_not_insisted_on),
+	KUNIT_CASE(region_that_is_there_already_is_kept),
+	KUNIT_CASE(no_region_is_made_of_nothing),
+	KUNIT_CASE(trim_frees_the_regions_without_base_pages_only),
+	KUNIT_CASE(trim_sees_to_one_spare_region),
+	KUNIT_CASE(region_with_a_base_page_in_the_queue_is_broken),
+	{}
+};
+
+static struct kunit_suite regions_suite = {
+	.name = "regions",
+	.init = regions_init,
+	.exit = sim_exit_part,
+	.test_cases = regions_cases,
+};
+
+kunit_test_suite(regions_suite);
