@@ -96,6 +96,7 @@ void sim_load_driver(struct kunit *test)
 
 	memset(xb, 0, sizeof(*xb));
 	xb->ops = sim.config.pv ? &sim_pv_ops : &sim_ops;
+	xb->kernel = &intree_ops;
 	xb->scrub_pages = &sim.scrub_pages;
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
@@ -110,6 +111,7 @@ void sim_load_driver(struct kunit *test)
 	xb->foreign.low = sim.config.low;
 	xb->foreign.high = sim.config.high;
 	balloon_coalesce_init(xb);
+	balloon_upkeep_init(xb);
 	KUNIT_ASSERT_EQ(test, balloon_reclaim_init(xb), 0);
 
 	mutex_lock(&xb->step_lock);
@@ -234,7 +236,7 @@ void sim_exit_part(struct kunit *test)
 	n->quarantined += n->transit;
 	n->transit = 0;
 	mutex_lock(&sim.xb->step_lock);
-	intree_publish(sim.xb);
+	sim.xb->kernel->publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 	sim_exit(test);
 }

@@ -30,6 +30,8 @@
 #error "x86_64 only: a page of the kernel is a page of Xen, and there is no high memory"
 #endif
 
+struct xen_balloon;
+
 #define PAGES_TO_KB(pages)	((pages) << (PAGE_SHIFT - 10))
 
 /* A region's fill is 1 to 512: fls() of it is its class, 1 to 10. */
@@ -331,8 +333,37 @@ struct balloon_intree {
 };
 
 /**
+ * struct balloon_kernel_ops - what the balloon has to do with one kind of kernel: who
+ *	says where to go, what is shown, and who borrows pages
+ * @follow: see what was changed from outside: the target, and what the guest has
+ * @must_look: may there be a target that the worker is not told of?
+ * @publish: show what the guest has, and how the worker waits
+ * @max_delay_ms: the longest wait after a step that stalled
+ * @spare: pages that are kept to be lent. Context: any
+ * @lent: pages that drivers have. Context: any
+ * @take_spare: take up to so many of those that are kept, at most XENMEM_MAX_BASE, into
+ *	xb->pages. Returns how many: unpopulated, each to be passed to balloon_adopt() or
+ *	back to where it came from. May sleep
+ * @give: so many unpopulated pages in xb->pages, in transit, are no longer the
+ *	balloon's, but kept to be lent. May sleep
+ *
+ * Context: step_lock held, where nothing else is said.
+ */
+struct balloon_kernel_ops {
+	void (*follow)(struct xen_balloon *xb);
+	bool (*must_look)(const struct xen_balloon *xb);
+	void (*publish)(struct xen_balloon *xb);
+	unsigned int (*max_delay_ms)(void);
+	unsigned long (*spare)(void);
+	unsigned long (*lent)(const struct xen_balloon *xb);
+	unsigned int (*take_spare)(struct xen_balloon *xb, unsigned int max);
+	void (*give)(struct xen_balloon *xb, unsigned int nr);
+};
+
+/**
  * struct xen_balloon - the driver
  * @ops: what is asked of Xen
+ * @kernel: and of the kernel
  * @queue: the pages
  * @step_lock: held over a step of the worker, and by who needs that none is
  *	under way. Protects what follows, down to @total.
@@ -373,6 +404,7 @@ struct balloon_intree {
  */
 struct xen_balloon {
 	const struct xenmem_ops *ops;
+	const struct balloon_kernel_ops *kernel;
 	struct balloon_queue queue;
 	struct mutex step_lock;	/* one step at a time */
 	struct balloon_alloc alloc;
@@ -512,7 +544,6 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 
 /* target.c */
 unsigned long balloon_floor(unsigned long total);
-unsigned long balloon_reserve(struct xen_balloon *xb);
 void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted);
 bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
 unsigned long balloon_target(struct xen_balloon *xb);
@@ -523,6 +554,7 @@ int balloon_reclaim_init(struct xen_balloon *xb);
 void balloon_reclaim_exit(struct xen_balloon *xb);
 
 /* reservation.c */
+unsigned long balloon_reserve(struct xen_balloon *xb);
 bool balloon_over_limit(const struct xen_balloon *xb);
 bool balloon_is_watched(const struct xen_balloon *xb);
 void balloon_give_base(struct xen_balloon *xb, struct page *page);
@@ -557,32 +589,26 @@ enum balloon_upkeep balloon_heal(struct xen_balloon *xb);
 void balloon_foreign_init(struct xen_balloon *xb);
 bool balloon_foreign_is_low(const struct xen_balloon *xb);
 unsigned long balloon_foreign_excess(const struct xen_balloon *xb);
+void balloon_foreign_give_huge(struct xen_balloon *xb, struct page *page);
 bool balloon_foreign_stock(struct xen_balloon *xb);
 void balloon_foreign_sweep(struct xen_balloon *xb);
 unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps);
 enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb);
 
 /* worker.c */
-bool balloon_may_interrupt(void);
+bool balloon_upkeep_init(struct xen_balloon *xb);
 int balloon_worker_start(struct xen_balloon *xb);
 void balloon_worker_stop(struct xen_balloon *xb);
 void balloon_worker_again(struct xen_balloon *xb);
 void balloon_worker_kick(struct xen_balloon *xb);
 
 /* intree.c */
+extern const struct balloon_kernel_ops intree_ops;
+
 void intree_begin(struct xen_balloon *xb);
 void intree_end(struct xen_balloon *xb);
 unsigned long intree_park(struct xen_balloon *xb);
 void intree_unpark(struct xen_balloon *xb, unsigned long target);
-void intree_follow(struct xen_balloon *xb);
-void intree_publish(struct xen_balloon *xb);
-bool intree_must_look(const struct xen_balloon *xb);
-unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max);
-void intree_give(struct xen_balloon *xb, unsigned int nr);
-void intree_give_huge(struct xen_balloon *xb, struct page *page);
-unsigned int intree_max_delay_ms(void);
-unsigned long intree_foreign_spare(void);
-unsigned long intree_foreign_lent(const struct xen_balloon *xb);
 unsigned long intree_published(void);
 long intree_unseen(const struct xen_balloon *xb);
 long intree_unseen_total(struct xen_balloon *xb);

@@ -181,12 +181,11 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 }
 
 /**
- * balloon_coalesce_init - coalescing is on, unless there are isolated CPUs
+ * balloon_coalesce_init - no node was found to have no huge page
  * @xb: the driver
  */
 void balloon_coalesce_init(struct xen_balloon *xb)
 {
-	xb->coalesce = balloon_may_interrupt();
 	xb->coalesce_failed_on = NUMA_NO_NODE;
 }
 

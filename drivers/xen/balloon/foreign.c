@@ -48,7 +48,7 @@ static unsigned long most(const struct xen_balloon *xb)
  */
 bool balloon_foreign_is_low(const struct xen_balloon *xb)
 {
-	return intree_foreign_spare() < READ_ONCE(xb->foreign.low);
+	return xb->kernel->spare() < READ_ONCE(xb->foreign.low);
 }
 
 /**
@@ -59,7 +59,7 @@ bool balloon_foreign_is_low(const struct xen_balloon *xb)
  */
 unsigned long balloon_foreign_excess(const struct xen_balloon *xb)
 {
-	unsigned long spare = intree_foreign_spare();
+	unsigned long spare = xb->kernel->spare();
 
 	return spare - min(spare, most(xb));
 }
@@ -69,6 +69,23 @@ static bool is_stocked(struct xen_balloon *xb, struct list_head *region)
 {
 	return balloon_region_is_stocked(&xb->queue,
 					 list_first_entry(region, struct page, lru));
+}
+
+/**
+ * balloon_foreign_give_huge - let go of an unpopulated huge page: it can be lent
+ * @xb: the driver
+ * @page: its first page, in transit
+ *
+ * Context: step_lock held; may sleep.
+ */
+void balloon_foreign_give_huge(struct xen_balloon *xb, struct page *page)
+{
+	unsigned int i;
+
+	split_page(page, XENMEM_HUGE_ORDER);
+	for (i = 0; i < XENMEM_HUGE_PAGES; i++)
+		xb->pages[i] = page + i;
+	xb->kernel->give(xb, XENMEM_HUGE_PAGES);
 }
 
 /**
@@ -87,7 +104,7 @@ bool balloon_foreign_stock(struct xen_balloon *xb)
 
 	trace_xen_balloon_foreign(page_to_pfn(page), XENMEM_HUGE_PAGES, FOREIGN_STOCKED);
 	balloon_region_set_stocked(&xb->queue, page, true);
-	intree_give_huge(xb, page);
+	balloon_foreign_give_huge(xb, page);
 	balloon_count(xb, COUNT_FOREIGN_STOCKED, 1);
 
 	return true;
@@ -125,8 +142,8 @@ static void take_above(struct xen_balloon *xb, unsigned long low, unsigned long 
 	unsigned int i, nr;
 
 	for (; max; max -= nr) {
-		spare = intree_foreign_spare();
-		nr = intree_take_spare(xb, min3(spare - min(spare, low), max,
+		spare = xb->kernel->spare();
+		nr = xb->kernel->take_spare(xb, min3(spare - min(spare, low), max,
 						(unsigned long)XENMEM_MAX_BASE));
 		if (!nr)
 			break;
@@ -166,7 +183,7 @@ static void put_back(struct xen_balloon *xb, struct list_head *region)
 		list_del(&page->lru);
 		xb->pages[nr++] = page;
 	}
-	intree_give(xb, nr);
+	xb->kernel->give(xb, nr);
 	cond_resched();
 }
 
@@ -255,7 +272,7 @@ unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps)
 		list_splice_init(&parts, &taken);
 		while (!list_empty(&taken)) {
 			nr = cut_region(&taken, &region);
-			if (nr >= size && (!scraps || intree_foreign_spare() + nr <= most(xb)))
+			if (nr >= size && (!scraps || xb->kernel->spare() + nr <= most(xb)))
 				put_back(xb, &region);
 			else
 				list_splice_tail_init(&region, &parts);

@@ -123,8 +123,6 @@ void balloon_heal_enable(struct xen_balloon *xb, bool on)
 	if (on)
 		balloon_heal_suspect_all(xb);
 	mutex_unlock(&xb->step_lock);
-	if (on)
-		balloon_worker_again(xb);
 }
 
 static u16 given_up(unsigned int nr_free)
@@ -279,13 +277,11 @@ enum balloon_upkeep balloon_heal(struct xen_balloon *xb)
 }
 
 /**
- * balloon_heal_init - take the guest's memory for whole; healing is on, unless there
- *	are isolated CPUs
+ * balloon_heal_init - the guest's memory is taken for whole
  * @xb: the driver, with an empty queue
  */
 void balloon_heal_init(struct xen_balloon *xb)
 {
-	xb->heal.enabled = balloon_may_interrupt();
 	search_anew(xb);
 }
 

@@ -37,46 +37,28 @@
 #define CALL_TRIES		16
 #define CALLS			8
 
-/**
- * intree_must_look - may there be a target that the worker is not told of?
- * @xb: the driver
- */
-bool intree_must_look(const struct xen_balloon *xb)
+/* Our probe was not heard, or before the target was stored. */
+static bool intree_must_look(const struct xen_balloon *xb)
 {
 	return !xb->intree.hears || xb->intree.unsettled;
 }
 
-/**
- * intree_max_delay_ms - the longest wait after a step that stalled
- *
- * Return: the attribute max_schedule_delay, but at most two seconds, in ms.
- */
-unsigned int intree_max_delay_ms(void)
+/* The attribute max_schedule_delay, but at most two seconds. */
+static unsigned int intree_max_delay_ms(void)
 {
 	unsigned long delay = READ_ONCE(balloon_stats.max_schedule_delay);
 
 	return clamp(delay, 1UL, MAX_DELAY_MS / MSEC_PER_SEC) * MSEC_PER_SEC;
 }
 
-/**
- * intree_foreign_spare - pages on the in-tree list: to be lent, or just
- *	returned
- *
- * Return: pages.
- */
-unsigned long intree_foreign_spare(void)
+/* What is on the in-tree list: to be lent, or just returned. */
+static unsigned long intree_spare(void)
 {
 	return READ_ONCE(balloon_stats.balloon_low) +
 	       READ_ONCE(balloon_stats.balloon_high);
 }
 
-/**
- * intree_foreign_lent - pages that drivers have from the in-tree list
- * @xb: the driver
- *
- * Return: pages.
- */
-unsigned long intree_foreign_lent(const struct xen_balloon *xb)
+static unsigned long intree_lent(const struct xen_balloon *xb)
 {
 	return READ_ONCE(balloon_stats.target_unpopulated) - xb->intree.adopted;
 }
@@ -135,13 +117,8 @@ static void note_intree_change(struct xen_balloon *xb)
 	balloon_correct_guest(&xb->queue, delta);
 }
 
-/**
- * intree_publish - make current_kb and schedule_delay say what is
- * @xb: the driver
- *
- * Context: step_lock held.
- */
-void intree_publish(struct xen_balloon *xb)
+/* Make current_kb and schedule_delay say what is. */
+static void intree_publish(struct xen_balloon *xb)
 {
 	struct balloon_intree *it = &xb->intree;
 	unsigned long guest;
@@ -161,17 +138,11 @@ void intree_publish(struct xen_balloon *xb)
 		   xb->delay_ms ? balloon_stats.retry_count + 1 : 1);
 }
 
-/**
- * intree_follow - see what was changed from outside: the target, and what
- *	the in-tree driver did by itself
- * @xb: the driver
- *
+/*
  * The probe hears of a target before it is stored, so a look may still find
  * the former one: a look counts only where it differs from the look before.
- *
- * Context: step_lock held.
  */
-void intree_follow(struct xen_balloon *xb)
+static void intree_follow(struct xen_balloon *xb)
 {
 	unsigned long seen = READ_ONCE(balloon_stats.target_pages);
 	struct balloon_intree *it = &xb->intree;
@@ -259,26 +230,18 @@ static unsigned int keep_holes(struct xen_balloon *xb, unsigned int nr, unsigned
 	return holes;
 }
 
-/**
- * intree_take_spare - take pages from the in-tree list into xb->pages
- * @xb: the driver
- * @max: how many at most, up to XENMEM_MAX_BASE
- *
+/*
  * When a driver borrows from the list between our look at it and our call, the
  * in-tree driver balloons out what is missing: the guest is smaller by that,
  * and no page is lost. What turns out to be populated goes to the kernel.
- *
- * Context: step_lock held; may sleep.
- * Return: how many: unpopulated, each to be passed to balloon_adopt() or to
- * xen_free_ballooned_pages().
  */
-unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max)
+static unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max)
 {
 	unsigned long sum = balloon_sum(xb), twice = sum - min(sum, xb->total), nr;
 	unsigned int holes;
 
 	do {
-		nr = min_t(unsigned long, max, intree_foreign_spare());
+		nr = min_t(unsigned long, max, intree_spare());
 		if (!nr || xen_alloc_ballooned_pages(nr, xb->pages))
 			return 0;
 
@@ -400,15 +363,8 @@ static void adopt_region(struct xen_balloon *xb)
 }
 #endif
 
-/**
- * intree_give - let go of unpopulated pages in xb->pages: to the in-tree list,
- *	but for those that came from the allocator of unpopulated pages
- * @xb: the driver
- * @nr: how many, in transit
- *
- * Context: step_lock held; may sleep.
- */
-void intree_give(struct xen_balloon *xb, unsigned int nr)
+/* To the in-tree list, but for those that came from the allocator of unpopulated pages. */
+static void intree_give(struct xen_balloon *xb, unsigned int nr)
 {
 	struct balloon_intree *it = &xb->intree;
 	struct page **pages = xb->pages;
@@ -428,23 +384,6 @@ void intree_give(struct xen_balloon *xb, unsigned int nr)
 	xen_free_ballooned_pages(listed, pages);
 }
 
-/**
- * intree_give_huge - let go of an unpopulated huge page, as intree_give() does
- * @xb: the driver
- * @page: its first page, in transit
- *
- * Context: step_lock held; may sleep.
- */
-void intree_give_huge(struct xen_balloon *xb, struct page *page)
-{
-	unsigned int i;
-
-	split_page(page, XENMEM_HUGE_ORDER);
-	for (i = 0; i < XENMEM_HUGE_PAGES; i++)
-		xb->pages[i] = page + i;
-	intree_give(xb, XENMEM_HUGE_PAGES);
-}
-
 static void return_all(struct xen_balloon *xb)
 {
 	struct balloon_intree *it = &xb->intree;
@@ -452,7 +391,7 @@ static void return_all(struct xen_balloon *xb)
 	unsigned int nr;
 
 	while (balloon_dequeue_huge(&xb->queue, &page, 1)) {
-		intree_give_huge(xb, page);
+		balloon_foreign_give_huge(xb, page);
 		cond_resched();
 	}
 	while (balloon_figures(&xb->queue).base) {
@@ -517,6 +456,17 @@ static void suspect_moved(struct xen_balloon *xb)
 	if (!whole)
 		balloon_heal_suspect_some(xb, most);
 }
+
+const struct balloon_kernel_ops intree_ops = {
+	.follow = intree_follow,
+	.must_look = intree_must_look,
+	.publish = intree_publish,
+	.max_delay_ms = intree_max_delay_ms,
+	.spare = intree_spare,
+	.lent = intree_lent,
+	.take_spare = intree_take_spare,
+	.give = intree_give,
+};
 
 /**
  * intree_begin - the in-tree driver stands still: take its pages over

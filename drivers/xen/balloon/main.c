@@ -27,6 +27,7 @@ static int __init balloon_load(void)
 {
 	struct xen_balloon *xb = &balloon;
 	struct balloon_figures n;
+	bool undisturbed;
 	int ret;
 
 	if (!xen_domain() || xen_initial_domain()) {
@@ -38,6 +39,7 @@ static int __init balloon_load(void)
 	xb->ops = find_ops();
 	if (!xb->ops)
 		return -ENODEV;
+	xb->kernel = &intree_ops;
 
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
@@ -54,6 +56,7 @@ static int __init balloon_load(void)
 	balloon_heal_init(xb);
 	balloon_foreign_init(xb);
 	balloon_coalesce_init(xb);
+	undisturbed = !balloon_upkeep_init(xb);
 	ret = balloon_reclaim_init(xb);
 	if (ret)
 		goto err_queue;
@@ -83,7 +86,7 @@ static int __init balloon_load(void)
 	pr_info("took over from the in-tree driver: %s guest of %lu KiB, ballooned out %lu huge pages and %lu base pages, target %lu KiB\n",
 		xb->ops->name, PAGES_TO_KB(n.guest), n.huge, n.base,
 		PAGES_TO_KB(xb->target.wanted));
-	if (!balloon_may_interrupt())
+	if (undisturbed)
 		pr_info("some CPUs are isolated, and coalescing and healing would interrupt them: both are off\n");
 	return 0;
 

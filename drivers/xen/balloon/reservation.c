@@ -9,6 +9,7 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/sizes.h>
 
 #include <compat/balloon_compaction.h>
 
@@ -68,6 +69,24 @@ bool balloon_over_limit(const struct xen_balloon *xb)
 bool balloon_is_watched(const struct xen_balloon *xb)
 {
 	return xb->ops->logs_writes && xb->ops->logs_writes();
+}
+
+/**
+ * balloon_reserve - what the balloon leaves available: enough for what runs to go on
+ * @xb: the driver
+ *
+ * Unless it was set it goes by what the guest has: of its maximum most may never have
+ * been populated.
+ *
+ * Context: any but under queue.lock.
+ * Return: pages.
+ */
+unsigned long balloon_reserve(struct xen_balloon *xb)
+{
+	unsigned long guest = balloon_figures(&xb->queue).guest;
+
+	return READ_ONCE(xb->target.reserve) ?:
+	       clamp(guest / 64, SZ_4M / PAGE_SIZE, SZ_256M / PAGE_SIZE);
 }
 
 /**
@@ -251,7 +270,7 @@ unsigned long balloon_sum(struct xen_balloon *xb)
 	struct balloon_figures n = balloon_figures(&xb->queue);
 
 	return n.guest + n.huge * XENMEM_HUGE_PAGES + n.base + n.transit +
-	       n.quarantined + intree_foreign_spare() + intree_foreign_lent(xb);
+	       n.quarantined + xb->kernel->spare() + xb->kernel->lent(xb);
 }
 
 static void set_offset(struct xen_balloon *xb, long offset)

@@ -29,8 +29,8 @@ static DEVICE_ATTR_RO(_name)
 
 QUEUE_ATTR(huge_kb, figures().huge * XENMEM_HUGE_PAGES);
 QUEUE_ATTR(base_kb, figures().base);
-QUEUE_ATTR(foreign_spare_kb, intree_foreign_spare());
-QUEUE_ATTR(foreign_lent_kb, intree_foreign_lent(shown));
+QUEUE_ATTR(foreign_spare_kb, shown->kernel->spare());
+QUEUE_ATTR(foreign_lent_kb, shown->kernel->lent(shown));
 QUEUE_ATTR(quarantined_kb, figures().quarantined);
 
 static struct attribute *queue_attrs[] = {
@@ -57,6 +57,8 @@ static void enable_coalescing(bool on)
 static void enable_healing(bool on)
 {
 	balloon_heal_enable(shown, on);
+	if (on)
+		balloon_worker_again(shown);
 }
 
 #define UPKEEP_ATTR(_name, _flag, _enable)						\

@@ -47,24 +47,6 @@ unsigned long balloon_floor(unsigned long total)
 }
 
 /**
- * balloon_reserve - what the balloon leaves available: enough for what runs to go on
- * @xb: the driver
- *
- * Unless it was set it goes by what the guest has: of its maximum most may never have
- * been populated.
- *
- * Context: any but under queue.lock.
- * Return: pages.
- */
-unsigned long balloon_reserve(struct xen_balloon *xb)
-{
-	unsigned long guest = balloon_figures(&xb->queue).guest;
-
-	return READ_ONCE(xb->target.reserve) ?:
-	       clamp(guest / 64, SZ_4M / PAGE_SIZE, SZ_256M / PAGE_SIZE);
-}
-
-/**
  * balloon_target_begin - go on to where the in-tree driver was going
  * @xb: the driver, with what it took over in place
  * @wanted: its target, in pages

@@ -42,8 +42,8 @@ TRACE_EVENT(xen_balloon_step,
 		__entry->guest = n->guest;
 		__entry->huge = n->huge;
 		__entry->base = n->base;
-		__entry->spare = intree_foreign_spare();
-		__entry->lent = intree_foreign_lent(xb);
+		__entry->spare = xb->kernel->spare();
+		__entry->lent = xb->kernel->lent(xb);
 		__entry->quarantined = n->quarantined;
 		__entry->delay_ms = xb->delay_ms;
 		__entry->result = result;

@@ -168,15 +168,22 @@ static bool stock(struct xen_balloon *xb)
 }
 
 /**
- * balloon_may_interrupt - may coalescing and healing interrupt all CPUs of the guest?
+ * balloon_upkeep_init - coalescing and healing are on, unless there are isolated CPUs
+ * @xb: the driver
  *
- * Xen does for them, and so does the kernel, which empties the CPUs' lists of pages.
+ * Xen interrupts all CPUs of the guest for them, and so does the kernel, which empties
+ * the CPUs' lists of pages.
  *
  * Return: false where the kernel was told at boot to keep some CPUs undisturbed.
  */
-bool balloon_may_interrupt(void)
+bool balloon_upkeep_init(struct xen_balloon *xb)
 {
-	return !housekeeping_enabled(HK_TYPE_DOMAIN) && !housekeeping_enabled(HK_TYPE_TICK);
+	bool may_interrupt = !housekeeping_enabled(HK_TYPE_DOMAIN) &&
+			     !housekeeping_enabled(HK_TYPE_TICK);
+
+	xb->coalesce = may_interrupt;
+	xb->heal.enabled = may_interrupt;
+	return may_interrupt;
 }
 
 /*
@@ -297,7 +304,7 @@ static void back_off(struct xen_balloon *xb, enum balloon_step result)
 
 	balloon_count(xb, COUNT_STALLS, 1);
 	xb->delay_ms = clamp(xb->delay_ms * 2, DELAY_MIN_MS,
-			     intree_max_delay_ms());
+			     xb->kernel->max_delay_ms());
 }
 
 /* How long it is until there is time for upkeep, in jiffies, rounded up. */
@@ -311,7 +318,7 @@ static long until_upkeep(const struct xen_balloon *xb)
 /* How long it may be until the next look, in jiffies. */
 static long until_look(const struct xen_balloon *xb)
 {
-	return intree_must_look(xb) || xb->drift ? LOOK_OFTEN : LOOK_SELDOM;
+	return xb->kernel->must_look(xb) || xb->drift ? LOOK_OFTEN : LOOK_SELDOM;
 }
 
 /* How long to wait after a step, in jiffies; 0 after one that made progress. */
@@ -338,10 +345,10 @@ static long iterate(struct xen_balloon *xb)
 
 	mutex_lock(&xb->step_lock);
 	WRITE_ONCE(xb->kicked, false);
-	intree_follow(xb);
+	xb->kernel->follow(xb);
 	result = step(xb);
 	back_off(xb, result);
-	intree_publish(xb);
+	xb->kernel->publish(xb);
 	n = balloon_figures(&xb->queue);
 	trace_xen_balloon_step(xb, &n, result);
 	timeout = wait_for(xb, result);

@@ -53,7 +53,7 @@ static bool coalesce(void)
 
 	mutex_lock(&sim.xb->step_lock);
 	done = balloon_coalesce(sim.xb);
-	intree_publish(sim.xb);
+	sim.xb->kernel->publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 
 	return done == UPKEEP_GAINED;

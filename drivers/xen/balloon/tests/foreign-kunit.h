@@ -54,11 +54,11 @@ static void lend_all(struct kunit *test, unsigned int huge)
 
 	go_down(huge, huge * HUGE, 0);
 	sim_turn();
-	KUNIT_ASSERT_EQ(test, intree_foreign_spare(), (unsigned long)huge * HUGE);
+	KUNIT_ASSERT_EQ(test, sim.xb->kernel->spare(), (unsigned long)huge * HUGE);
 	for (i = 0; i < huge; i++)
 		KUNIT_ASSERT_EQ(test, sim_borrow(HUGE), HUGE);
 	set_marks(0, 0);
-	KUNIT_ASSERT_EQ(test, intree_foreign_spare(), 0UL);
+	KUNIT_ASSERT_EQ(test, sim.xb->kernel->spare(), 0UL);
 }
 
 /* The n-th region that another driver has. */
@@ -79,7 +79,7 @@ static unsigned long trim(bool scraps)
 
 	mutex_lock(&sim.xb->step_lock);
 	kept = balloon_foreign_trim(sim.xb, scraps);
-	intree_publish(sim.xb);
+	sim.xb->kernel->publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 	sim_check("with a shorter list");
 
@@ -91,8 +91,8 @@ static void expect_spare(struct kunit *test, unsigned long huge, unsigned long b
 {
 	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).huge, huge);
 	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).base, base);
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), spare);
-	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), lent);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->spare(), spare);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->lent(sim.xb), lent);
 }
 
 static void expect_foreign_counts(struct kunit *test, unsigned long stocked,
@@ -146,7 +146,7 @@ static void watermarks_tell_what_is_missing_and_what_is_too_much(struct kunit *t
 
 	sim_intree_take(c->spare);
 	mutex_lock(&sim.xb->step_lock);
-	intree_publish(sim.xb);
+	sim.xb->kernel->publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 	set_marks(c->low, c->high);
 	KUNIT_EXPECT_EQ(test, balloon_foreign_is_low(sim.xb), c->is_low);
@@ -376,7 +376,7 @@ static unsigned long seen_spare;
 
 static void look(void)
 {
-	seen_spare = intree_foreign_spare();
+	seen_spare = sim.xb->kernel->spare();
 }
 
 static void the_list_never_falls_below_low(struct kunit *test)
@@ -424,7 +424,7 @@ static void a_loan_in_the_midst_of_it_is_accounted_for(struct kunit *test)
 	sim.meanwhile = borrow_some;
 	trim(true);
 	/* The in-tree driver has ballooned out by itself what was missing. */
-	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 100UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->lent(sim.xb), 100UL);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_TAKEN), 100UL);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - HUGE - 100);
 	sim_settle(20);
@@ -478,7 +478,7 @@ static void loans_do_not_keep_the_guest_from_its_target(struct kunit *test)
 		sim_settle(30);
 		KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages,
 				sim_balloon_stats.target_pages);
-		KUNIT_EXPECT_GE(test, intree_foreign_spare(), 256UL);
+		KUNIT_EXPECT_GE(test, sim.xb->kernel->spare(), 256UL);
 	}
 	sim_return(FOREIGN_FULL);
 	sim_settle(1);
@@ -486,8 +486,8 @@ static void loans_do_not_keep_the_guest_from_its_target(struct kunit *test)
 		sim.now += 2 * NSEC_PER_SEC;
 		sim_turn();
 	}
-	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 0UL);
-	KUNIT_EXPECT_LE(test, intree_foreign_spare(), 1024UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->lent(sim.xb), 0UL);
+	KUNIT_EXPECT_LE(test, sim.xb->kernel->spare(), 1024UL);
 }
 
 static void memory_that_was_set_online_again_is_the_guests(struct kunit *test)
@@ -499,8 +499,8 @@ static void memory_that_was_set_online_again_is_the_guests(struct kunit *test)
 	sim_settle(200);
 	sim.unchecked = false;
 	sim_check("online again");
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
-	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->spare(), 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->lent(sim.xb), 0UL);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL - 2 * HUGE);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_POPULATED), 2UL * HUGE);
 
@@ -518,7 +518,7 @@ static void holes_among_memory_that_was_set_online_again_are_kept(struct kunit *
 	sim_settle(200);
 	sim.unchecked = false;
 	sim_check("online again");
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->spare(), 0UL);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_POPULATED), 1UL * HUGE);
 }
 

@@ -71,7 +71,7 @@ static enum balloon_upkeep heal_step(void)
 
 	mutex_lock(&sim.xb->step_lock);
 	result = balloon_heal(sim.xb);
-	intree_publish(sim.xb);
+	sim.xb->kernel->publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 
 	return result;
@@ -147,7 +147,9 @@ static void the_whole_guest_is_suspect_when_healing_is_switched_on(struct kunit 
 	shatter(9);
 	KUNIT_EXPECT_FALSE(test, heal());
 	sim.xb->upkeep_at = 5;
+	/* As sysfs.c does. */
 	balloon_heal_enable(sim.xb, true);
+	balloon_worker_again(sim.xb);
 	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, 0ULL);
 	KUNIT_EXPECT_TRUE(test, sim.xb->kicked);
 	while (heal())

@@ -141,8 +141,8 @@ static void foreign_pages_are_those_listed_and_those_lent_that_are_not_ours(stru
 	sim_balloon_stats.target_unpopulated = 50;
 	sim_balloon_stats.current_pages = 77;
 	it()->adopted = 42;
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 23UL);
-	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 8UL);
+	KUNIT_EXPECT_EQ(test, intree_spare(), 23UL);
+	KUNIT_EXPECT_EQ(test, intree_lent(sim.xb), 8UL);
 	KUNIT_EXPECT_EQ(test, intree_published(), 77UL);
 }
 
@@ -208,14 +208,14 @@ static void what_the_intree_driver_balloons_out_for_others_is_lent(struct kunit 
 	LOCKED(intree_follow(sim.xb));
 	expect_pages(test, FULL - 1034, 2, 0);
 	KUNIT_EXPECT_EQ(test, it()->published, FULL - 1034);
-	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 10UL);
+	KUNIT_EXPECT_EQ(test, intree_lent(sim.xb), 10UL);
 	sim_check("with pages lent");
 
 	KUNIT_EXPECT_EQ(test, sim_return(10), 10U);
 	LOCKED(intree_follow(sim.xb));
 	expect_pages(test, FULL - 1034, 2, 0);
-	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 0UL);
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 10UL);
+	KUNIT_EXPECT_EQ(test, intree_lent(sim.xb), 0UL);
+	KUNIT_EXPECT_EQ(test, intree_spare(), 10UL);
 }
 
 /* What was changed from outside */
@@ -385,7 +385,7 @@ static void what_is_borrowed_while_we_reclaim_is_not_lost(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, got, 40U);
 	expect_pages(test, FULL - 1024 - 50, 2, 40);
-	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 10UL);
+	KUNIT_EXPECT_EQ(test, intree_lent(sim.xb), 10UL);
 	sim_check("after reclaiming");
 }
 
@@ -396,7 +396,7 @@ static void loading_takes_over_what_the_intree_driver_has(struct kunit *test)
 	expect_pages(test, FULL - 1024, 2, 0);
 	KUNIT_EXPECT_EQ(test, it()->adopted, 1024UL);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.target_unpopulated, 1024UL);
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
+	KUNIT_EXPECT_EQ(test, intree_spare(), 0UL);
 	KUNIT_EXPECT_EQ(test, count_reserved(), 0U);
 	KUNIT_EXPECT_EQ(test, it()->seen_target, FULL - 1024);
 	KUNIT_EXPECT_EQ(test, it()->seen_total, FULL);
@@ -427,7 +427,7 @@ static void loading_leaves_what_is_lent(struct kunit *test)
 	sim_load_driver(test);
 
 	expect_pages(test, FULL - 1024, 1, 412);
-	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 100UL);
+	KUNIT_EXPECT_EQ(test, intree_lent(sim.xb), 100UL);
 	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
 }
 
@@ -441,7 +441,7 @@ static void loading_without_memory_leaves_the_list_alone(struct kunit *test)
 
 	expect_pages(test, FULL - 1024, 0, 0);
 	KUNIT_EXPECT_EQ(test, it()->adopted, 0UL);
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 1024UL);
+	KUNIT_EXPECT_EQ(test, intree_spare(), 1024UL);
 	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
 }
 
@@ -784,7 +784,7 @@ static void loading_gives_the_guest_what_was_set_online_again(struct kunit *test
 	sim_load_driver(test);
 	expect_pages(test, guest, 2, 0);
 	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
+	KUNIT_EXPECT_EQ(test, intree_spare(), 0UL);
 	sim_check("loaded");
 	LOCKED(intree_end(sim.xb));
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.target_unpopulated, 0UL);

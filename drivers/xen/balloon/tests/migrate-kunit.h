@@ -64,7 +64,7 @@ static void check(const char *when)
 {
 	/* What it compares with the driver's figures. */
 	mutex_lock(&sim.xb->step_lock);
-	intree_publish(sim.xb);
+	sim.xb->kernel->publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 	sim_check(when);
 }

@@ -10,9 +10,9 @@ static bool restored(void)
 	bool done;
 
 	mutex_lock(&sim.xb->step_lock);
-	intree_follow(sim.xb);
+	sim.xb->kernel->follow(sim.xb);
 	done = balloon_restored(sim.xb);
-	intree_publish(sim.xb);
+	sim.xb->kernel->publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 
 	return done;
@@ -37,7 +37,7 @@ static void balloon_out_some(struct kunit *test)
 	sim_queue_base(21, 100, 3);
 	sim.xb->target.wanted = FULL - H(3) - 43;
 	mutex_lock(&sim.xb->step_lock);
-	intree_publish(sim.xb);
+	sim.xb->kernel->publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 	sim.xb->resumed = true;
 	sim.nr_said = 0;
@@ -129,8 +129,8 @@ static void what_is_kept_to_be_lent_is_looked_at(struct kunit *test)
 	sim_refill(list_first_entry(&sim.listed, struct page, lru));
 	KUNIT_EXPECT_TRUE(test, restored());
 	expect_figures(test, FULL - H(3) - 43 - 19, 3, 43, 0);
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 19UL);
-	KUNIT_EXPECT_EQ(test, intree_foreign_lent(sim.xb), 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->spare(), 19UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->lent(sim.xb), 0UL);
 }
 
 static void it_is_done_again_when_a_huge_page_could_not_be_broken_up(struct kunit *test)

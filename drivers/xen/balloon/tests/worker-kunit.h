@@ -339,10 +339,10 @@ static void spare_pages_are_reclaimed_when_the_queue_is_empty(struct kunit *test
 	balloon_out(test, 30);
 	sim_intree_take(40);
 	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 100)), 30UL);
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 40UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->spare(), 40UL);
 	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 25)), 40UL);
 	expect_figures(test, FULL - 40, 0, 40, 0);
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->spare(), 0UL);
 }
 
 static void spare_pages_become_the_guests(struct kunit *test)
@@ -351,7 +351,7 @@ static void spare_pages_become_the_guests(struct kunit *test)
 	sim_target(FULL);
 	sim_settle(20);
 	KUNIT_EXPECT_EQ(test, sim_populated(), FULL);
-	KUNIT_EXPECT_EQ(test, intree_foreign_spare(), 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->spare(), 0UL);
 }
 
 static void deflating_lands_on_the_page(struct kunit *test)
@@ -372,7 +372,7 @@ static enum balloon_step step_to(unsigned long target)
 	mutex_lock(&sim.xb->step_lock);
 	sim.xb->target.wanted = target;
 	result = step(sim.xb);
-	intree_publish(sim.xb);
+	sim.xb->kernel->publish(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 
 	return result;
