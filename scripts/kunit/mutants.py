@@ -34,6 +34,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import boot     # which knows where the next ones are
+import engine
 import images
 import kernels
 import packages
@@ -41,9 +42,8 @@ import run
 import verdict
 
 HERE = Path(__file__).resolve().parent
-ENGINE = Path("drivers/xen/balloon")
-FILES = ("alloc.c", "coalesce.c", "foreign.c", "heal.c", "intree.c", "migrate.c", "queue.c",
-         "reclaim.c", "reservation.c", "restore.c", "target.c", "worker.c")
+ENGINE = Path(engine.FOLDER)
+FILES = engine.files()
 LIST = images.REPO / "tests/kunit/equivalent.txt"
 KERNELS = ("base", "debug")         # what survives on one goes to the next
 

@@ -100,6 +100,7 @@ void sim_load_driver(struct kunit *test)
 	xb->scrub_pages = &sim.scrub_pages;
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
+	balloon_contig_init(xb);
 	balloon_alloc_init(xb);
 	atomic_long_set(&xb->intree.heard, -1);
 	xb->intree.hears = true;

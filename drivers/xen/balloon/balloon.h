@@ -16,6 +16,7 @@
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/sched.h>
@@ -197,36 +198,42 @@ enum balloon_emptying {
 };
 
 /**
- * struct balloon_alloc - where alloc.c stands in its search
- * @cursor: pfn of the next region to look at for a huge page
+ * struct balloon_contig - where contig.c stands in its search
+ * @cursor: pfn of the next region to look at
  * @left: how many regions are left of this pass
  * @looked: how many were looked at since the search rested
  * @min_free: free pages that a region must have to be tried in this pass
  * @wasted_ns: time spent since the last success, or rest
  * @again_at: it rests until then, by ktime_get_ns()
- * @held: base pages that were got from another region than the one that is
- *	being emptied
- * @nr_held: how many
  * @empty: the work that empties a region
  * @emptied: that it is done
  * @emptying: enum balloon_emptying
  * @region: pfn of the region
  * @huge: what came of it: its first page, or NULL
  */
-struct balloon_alloc {
+struct balloon_contig {
 	unsigned long cursor;
 	unsigned long left;
 	unsigned long looked;
 	unsigned int min_free;
 	u64 wasted_ns;
 	u64 again_at;
-	struct list_head held;
-	unsigned int nr_held;
 	struct work_struct empty;
 	struct completion emptied;
 	atomic_t emptying;
 	unsigned long region;
 	struct page *huge;
+};
+
+/**
+ * struct balloon_alloc - what alloc.c holds back
+ * @held: base pages that were got from another region than the one that is
+ *	being emptied
+ * @nr_held: how many
+ */
+struct balloon_alloc {
+	struct list_head held;
+	unsigned int nr_held;
 };
 
 /**
@@ -367,7 +374,8 @@ struct balloon_kernel_ops {
  * @queue: the pages
  * @step_lock: held over a step of the worker, and by who needs that none is
  *	under way. Protects what follows, down to @total.
- * @alloc: search for huge pages
+ * @contig: search for huge pages
+ * @alloc: base pages that are held back
  * @heal: which regions are no superpages
  * @foreign: the foreign queue
  * @target: where to go
@@ -407,6 +415,7 @@ struct xen_balloon {
 	const struct balloon_kernel_ops *kernel;
 	struct balloon_queue queue;
 	struct mutex step_lock;	/* one step at a time */
+	struct balloon_contig contig;
 	struct balloon_alloc alloc;
 	struct balloon_heal heal;
 	struct balloon_foreign foreign;
@@ -526,19 +535,44 @@ void balloon_quarantine(struct balloon_queue *q, struct page *page, unsigned int
 void balloon_correct_guest(struct balloon_queue *q, long delta);
 struct balloon_figures balloon_figures(struct balloon_queue *q);
 struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *bad);
+
+/* mark.c */
+void balloon_mark(struct page *page, unsigned int nr);
+void balloon_unmark(struct page *page, unsigned int nr);
+void balloon_forget(struct page *page);
+void balloon_let_move(struct balloon_queue *q, struct page *page);
+bool balloon_keep_still(struct balloon_queue *q, struct page *page);
 bool balloon_join_pages(struct page *page);
+bool balloon_join_region(struct balloon_queue *q, struct page *page);
+bool balloon_looks_queued(struct page *page, unsigned int others);
+
+/* free.c */
+bool balloon_is_for_devices(struct page *page);
+unsigned int balloon_free_run(struct page *page);
+unsigned int balloon_free_in_region(unsigned long pfn);
+unsigned long balloon_free_in_blocks(unsigned int least, enum zone_type last);
+bool balloon_zone_has_spare(struct zone *zone);
+bool balloon_node_has_spare(int nid);
+bool balloon_has_spare(struct xen_balloon *xb);
+
+/* movable.c */
+bool balloon_is_stuck(struct page *page);
+int balloon_region_movable(unsigned long start_pfn, unsigned int max_cache, unsigned int *at);
+
+/* contig.c */
+void balloon_contig_init(struct xen_balloon *xb);
+void balloon_contig_end(struct xen_balloon *xb);
+bool balloon_contig_rests(const struct balloon_contig *c);
+void balloon_contig_restart(struct balloon_contig *c);
+struct page *balloon_contig_region(struct xen_balloon *xb, unsigned long pfn,
+				   unsigned int max_cache, unsigned int *at);
+struct page *balloon_contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid);
 
 /* alloc.c */
 void balloon_alloc_init(struct xen_balloon *xb);
-void balloon_alloc_end(struct xen_balloon *xb);
-bool balloon_alloc_rests(const struct balloon_alloc *a);
-void balloon_alloc_restart(struct balloon_alloc *a);
 void balloon_alloc_settle(struct balloon_alloc *a);
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
-unsigned int balloon_alloc_region_free(unsigned long pfn);
-bool balloon_alloc_stuck(struct page *page);
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at);
-bool balloon_alloc_has_spare(struct xen_balloon *xb);
 struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid);
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 

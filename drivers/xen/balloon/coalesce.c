@@ -155,7 +155,7 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 	bool done;
 	int nid;
 
-	if (!READ_ONCE(xb->coalesce) || !balloon_alloc_has_spare(xb))
+	if (!READ_ONCE(xb->coalesce) || !balloon_has_spare(xb))
 		return UPKEEP_NOTHING;
 	nid = find_node(xb);
 	if (nid == NUMA_NO_NODE)
@@ -163,7 +163,7 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 
 	balloon_count(xb, COUNT_COALESCE_TRIES, 1);
 	page = balloon_alloc_spare(xb, nid);
-	if (!page && !balloon_alloc_rests(&xb->alloc))
+	if (!page && !balloon_contig_rests(&xb->contig))
 		return UPKEEP_SEARCHED;
 	if (!page) {
 		xb->coalesce_failed_on = nid;

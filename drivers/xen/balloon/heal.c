@@ -135,7 +135,7 @@ static bool still_stuck(unsigned long region, u16 state)
 {
 	state &= ~MAYBE;
 
-	return state >= STUCK && balloon_alloc_stuck(first_page(region) + state - STUCK);
+	return state >= STUCK && balloon_is_stuck(first_page(region) + state - STUCK);
 }
 
 /* Is there nothing to be gained of a region, as far as one page of it tells? */
@@ -163,7 +163,7 @@ static struct page *try_region(struct xen_balloon *xb, unsigned long region)
 {
 	struct balloon_heal *h = &xb->heal;
 	unsigned long pfn = region * XENMEM_HUGE_PAGES;
-	unsigned int nr_free = balloon_alloc_region_free(pfn), at;
+	unsigned int nr_free = balloon_free_in_region(pfn), at;
 	u16 state = state_of(xb, region), maybe = state & MAYBE;
 	struct page *page;
 	bool stuck;
@@ -179,7 +179,7 @@ static struct page *try_region(struct xen_balloon *xb, unsigned long region)
 
 	stuck = PTR_ERR(page) == -EBUSY;
 	/* Where too much would have been dropped, no one page is in the way. */
-	set_state(xb, region, maybe | (stuck && balloon_alloc_stuck(pfn_to_page(pfn + at)) ?
+	set_state(xb, region, maybe | (stuck && balloon_is_stuck(pfn_to_page(pfn + at)) ?
 				       STUCK + at : given_up(nr_free)));
 	balloon_count(xb, stuck ? COUNT_HEAL_STUCK : COUNT_HEAL_GIVEN_UP, 1);
 	trace_xen_balloon_heal(pfn, stuck ? HEAL_STUCK : HEAL_GIVEN_UP);
@@ -264,7 +264,7 @@ enum balloon_upkeep balloon_heal(struct xen_balloon *xb)
 	bool over;
 
 	if (!xb->heal.enabled ||
-	    !balloon_alloc_has_spare(xb) || balloon_over_limit(xb))
+	    !balloon_has_spare(xb) || balloon_over_limit(xb))
 		return UPKEEP_NOTHING;
 
 	page = next_region(xb, &over);

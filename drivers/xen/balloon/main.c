@@ -43,6 +43,7 @@ static int __init balloon_load(void)
 
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
+	balloon_contig_init(xb);
 	balloon_alloc_init(xb);
 
 	ret = takeover_probe(xb);
@@ -113,7 +114,7 @@ static void __exit balloon_unload(void)
 {
 	struct xen_balloon *xb = &balloon;
 
-	balloon_alloc_end(xb);
+	balloon_contig_end(xb);
 	balloon_worker_stop(xb);
 	balloon_alloc_settle(&xb->alloc);
 	balloon_debugfs_exit();

@@ -12,15 +12,13 @@
  *
  * A page of order 9 looks as the allocator gave it: not compound, one
  * reference on its first page, none on the others. Its base pages have one
- * reference each when it is split. Unpopulated pages are PageOffline, so that
- * no dump and no /proc/kcore reads them.
+ * reference each when it is split. How an unpopulated page is marked: see mark.c.
  *
  * What is in the base queue may be moved by the kernel's memory compaction (see
  * migrate.c) at any time, until it is taken out: a page that is just being moved
- * cannot be. Only who has locked a page changes whether it may be moved.
+ * cannot be.
  */
 #include <linux/bitmap.h>
-#include <linux/delay.h>
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
 
@@ -53,83 +51,6 @@ static void count_base(struct balloon_queue *q, struct balloon_region *region,
 		q->recounted += by;
 }
 
-static void set_offline(struct page *page, unsigned int nr)
-{
-	while (nr--)
-		__SetPageOffline(page++);
-}
-
-static void clear_offline(struct page *page, unsigned int nr)
-{
-	while (nr--)
-		__ClearPageOffline(page++);
-}
-
-/*
- * A page leaves us: what marks it as ours goes while nobody can get a reference to it.
- * Who walks over all pages may have one just now, and may ask what kind of page it is:
- * that takes a moment, and is waited for.
- *
- * Where compaction itself has the page, in balloon_move_end(), what it expects of a
- * driver goes without that.
- */
-static void forget(struct page *page)
-{
-	while (!page_ref_freeze(page, 1))
-		fsleep(USEC_PER_MSEC);
-
-	clear_offline(page, 1);
-	page->mapping = NULL;
-	set_page_private(page, 0);
-	page_ref_unfreeze(page, 1);
-}
-
-/*
- * Let compaction move a base page. Should somebody who walks over all pages
- * have it locked just now, it stays where it is.
- */
-static void let_move(struct balloon_queue *q, struct page *page)
-{
-	lockdep_assert_held(&q->lock);
-
-	set_page_private(page, 0);
-	if (!balloon_moves(q) || !trylock_page(page))
-		return;
-
-	spin_lock_irq(&q->movable.pages_lock);
-	clear_offline(page, 1);
-	balloon_page_insert(&q->movable, page);
-	spin_unlock_irq(&q->movable.pages_lock);
-	unlock_page(page);
-}
-
-/* Keep compaction from moving a base page. Returns false when it does just now. */
-static bool keep_still(struct balloon_queue *q, struct page *page)
-{
-	lockdep_assert_held(&q->lock);
-
-	if (!balloon_moves(q))
-		return true;
-	if (!trylock_page(page))
-		return false;
-	/* Being moved, or moved in vain and still on a list of the kernel's. */
-	if (PageIsolated(page) || (!page_private(page) && page_count(page) != 1)) {
-		unlock_page(page);
-		return false;
-	}
-
-	if (page_private(page)) {	/* let_move() did it */
-		spin_lock_irq(&q->movable.pages_lock);
-		balloon_page_remove(page);
-		spin_unlock_irq(&q->movable.pages_lock);
-		set_offline(page, 1);
-	}
-	page->mapping = NULL;
-	unlock_page(page);
-
-	return true;
-}
-
 /**
  * balloon_take - the allocator gave us a page: guest to transit
  * @q: the queue
@@ -139,7 +60,7 @@ static bool keep_still(struct balloon_queue *q, struct page *page)
 void balloon_take(struct balloon_queue *q, struct page *page, unsigned int order)
 {
 	adjust_managed_page_count(page, -(1L << order));
-	set_offline(page, 1U << order);
+	balloon_mark(page, 1U << order);
 
 	spin_lock(&q->lock);
 	q->n.guest -= 1UL << order;
@@ -160,7 +81,7 @@ void balloon_adopt(struct balloon_queue *q, struct page *page)
 	/* Of a page without a reference nobody can get one. */
 	if (!page_count(page))
 		set_page_count(page, 1);
-	set_offline(page, 1);
+	balloon_mark(page, 1);
 
 	spin_lock(&q->lock);
 	q->n.transit++;
@@ -180,7 +101,7 @@ void balloon_disown(struct balloon_queue *q, struct page **pages, unsigned int n
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		forget(pages[i]);
+		balloon_forget(pages[i]);
 
 	spin_lock(&q->lock);
 	q->n.transit -= nr;
@@ -203,56 +124,11 @@ void balloon_give(struct balloon_queue *q, struct page *page, unsigned int order
 	spin_unlock(&q->lock);
 
 	/* Nobody can get a reference to those without one. */
-	clear_offline(page + 1, (1U << order) - 1);
-	forget(page);
+	balloon_unmark(page + 1, (1U << order) - 1);
+	balloon_forget(page);
 	/* In this order, as free_reserved_page() does. */
 	__free_pages(page, order);
 	adjust_managed_page_count(page, 1L << order);
-}
-
-/**
- * balloon_join_pages - make 512 base pages look as one page of order 9
- * @page: the first of them; each has one reference, ours
- *
- * Return: false, with nothing changed, when one has another reference.
- */
-bool balloon_join_pages(struct page *page)
-{
-	unsigned int i;
-
-	for (i = 1; i < XENMEM_HUGE_PAGES; i++)
-		if (!page_ref_freeze(page + i, 1))
-			break;
-	if (i == XENMEM_HUGE_PAGES)
-		return true;
-
-	while (--i)
-		page_ref_unfreeze(page + i, 1);
-	return false;
-}
-
-/* Keep compaction from moving any page of a region, or none. */
-static bool keep_region_still(struct balloon_queue *q, struct page *page)
-{
-	unsigned int i;
-
-	for (i = 0; i < XENMEM_HUGE_PAGES; i++)
-		if (!keep_still(q, page + i))
-			break;
-	if (i == XENMEM_HUGE_PAGES)
-		return true;
-
-	while (i--)
-		let_move(q, page + i);
-	return false;
-}
-
-static void let_region_move(struct balloon_queue *q, struct page *page)
-{
-	unsigned int i;
-
-	for (i = 0; i < XENMEM_HUGE_PAGES; i++)
-		let_move(q, page + i);
 }
 
 /*
@@ -266,12 +142,8 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
 
 	lockdep_assert_held(&q->lock);
 
-	if (!balloon_region_may_stay(page) || !keep_region_still(q, page))
+	if (!balloon_region_may_stay(page) || !balloon_join_region(q, page))
 		return;
-	if (!balloon_join_pages(page)) {
-		let_region_move(q, page);
-		return;
-	}
 
 	bitmap_zero(region->base, XENMEM_HUGE_PAGES);
 	balloon_region_fill(q, region, 0);
@@ -349,7 +221,7 @@ void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int or
 		region = balloon_region_of(q, page);
 		count_base(q, region, page, 1);
 		q->n.base++;
-		let_move(q, page);
+		balloon_let_move(q, page);
 		if (region->nr == XENMEM_HUGE_PAGES)
 			region_join(q, region);
 	}
@@ -396,7 +268,7 @@ static unsigned int dequeue_region(struct balloon_queue *q, struct balloon_regio
 		if (n == max)
 			break;
 		page = pfn_to_page(region->start_pfn + bit);
-		if (!keep_still(q, page))
+		if (!balloon_keep_still(q, page))
 			continue;
 		count_base(q, region, page, -1);
 		pages[n++] = page;
@@ -552,7 +424,7 @@ void balloon_move_lose(struct balloon_queue *q, struct page *newpage, struct pag
 	spin_unlock(&q->lock);
 
 	balloon_page_finalize(page);
-	set_offline(page, 1);
+	balloon_mark(page, 1);
 }
 
 /**
@@ -597,17 +469,6 @@ struct balloon_figures balloon_figures(struct balloon_queue *q)
 	return n;
 }
 
-/*
- * Is this how an unpopulated page of ours looks? Of a base page compaction may
- * have a reference, too.
- */
-static bool looks_queued(struct page *page, unsigned int others)
-{
-	unsigned int count = page_count(page);
-
-	return PageOffline(page) && count >= 1 && count <= 1 + others;
-}
-
 /* Count the base pages of some more regions. Returns false when all are counted. */
 static bool recount_some(struct balloon_queue *q, unsigned long *bad)
 {
@@ -620,7 +481,7 @@ static bool recount_some(struct balloon_queue *q, unsigned long *bad)
 			return false;
 		for_each_set_bit(bit, region->base, XENMEM_HUGE_PAGES) {
 			q->recounted++;
-			*bad += !looks_queued(pfn_to_page(region->start_pfn + bit), 1);
+			*bad += !balloon_looks_queued(pfn_to_page(region->start_pfn + bit), 1);
 		}
 		q->recounted_to = region->start_pfn + XENMEM_HUGE_PAGES;
 	}
@@ -647,7 +508,7 @@ struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *b
 	*bad = 0;
 	list_for_each_entry(page, &q->huge, lru) {
 		huge++;
-		*bad += !looks_queued(page, 0);
+		*bad += !balloon_looks_queued(page, 0);
 		cond_resched();
 	}
 

@@ -249,7 +249,7 @@ static void arrive(struct xen_balloon *xb)
 	xb->at_target = true;
 	xb->pace = 0;
 	balloon_alloc_settle(&xb->alloc);
-	balloon_alloc_restart(&xb->alloc);
+	balloon_contig_restart(&xb->contig);
 }
 
 /* One bounded step towards the target; may sleep. */

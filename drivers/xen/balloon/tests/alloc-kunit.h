@@ -1,37 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Unit tests of alloc.c: which pages are taken, in which order, and how they
- * look then. The simulated allocator gives the smallest free block that is large
- * enough, and of equal ones the one that was freed last.
+ * look then.
  */
-#include "assert.h"
-
-#define ALLOC_REGIONS	8U
-#define ALLOC_GUEST	(ALLOC_REGIONS * SIM_REGION_PAGES)
-
-static const struct sim_config alloc_config = {
-	.regions = ALLOC_REGIONS,
-	.host_pieces = 1,
-	.unseen = 1,
-};
-
-static int alloc_init(struct kunit *test)
-{
-	sim_build(test, &alloc_config);
-
-	return 0;
-}
-
-static unsigned int take_huge(unsigned int max)
-{
-	unsigned int n;
-
-	mutex_lock(&sim.xb->step_lock);
-	n = balloon_alloc_huge(sim.xb, max);
-	mutex_unlock(&sim.xb->step_lock);
-
-	return n;
-}
+#include "fill.h"
 
 static unsigned int take_base(unsigned int max)
 {
@@ -44,37 +16,13 @@ static unsigned int take_base(unsigned int max)
 	return n;
 }
 
-/* Have free pages of a region used by somebody. */
-static void occupy(struct kunit *test, unsigned int region, unsigned int index,
-		   unsigned int nr, enum sim_owner owner)
-{
-	while (nr--)
-		KUNIT_ASSERT_TRUE(test, sim_use(region, index++, owner));
-}
-
 /* Nothing is free, and nothing can be moved. */
 static void occupy_all(struct kunit *test)
 {
 	unsigned int region;
 
-	for (region = 0; region < ALLOC_REGIONS; region++)
+	for (region = 0; region < FILL_REGIONS; region++)
 		occupy(test, region, 0, SIM_REGION_PAGES, SIM_PINNED);
-}
-
-/* A world in which no 2 MiB is free. */
-static void fill_with_programs(struct kunit *test, const unsigned int *nr_free)
-{
-	unsigned int region;
-
-	for (region = 0; region < ALLOC_REGIONS; region++)
-		occupy(test, region, nr_free[region], SIM_REGION_PAGES - nr_free[region],
-		       SIM_PROGRAM);
-}
-
-static void drop(unsigned int region, unsigned int index, unsigned int nr)
-{
-	while (nr--)
-		sim_drop(region, index++);
 }
 
 /* What was allocated into xb->pages, and not taken. */
@@ -82,35 +30,6 @@ static void free_again(unsigned int nr)
 {
 	while (nr--)
 		__free_page(sim.xb->pages[nr]);
-}
-
-static unsigned int region_nr(struct page *page)
-{
-	return (page_to_pfn(page) - sim.first_pfn) / SIM_REGION_PAGES;
-}
-
-static unsigned int region_offset(struct page *page)
-{
-	return page_to_pfn(page) % SIM_REGION_PAGES;
-}
-
-/* Pages in words, as "2:0+256 5:8+1": region, first page, and how many in a row. */
-static const char *in_words(struct kunit *test, struct page **pages, unsigned int n)
-{
-	char *words = kunit_kzalloc(test, 512, GFP_KERNEL);
-	unsigned int i, run, len = 0;
-
-	KUNIT_ASSERT_NOT_NULL(test, words);
-	for (i = 0; i < n; i += run) {
-		for (run = 1; i + run < n; run++)
-			if (pages[i + run] != pages[i] + run ||
-			    region_nr(pages[i + run]) != region_nr(pages[i]))
-				break;
-		len += scnprintf(words + len, 512 - len, "%s%u:%u+%u", i ? " " : "",
-				 region_nr(pages[i]), region_offset(pages[i]), run);
-	}
-
-	return words;
 }
 
 /* What is held, in words. */
@@ -127,95 +46,7 @@ static const char *held_in_words(struct kunit *test)
 	return in_words(test, pages, n);
 }
 
-/* xb->pages are in transit: offline, and with one reference for each. */
-static void expect_taken(struct kunit *test, unsigned int n, unsigned int order)
-{
-	struct balloon_figures figures = balloon_figures(&sim.xb->queue);
-	struct sim_region *region;
-	unsigned int i, j, index;
-
-	KUNIT_EXPECT_EQ(test, figures.transit, (unsigned long)n << order);
-	KUNIT_EXPECT_EQ(test, figures.guest + figures.base + figures.transit,
-			(unsigned long)ALLOC_GUEST);
-	KUNIT_EXPECT_EQ(test, sim.managed, (long)figures.guest);
-
-	for (i = 0; i < n; i++) {
-		for (j = 0; j < 1U << order; j++) {
-			struct page *page = sim.xb->pages[i] + j;
-
-			KUNIT_ASSERT_TRUE(test, PageOffline(page));
-			KUNIT_ASSERT_EQ(test, page_count(page), !j);
-			region = sim_region_of(page_to_pfn(page), &index);
-			KUNIT_ASSERT_EQ(test, region->owner[index], SIM_DRIVER);
-		}
-	}
-}
-
-/* Looking at a region */
-
-static void a_pass_has_all_whole_regions(struct kunit *test)
-{
-	static const struct sim_config config = { .regions = 3, .tail = 300 };
-	struct balloon_alloc *a = &sim.xb->alloc;
-
-	sim_build(test, &config);
-	a->min_free = 0;
-	a->left = 0;
-	balloon_alloc_restart(a);
-
-	KUNIT_EXPECT_EQ(test, a->left, 3UL);
-	KUNIT_EXPECT_EQ(test, a->min_free, 384U);
-}
-
-static void free_run_is_the_block_that_begins_here(struct kunit *test)
-{
-	struct page *page = sim_page(0, 0);
-
-	/* Of order 10, of which a region has a half. */
-	KUNIT_EXPECT_EQ(test, free_run(page), 512U);
-	KUNIT_EXPECT_EQ(test, free_run(page + 1), 0U);
-
-	occupy(test, 0, 0, 1, SIM_PROGRAM);
-	KUNIT_EXPECT_EQ(test, free_run(page), 0U);
-	KUNIT_EXPECT_EQ(test, free_run(page + 1), 1U);
-	KUNIT_EXPECT_EQ(test, free_run(page + 2), 2U);
-	KUNIT_EXPECT_EQ(test, free_run(page + 3), 0U);
-	KUNIT_EXPECT_EQ(test, free_run(page + 256), 256U);
-
-	/* Read without a lock, it may be anything. */
-	set_page_private(page + 256, ULONG_MAX);
-	KUNIT_EXPECT_EQ(test, free_run(page + 256), 512U);
-	set_page_private(page + 256, 8);
-}
-
-static void free_pages_of_a_region_are_counted(struct kunit *test)
-{
-	unsigned long pfn = page_to_pfn(sim_page(2, 0));
-
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(pfn), 512U);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(pfn + 511), 512U);
-
-	occupy(test, 2, 100, 37, SIM_PROGRAM);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(pfn), 475U);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(pfn + 300), 475U);
-
-	occupy(test, 2, 0, 100, SIM_PINNED);
-	occupy(test, 2, 137, 375, SIM_PINNED);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(pfn), 0U);
-
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(0, 0)) - 512), 0U);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(0), 0U);
-}
-
-static void no_region_has_more_free_pages_than_pages(struct kunit *test)
-{
-	struct page *last = sim_page(2, 511);
-
-	occupy(test, 2, 510, 1, SIM_PROGRAM);
-	set_page_private(last, 5);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(last)), 512U);
-	set_page_private(last, 0);
-}
+/* What is held back */
 
 static void settling_frees_all_that_is_held(struct kunit *test)
 {
@@ -230,10 +61,10 @@ static void settling_frees_all_that_is_held(struct kunit *test)
 	balloon_alloc_settle(a);
 	KUNIT_EXPECT_EQ(test, a->nr_held, 0U);
 	KUNIT_EXPECT_TRUE(test, list_empty(&a->held));
-	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)FILL_GUEST);
 
 	balloon_alloc_settle(a);
-	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)FILL_GUEST);
 }
 
 /* Huge pages */
@@ -262,7 +93,7 @@ static void no_pages_are_moved_for_more_where_some_were_free(struct kunit *test)
 {
 	unsigned int region;
 
-	for (region = 2; region < ALLOC_REGIONS; region++)
+	for (region = 2; region < FILL_REGIONS; region++)
 		occupy(test, region, 500, 1, SIM_PROGRAM);
 
 	KUNIT_EXPECT_EQ(test, take_huge(8), 2U);
@@ -289,7 +120,7 @@ static void kswapd_is_woken_for_a_huge_page_only_when_little_is_free(struct kuni
 {
 	unsigned int region;
 
-	for (region = 0; region < ALLOC_REGIONS; region++)
+	for (region = 0; region < FILL_REGIONS; region++)
 		occupy(test, region, 500, 1, SIM_PROGRAM);
 	sim_fail(SIM_CONTIG, 1, 1000, 0);
 	sim_programs_take(sim.nr_free - 2048);
@@ -308,7 +139,7 @@ struct zone_case {
 	struct sim_config config;
 };
 
-#define ZONE_WORLD	.regions = ALLOC_REGIONS, .host_pieces = 1
+#define ZONE_WORLD	.regions = FILL_REGIONS, .host_pieces = 1
 static const struct zone_case zone_cases[] = {
 	{ "what must be able to leave", { ZONE_WORLD, .movable = 7 } },
 	{ "what a device may want", { ZONE_WORLD, .cma = 7 } },
@@ -327,8 +158,8 @@ KUNIT_ARRAY_PARAM(zone, zone_cases, zone_case_name);
 static void huge_page_is_none_of(struct kunit *test)
 {
 	const struct zone_case *c = test->param_value;
-	unsigned int ours = c->config.dma ? ALLOC_REGIONS - 1 : 0;
-	unsigned long left = ALLOC_GUEST - 512UL;
+	unsigned int ours = c->config.dma ? FILL_REGIONS - 1 : 0;
+	unsigned long left = FILL_GUEST - 512UL;
 
 	sim_build(test, &c->config);
 	/* Not by taking it, nor by making one. */
@@ -339,7 +170,7 @@ static void huge_page_is_none_of(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take_huge(8), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_free, left - 100);
-	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(&sim.xb->alloc));
+	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(&sim.xb->contig));
 }
 
 /* Compaction moves those, and somebody who needs the place as well. */
@@ -360,467 +191,13 @@ static void base_pages_are_what_old_devices_can_use_only_as_the_last_resort(stru
 	unsigned int region;
 
 	sim_build(test, &config);
-	for (region = 4; region < ALLOC_REGIONS; region++)
+	for (region = 4; region < FILL_REGIONS; region++)
 		occupy(test, region, 10, 502, SIM_PINNED);
 
 	KUNIT_EXPECT_EQ(test, take_base(512), 40U);
 	KUNIT_EXPECT_EQ(test, take_base(100), 1U);
 	KUNIT_EXPECT_EQ(test, region_nr(sim.xb->pages[0]), 0U);
 	KUNIT_EXPECT_EQ(test, sim.nr_free, 4 * 512UL - 1);
-}
-#endif
-
-#ifdef CONFIG_CONTIG_ALLOC
-static void zone_keeps_what_others_could_not_do_without(struct kunit *test)
-{
-	struct zone *zone = &sim_node[0].node_zones[ZONE_NORMAL];
-	unsigned int region, at;
-
-	sim_build(test, &alloc_config);
-	for (region = 0; region < ALLOC_REGIONS; region++)
-		occupy(test, region, 0, 112, SIM_PROGRAM);
-	KUNIT_EXPECT_EQ(test, region_movable(page_to_pfn(sim_page(3, 0)), 64, &at), 0);
-
-	/* Of these, 512 would go, and more than 2200 be left. */
-	zone->_watermark[WMARK_HIGH] = 200;
-	zone->lowmem_reserve[ZONE_NORMAL] = sim_zone_free(zone) - 512 - 200 + 1;
-	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
-
-	zone->lowmem_reserve[ZONE_NORMAL]--;
-	sim.now = sim.xb->alloc.again_at;
-	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
-}
-
-static void only_what_programs_have_can_be_moved(struct kunit *test)
-{
-	unsigned long pfn = page_to_pfn(sim_page(2, 0));
-	unsigned int at;
-
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64, &at), 0);
-	occupy(test, 2, 0, 7, SIM_PROGRAM);
-	occupy(test, 2, 300, 5, SIM_PROGRAM);
-	occupy(test, 2, 511, 1, SIM_PROGRAM);
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64, &at), 0);
-
-	/* One on its way to the free list. */
-	set_page_count(sim_page(2, 3), 0);
-	ClearPageLRU(sim_page(2, 3));
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64, &at), 0);
-	set_page_count(sim_page(2, 3), 1);
-
-	KUNIT_EXPECT_EQ(test, region_movable(page_to_pfn(sim_page(0, 0)) - 512, 64, &at), -EBUSY);
-}
-
-/* What it holds is nobody's. */
-static void inside_of_a_free_block_is_not_looked_at(struct kunit *test)
-{
-	static const unsigned int stale[] = { 256, 300, 511 };
-	unsigned int i, at;
-
-	occupy(test, 2, 0, 1, SIM_PROGRAM);
-	for (i = 0; i < ARRAY_SIZE(stale); i++)
-		SetPageReserved(sim_page(2, stale[i]));
-	KUNIT_EXPECT_EQ(test, region_movable(page_to_pfn(sim_page(2, 0)), 64, &at), 0);
-	for (i = 0; i < ARRAY_SIZE(stale); i++)
-		ClearPageReserved(sim_page(2, stale[i]));
-}
-
-struct flag_case {
-	const char *name;
-	unsigned int index;
-	void (*set)(struct page *page);
-	void (*clear)(struct page *page);
-};
-
-static void set_reserved(struct page *page)
-{
-	SetPageReserved(page);
-}
-
-static void clear_reserved(struct page *page)
-{
-	ClearPageReserved(page);
-}
-
-static void set_ballooned(struct page *page)
-{
-	set_page_count(page, 0);
-	atomic_set(&page->_mapcount, -1);
-	__SetPageOffline(page);
-}
-
-static void clear_ballooned(struct page *page)
-{
-	__ClearPageOffline(page);
-	atomic_set(&page->_mapcount, 0);
-	set_page_count(page, 1);
-}
-
-static void set_locked(struct page *page)
-{
-	folio_set_mlocked(page_folio(page));
-}
-
-static void clear_locked(struct page *page)
-{
-	folio_clear_mlocked(page_folio(page));
-}
-
-static void set_unevictable(struct page *page)
-{
-	folio_set_unevictable(page_folio(page));
-}
-
-static void clear_unevictable(struct page *page)
-{
-	folio_clear_unevictable(page_folio(page));
-}
-
-/* In a pipe, or under the hands of a device. */
-static void set_held(struct page *page)
-{
-	page_ref_inc(page);
-}
-
-static void clear_held(struct page *page)
-{
-	page_ref_dec(page);
-}
-
-static void set_kernel(struct page *page)
-{
-	ClearPageLRU(page);
-}
-
-static void clear_kernel(struct page *page)
-{
-	SetPageLRU(page);
-}
-
-static void set_dirty(struct page *page)
-{
-	folio_clear_swapbacked(page_folio(page));
-	SetPageDirty(page);
-}
-
-static void clear_dirty(struct page *page)
-{
-	ClearPageDirty(page);
-}
-
-static void set_unread(struct page *page)
-{
-	folio_clear_swapbacked(page_folio(page));
-	ClearPageUptodate(page);
-}
-
-static void clear_unread(struct page *page)
-{
-	SetPageUptodate(page);
-}
-
-static const struct flag_case flag_cases[] = {
-	{ "reserved", 200, set_reserved, clear_reserved },
-	{ "reserved first", 0, set_reserved, clear_reserved },
-	{ "reserved last", 511, set_reserved, clear_reserved },
-	{ "ballooned", 200, set_ballooned, clear_ballooned },
-	{ "ballooned last", 511, set_ballooned, clear_ballooned },
-	{ "the kernel's", 200, set_kernel, clear_kernel },
-	{ "the kernel's, last", 511, set_kernel, clear_kernel },
-	{ "locked in memory", 200, set_locked, clear_locked },
-	{ "not to be evicted", 511, set_unevictable, clear_unevictable },
-	{ "held", 200, set_held, clear_held },
-	{ "of a file, and dirty", 200, set_dirty, clear_dirty },
-	{ "of a file that could not be read", 200, set_unread, clear_unread },
-};
-
-static void flag_case_name(const struct flag_case *c, char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(flag, flag_cases, flag_case_name);
-
-static void page_that_cannot_be_moved_bars_its_region(struct kunit *test)
-{
-	const struct flag_case *c = test->param_value;
-	struct page *page = sim_page(2, c->index);
-	unsigned long pfn = page_to_pfn(sim_page(2, 0));
-	unsigned int at;
-
-	occupy(test, 2, 0, 512, SIM_PROGRAM);
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64, &at), 0);
-	c->set(page);
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 64, &at), -EBUSY);
-	KUNIT_EXPECT_EQ(test, at, c->index);
-	c->clear(page);
-}
-
-/* A clean page of a file is dropped, and not moved. */
-static void clean_cache_bars_its_region_while_it_is_in_use(struct kunit *test)
-{
-	struct folio *folio = page_folio(sim_page(2, 200));
-	unsigned long pfn = page_to_pfn(sim_page(2, 0));
-	unsigned int at;
-
-	occupy(test, 2, 0, 512, SIM_PROGRAM);
-	folio_set_active(folio);
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 512, &at), 0);
-	folio_clear_swapbacked(folio);
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 512, &at), -EBUSY);
-	KUNIT_EXPECT_EQ(test, at, 200U);
-	folio_clear_active(folio);
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 512, &at), 0);
-	folio_set_workingset(folio);
-	KUNIT_EXPECT_EQ(test, region_movable(pfn, 512, &at), -EBUSY);
-	folio_clear_workingset(folio);
-	folio_set_swapbacked(folio);
-}
-
-static void emptied_region_looks_like_a_huge_page(struct kunit *test)
-{
-	struct page *first = sim_page(2, 0), *page;
-	unsigned int i;
-
-	occupy(test, 2, 100, 37, SIM_PROGRAM);
-	page = contig_region(page_to_pfn(first));
-
-	KUNIT_ASSERT_PTR_EQ(test, page, first);
-	for (i = 0; i < 512; i++)
-		KUNIT_ASSERT_EQ(test, page_count(page + i), !i);
-	KUNIT_EXPECT_EQ(test, sim.nr_free, ALLOC_GUEST - 512UL - 37);
-	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)(GFP_KERNEL | __GFP_NOWARN));
-
-	sim_free_pages(page, XENMEM_HUGE_ORDER);
-}
-
-static void region_that_cannot_be_emptied_is_none(struct kunit *test)
-{
-	sim_fail(SIM_CONTIG, 1, 1, 0);
-	KUNIT_EXPECT_NULL(test, contig_region(page_to_pfn(sim_page(2, 0))));
-	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
-}
-
-static void emptied_region_with_another_reference_is_free_again(struct kunit *test)
-{
-	sim.walker = sim_page(2, 300);
-	KUNIT_EXPECT_NULL(test, contig_region(page_to_pfn(sim_page(2, 0))));
-	KUNIT_EXPECT_NULL(test, sim.walker);
-	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(2, 0))), 512U);
-}
-
-static void freest_region_is_emptied_first(struct kunit *test)
-{
-	static const unsigned int nr_free[] = { 0, 200, 0, 450, 0, 390, 0, 0 };
-
-	fill_with_programs(test, nr_free);
-
-	/* Whatever is asked for, moving gives one at a time. */
-	KUNIT_EXPECT_EQ(test, take_huge(8), 1U);
-	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "3:0+1");
-	expect_taken(test, 1, XENMEM_HUGE_ORDER);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 2UL);
-
-	KUNIT_EXPECT_EQ(test, take_huge(8), 1U);
-	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "5:0+1");
-	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), 2UL);
-	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_HUGE), 2UL);
-	KUNIT_EXPECT_EQ(test, sim.nr_free, 1040UL - 2 * 512);
-
-	/* What is left is not enough. */
-	KUNIT_EXPECT_EQ(test, take_huge(8), 0U);
-	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(&sim.xb->alloc));
-	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_HUGE), 2UL);
-	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), sim.calls[SIM_CONTIG]);
-}
-
-/* One region is tried in each step; which, by pass? */
-static void each_pass_asks_for_fewer_free_pages(struct kunit *test)
-{
-	static const unsigned int nr_free[] = { 0, 60, 47, 96, 384, 383, 192, 191 };
-	struct balloon_alloc *a = &sim.xb->alloc;
-	unsigned int min_free = a->min_free, len = 0;
-	unsigned long tries = 0;
-	char tried[80] = "";
-
-	fill_with_programs(test, nr_free);
-	sim_fail(SIM_CONTIG, 1, ULONG_MAX, 0);
-	sim.contig_ns = 20 * NSEC_PER_MSEC;
-
-	while (!take_huge(1) && sim.calls[SIM_CONTIG] == tries + 1) {
-		tries++;
-		len += scnprintf(tried + len, sizeof(tried) - len, "%s%u",
-				 a->min_free == min_free ? "" : " ",
-				 region_nr(pfn_to_page(a->cursor)) - 1);
-		min_free = a->min_free;
-		a->wasted_ns = 0;
-	}
-
-	KUNIT_EXPECT_STREQ(test, tried, "4 456 34567 134567 01234567");
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], tries);
-	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(a));
-	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), tries);
-	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_HUGE), 0UL);
-}
-
-static void pinned_regions_are_left_alone(struct kunit *test)
-{
-	unsigned int region;
-
-	for (region = 0; region < ALLOC_REGIONS; region++)
-		occupy(test, region, 77 * region % 512, 1, SIM_PINNED);
-
-	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
-	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), 0UL);
-	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(&sim.xb->alloc));
-}
-
-struct time_case {
-	unsigned long ns;
-	unsigned int tries;
-};
-
-static const struct time_case time_cases[] = {
-	{ 30000000, 1 }, { 20000000, 1 }, { 19999999, 2 }, { 10000000, 2 }, { 9999999, 3 },
-	{ 5000000, 4 }, { 4999999, 5 },
-};
-
-static void time_case_name(const struct time_case *c, char *name)
-{
-	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%lu ns for a try", c->ns);
-}
-
-KUNIT_ARRAY_PARAM(time, time_cases, time_case_name);
-
-static void step_searches_for_20_ms_at_most(struct kunit *test)
-{
-	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
-	const struct time_case *c = test->param_value;
-
-	fill_with_programs(test, nr_free);
-	sim_fail(SIM_CONTIG, 1, ULONG_MAX, 0);
-	sim.now = 10 * NSEC_PER_SEC;
-	sim.contig_ns = c->ns;
-
-	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], (unsigned long)c->tries);
-	KUNIT_EXPECT_EQ(test, sim.xb->alloc.wasted_ns, (u64)c->tries * c->ns);
-	KUNIT_EXPECT_FALSE(test, balloon_alloc_rests(&sim.xb->alloc));
-}
-
-static void search_that_found_nothing_for_250_ms_rests_for_5_s(struct kunit *test)
-{
-	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
-	struct balloon_alloc *a = &sim.xb->alloc;
-	unsigned int i;
-
-	fill_with_programs(test, nr_free);
-	sim_fail(SIM_CONTIG, 1, 11, 0);
-	sim.contig_ns = 25 * NSEC_PER_MSEC;
-
-	for (i = 0; i < 10; i++)
-		KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_EQ(test, a->wasted_ns, 250ULL * NSEC_PER_MSEC);
-	KUNIT_EXPECT_FALSE(test, balloon_alloc_rests(a));
-
-	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_TRUE(test, balloon_alloc_rests(a));
-	KUNIT_EXPECT_EQ(test, a->wasted_ns, 0ULL);
-	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_RESTS), 1UL);
-	sim.now += 5 * NSEC_PER_SEC - 1;
-	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 11UL);
-
-	sim.now++;
-	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 12UL);
-}
-
-/* Somebody waits for a device, with a page locked that was not so at a look. */
-static void step_does_not_wait_for_a_device_that_does_not_answer(struct kunit *test)
-{
-	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
-	struct balloon_alloc *a = &sim.xb->alloc;
-	unsigned long nr_free_before;
-
-	fill_with_programs(test, nr_free);
-	nr_free_before = sim.nr_free;
-	sim.contig_hangs = true;
-	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_EQ(test, sim.now, (u64)NSEC_PER_SEC);
-	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
-
-	/* Nothing else is emptied until it does. */
-	sim.now = a->again_at;
-	sim.contig_hangs = false;
-	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
-	KUNIT_EXPECT_EQ(test, sim.now, 6ULL * NSEC_PER_SEC);
-
-	/* What comes of it then is nobody's. */
-	sim_device_answers();
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
-	KUNIT_EXPECT_EQ(test, sim.nr_free, nr_free_before);
-	sim.now = a->again_at;
-	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
-}
-
-/* All 8 regions are tried once and some again, or 6 of them. */
-static void search_that_did_not_get_around_goes_on_where_it_was(struct kunit *test)
-{
-	static const unsigned int nr_free[] = { 200, 200, 200, 200, 200, 200, 200, 200 };
-	struct balloon_alloc *a = &sim.xb->alloc;
-
-	fill_with_programs(test, nr_free);
-	sim_fail(SIM_CONTIG, 1, ULONG_MAX, 0);
-	sim.contig_ns = 50 * NSEC_PER_MSEC;
-	next_pass(a);
-	while (!balloon_alloc_rests(a))
-		KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 6UL);
-	KUNIT_EXPECT_EQ(test, a->min_free, 192U);
-	KUNIT_EXPECT_EQ(test, a->left, 2UL);
-	KUNIT_EXPECT_EQ(test, a->cursor, page_to_pfn(sim_page(6, 0)));
-
-	sim.now = a->again_at;
-	sim.contig_ns = 25 * NSEC_PER_MSEC;
-	while (!balloon_alloc_rests(a))
-		KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 6UL + 11);
-	KUNIT_EXPECT_EQ(test, a->min_free, 384U);
-	KUNIT_EXPECT_EQ(test, a->left, 8UL);
-	KUNIT_EXPECT_EQ(test, a->cursor, page_to_pfn(sim_page(1, 0)));
-}
-
-static void success_gives_the_search_its_time_back(struct kunit *test)
-{
-	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
-	struct balloon_alloc *a = &sim.xb->alloc;
-
-	fill_with_programs(test, nr_free);
-	sim.contig_ns = 100 * NSEC_PER_MSEC;
-	a->wasted_ns = 240 * NSEC_PER_MSEC;
-
-	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
-	KUNIT_EXPECT_EQ(test, a->wasted_ns, 0ULL);
-	KUNIT_EXPECT_FALSE(test, balloon_alloc_rests(a));
-}
-
-static void search_goes_on_where_it_was(struct kunit *test)
-{
-	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
-
-	fill_with_programs(test, nr_free);
-	sim_fail(SIM_CONTIG, 1, 2, 0);
-
-	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
-	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "2:0+1");
-	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, page_to_pfn(sim_page(3, 0)));
-	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
-	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "3:0+1");
 }
 #endif
 
@@ -833,7 +210,7 @@ struct scrub_case {
 	bool by_us;		/* where the allocator was not asked for zeroes */
 };
 
-#define SCRUB_WORLD	.regions = ALLOC_REGIONS, .host_pieces = 1
+#define SCRUB_WORLD	.regions = FILL_REGIONS, .host_pieces = 1
 static const struct scrub_case scrub_cases[] = {
 	{ "zeroed at allocation", { SCRUB_WORLD }, SIM_ZERO, false },
 	{ "zeroed when freed", { SCRUB_WORLD, .no_init = true, .init_on_free = true },
@@ -916,7 +293,7 @@ static void broken_huge_page_gives_its_front_and_no_more(struct kunit *test)
 	expect_taken(test, max, 0);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], 1UL);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_KZALLOC], 1UL);
-	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)(ALLOC_GUEST - max));
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)(FILL_GUEST - max));
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
 }
 
@@ -992,7 +369,7 @@ static void other_pages_met_on_the_way_are_free_again(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, take_base(10), 10U);
 	expect_found(test, 10, "3:10+10", 40UL);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(1, 0))), 30U);
+	KUNIT_EXPECT_EQ(test, balloon_free_in_region(page_to_pfn(sim_page(1, 0))), 30U);
 }
 
 static void search_in_broken_regions_ends_after_64_vain_tries(struct kunit *test)
@@ -1011,7 +388,7 @@ static void huge_page_is_broken_when_no_broken_region_has_a_page(struct kunit *t
 
 	KUNIT_EXPECT_EQ(test, take_base(10), 10U);
 	expect_found(test, 10, "0:0+10", 75UL);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(1, 0))), 74U);
+	KUNIT_EXPECT_EQ(test, balloon_free_in_region(page_to_pfn(sim_page(1, 0))), 74U);
 }
 
 static void what_was_found_before_an_allocation_failed_is_taken(struct kunit *test)
@@ -1053,7 +430,7 @@ static void region_with_the_largest_free_block_is_emptied_first(struct kunit *te
 
 static void a_guest_keeps_some_large_blocks(struct kunit *test)
 {
-	const struct sim_config config = { .regions = ALLOC_REGIONS };
+	const struct sim_config config = { .regions = FILL_REGIONS };
 	unsigned int i;
 
 	sim_build(test, &config);
@@ -1065,9 +442,9 @@ static void a_guest_keeps_some_large_blocks(struct kunit *test)
 
 	/* From below 256 pages in large blocks on, single pages. */
 	KUNIT_EXPECT_EQ(test, take_base(300), 300U);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(2, 0))), 0U);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(5, 0))), 128U);
-	KUNIT_EXPECT_EQ(test, balloon_alloc_region_free(page_to_pfn(sim_page(7, 0))), 6U);
+	KUNIT_EXPECT_EQ(test, balloon_free_in_region(page_to_pfn(sim_page(2, 0))), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_free_in_region(page_to_pfn(sim_page(5, 0))), 128U);
+	KUNIT_EXPECT_EQ(test, balloon_free_in_region(page_to_pfn(sim_page(7, 0))), 6U);
 	expect_taken(test, 300, 0);
 }
 
@@ -1176,7 +553,7 @@ static void no_more_is_held_than_1024_pages(struct kunit *test)
 
 static void page_cache_is_reclaimed_as_the_last_resort(struct kunit *test)
 {
-	static const unsigned int nr_free[ALLOC_REGIONS];
+	static const unsigned int nr_free[FILL_REGIONS];
 
 	fill_with_programs(test, nr_free);
 	sim.cache = 100;
@@ -1189,7 +566,7 @@ static void page_cache_is_reclaimed_as_the_last_resort(struct kunit *test)
 
 static void page_cache_is_left_alone_while_a_page_is_free(struct kunit *test)
 {
-	unsigned int nr_free[ALLOC_REGIONS] = { 0, 0, 0, 2 };
+	unsigned int nr_free[FILL_REGIONS] = { 0, 0, 0, 2 };
 
 	fill_with_programs(test, nr_free);
 	sim.cache = 100;
@@ -1202,7 +579,7 @@ static void page_cache_is_left_alone_while_a_page_is_free(struct kunit *test)
 
 static void guest_without_a_page_to_spare_gives_none(struct kunit *test)
 {
-	static const unsigned int nr_free[ALLOC_REGIONS];
+	static const unsigned int nr_free[FILL_REGIONS];
 
 	fill_with_programs(test, nr_free);
 
@@ -1219,7 +596,7 @@ static void page_that_cannot_be_kept_account_of_is_free_again(struct kunit *test
 	KUNIT_EXPECT_EQ(test, take_base(5), 3U);
 	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 3), "0:2+3");
 	expect_taken(test, 3, 0);
-	KUNIT_EXPECT_EQ(test, sim.nr_free, ALLOC_GUEST - 3UL);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, FILL_GUEST - 3UL);
 	KUNIT_EXPECT_FALSE(test, PageOffline(sim_page(0, 0)));
 }
 
@@ -1229,14 +606,10 @@ static void no_page_is_taken_that_cannot_be_kept_account_of(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, take_base(5), 0U);
 	expect_taken(test, 0, 0);
-	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)ALLOC_GUEST);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)FILL_GUEST);
 }
 
 static struct kunit_case alloc_cases[] = {
-	KUNIT_CASE(a_pass_has_all_whole_regions),
-	KUNIT_CASE(free_run_is_the_block_that_begins_here),
-	KUNIT_CASE(free_pages_of_a_region_are_counted),
-	KUNIT_CASE(no_region_has_more_free_pages_than_pages),
 	KUNIT_CASE(settling_frees_all_that_is_held),
 	KUNIT_CASE(huge_pages_come_from_what_is_free),
 	KUNIT_CASE(huge_pages_got_before_an_allocation_failed_are_taken),
@@ -1244,23 +617,6 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(huge_pages_are_asked_for_as_movable_ones),
 	KUNIT_CASE(kswapd_is_woken_for_a_huge_page_only_when_little_is_free),
 #ifdef CONFIG_CONTIG_ALLOC
-	KUNIT_CASE(only_what_programs_have_can_be_moved),
-	KUNIT_CASE(inside_of_a_free_block_is_not_looked_at),
-	KUNIT_CASE_PARAM(page_that_cannot_be_moved_bars_its_region, flag_gen_params),
-	KUNIT_CASE(clean_cache_bars_its_region_while_it_is_in_use),
-	KUNIT_CASE(emptied_region_looks_like_a_huge_page),
-	KUNIT_CASE(region_that_cannot_be_emptied_is_none),
-	KUNIT_CASE(emptied_region_with_another_reference_is_free_again),
-	KUNIT_CASE(freest_region_is_emptied_first),
-	KUNIT_CASE(each_pass_asks_for_fewer_free_pages),
-	KUNIT_CASE(pinned_regions_are_left_alone),
-	KUNIT_CASE(zone_keeps_what_others_could_not_do_without),
-	KUNIT_CASE_PARAM(step_searches_for_20_ms_at_most, time_gen_params),
-	KUNIT_CASE(search_that_found_nothing_for_250_ms_rests_for_5_s),
-	KUNIT_CASE(search_that_did_not_get_around_goes_on_where_it_was),
-	KUNIT_CASE(step_does_not_wait_for_a_device_that_does_not_answer),
-	KUNIT_CASE(success_gives_the_search_its_time_back),
-	KUNIT_CASE(search_goes_on_where_it_was),
 	KUNIT_CASE_PARAM(emptied_regions_are_scrubbed_once_and_only_when_needed, scrub_gen_params),
 #endif
 	KUNIT_CASE_PARAM(pages_are_scrubbed_once_and_only_when_needed, scrub_gen_params),
@@ -1294,7 +650,7 @@ static struct kunit_case alloc_cases[] = {
 
 static struct kunit_suite alloc_suite = {
 	.name = "alloc",
-	.init = alloc_init,
+	.init = fill_init,
 	.exit = sim_exit_part,
 	.test_cases = alloc_cases,
 };

@@ -156,7 +156,7 @@ static void the_huge_page_is_made_on_that_node(struct kunit *test)
 		sim_queue_base(16 + i, 0, 64);
 
 	while (!coalesce())
-		KUNIT_ASSERT_FALSE(test, balloon_alloc_rests(&sim.xb->alloc));
+		KUNIT_ASSERT_FALSE(test, balloon_contig_rests(&sim.xb->contig));
 	KUNIT_ASSERT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &huge, 1), 1U);
 	KUNIT_EXPECT_EQ(test, sim_page_nid(huge), 1);
 	balloon_enqueue(&sim.xb->queue, huge, XENMEM_HUGE_ORDER);

@@ -386,8 +386,8 @@ static void leave_search(void)
 
 	list_add(&page->lru, &a->held);
 	a->nr_held = 1;
-	a->cursor = 1;
-	a->min_free = 48;
+	sim.xb->contig.cursor = 1;
+	sim.xb->contig.min_free = 48;
 }
 
 static void at_the_target_all_is_put_away(struct kunit *test)
@@ -401,8 +401,8 @@ static void at_the_target_all_is_put_away(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, step_to(FULL), BALLOON_AT_TARGET);
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
-	KUNIT_EXPECT_EQ(test, sim.xb->alloc.min_free, 384U);
-	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, 1UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->contig.min_free, 384U);
+	KUNIT_EXPECT_EQ(test, sim.xb->contig.cursor, 1UL);
 	KUNIT_EXPECT_TRUE(test, list_empty(&sim.xb->queue.regions.by_fill[0]));
 	KUNIT_EXPECT_FALSE(test, sim.xb->resumed);
 }
@@ -412,7 +412,7 @@ static void the_search_goes_on_while_inflating_makes_progress(struct kunit *test
 	leave_search();
 	KUNIT_EXPECT_EQ(test, step_to(FULL - 600), BALLOON_PROGRESS);
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 1U);
-	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, 1UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->contig.cursor, 1UL);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CURRENT], 0UL);
 	expect_figures(test, FULL - 512, 1, 0, 0);
 	step_to(FULL - 512);
@@ -421,9 +421,9 @@ static void the_search_goes_on_while_inflating_makes_progress(struct kunit *test
 static void a_search_that_rests_goes_on_where_it_was_whatever_is_reached(struct kunit *test)
 {
 	leave_search();
-	sim.xb->alloc.again_at = NSEC_PER_SEC;
+	sim.xb->contig.again_at = NSEC_PER_SEC;
 	KUNIT_EXPECT_EQ(test, step_to(FULL), BALLOON_AT_TARGET);
-	KUNIT_EXPECT_EQ(test, sim.xb->alloc.min_free, 48U);
+	KUNIT_EXPECT_EQ(test, sim.xb->contig.min_free, 48U);
 }
 
 static void after_a_step_in_vain_xen_is_asked_for_few_base_pages(struct kunit *test)
@@ -442,7 +442,7 @@ static void what_is_held_back_is_free_after_inflating_in_vain(struct kunit *test
 	leave_search();
 	KUNIT_EXPECT_EQ(test, step_to(FULL - 600), BALLOON_STALLED);
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
-	KUNIT_EXPECT_EQ(test, sim.xb->alloc.cursor, 1UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->contig.cursor, 1UL);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CURRENT], 1UL);
 }
 

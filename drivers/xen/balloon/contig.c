@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Huge pages where the kernel has none free: a region is emptied of what is in use by
+ * alloc_contig_range(). The search for one that is worth it is bounded, in each step and
+ * in all, and goes on where it was.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+
+#include "balloon.h"
+
+#define GFP_CONTIG	(GFP_KERNEL | __GFP_NOWARN)
+
+/* A search that found nothing for so long rests, and for so long. */
+#define WASTE_NS	(250 * NSEC_PER_MSEC)
+#define REST_NS		(5 * NSEC_PER_SEC)
+/* The longest that one step searches. */
+#define STEP_NS		(20 * NSEC_PER_MSEC)
+/* How long a step waits for a region to be emptied. */
+#define PATIENCE	HZ
+
+static unsigned long nr_regions(void)
+{
+	return balloon_regions_end() - balloon_regions_start();
+}
+
+/**
+ * balloon_contig_rests - did a search for huge pages end in vain a moment ago?
+ * @c: the search
+ */
+bool balloon_contig_rests(const struct balloon_contig *c)
+{
+	return ktime_get_ns() < c->again_at;
+}
+
+/**
+ * balloon_contig_restart - search for the freest regions first, the next time
+ * @c: the search
+ *
+ * One that rests goes on where it was all the same.
+ */
+void balloon_contig_restart(struct balloon_contig *c)
+{
+	if (balloon_contig_rests(c))
+		return;
+
+	c->min_free = XENMEM_HUGE_PAGES * 3 / 4;
+	c->left = nr_regions();
+}
+
+/* May a region be made a huge page, of one node or, with NUMA_NO_NODE, any? */
+static bool may_be_huge(unsigned long pfn, int nid)
+{
+	struct page *page = pfn_to_online_page(pfn);
+
+	if (!page || (nid != NUMA_NO_NODE && (nid != page_to_nid(page) || !balloon_node_has_spare(nid))))
+		return false;
+
+	return balloon_region_may_stay(page) && !balloon_is_for_devices(page) && balloon_zone_has_spare(page_zone(page));
+}
+
+/* Empty one region of what is in use. */
+static struct page *contig_region(unsigned long pfn)
+{
+#ifdef CONFIG_CONTIG_ALLOC
+	struct page *page = pfn_to_page(pfn);
+	unsigned int i;
+
+	if (alloc_contig_range(pfn, pfn + XENMEM_HUGE_PAGES, MIGRATE_MOVABLE, GFP_CONTIG))
+		return NULL;
+	if (balloon_join_pages(page))
+		return page;
+
+	/* Somebody who walks over all pages has one: they go one by one. */
+	for (i = 0; i < XENMEM_HUGE_PAGES; i++)
+		__free_page(page + i);
+#endif
+	return NULL;
+}
+
+/*
+ * It is done by a work, since it may take for ever: a page that was fine at a look may
+ * be locked by somebody who waits for a device when it is to be moved. Nothing of the
+ * driver's is held meanwhile.
+ */
+static void empty_work(struct work_struct *work)
+{
+	struct balloon_contig *c = container_of(work, struct balloon_contig, empty);
+	struct page *page = contig_region(c->region);
+
+	c->huge = page;
+	if (atomic_cmpxchg(&c->emptying, EMPTYING, EMPTYING_DONE) == EMPTYING) {
+		complete(&c->emptied);
+		return;
+	}
+
+	/* Nobody waits any more. */
+	if (page)
+		__free_pages(page, XENMEM_HUGE_ORDER);
+	atomic_cmpxchg(&c->emptying, EMPTYING_LATE, EMPTYING_NOTHING);
+}
+
+/* Empty one region of what is in use, but do not wait longer than one is patient. */
+static struct page *empty_region(struct balloon_contig *c, unsigned long pfn)
+{
+	if (atomic_cmpxchg(&c->emptying, EMPTYING_NOTHING, EMPTYING) != EMPTYING_NOTHING)
+		return NULL;
+
+	c->region = pfn;
+	reinit_completion(&c->emptied);
+	queue_work(system_unbound_wq, &c->empty);
+	if (!wait_for_completion_timeout(&c->emptied, PATIENCE)) {
+		if (atomic_cmpxchg(&c->emptying, EMPTYING, EMPTYING_LATE) == EMPTYING) {
+			pr_warn("something at pfn 0x%lx to 0x%lx waits for a device: until that answers no 2 MiB are made free\n",
+				pfn, pfn + XENMEM_HUGE_PAGES - 1);
+			return NULL;
+		}
+		/* Just now: it shall not be told of the next one. */
+		wait_for_completion(&c->emptied);
+	}
+	atomic_cmpxchg(&c->emptying, EMPTYING_DONE, EMPTYING_NOTHING);
+
+	return c->huge;
+}
+
+/* Can no region be emptied, since the last one is not yet? */
+static bool is_late(const struct balloon_contig *c)
+{
+	return atomic_read(&c->emptying) != EMPTYING_NOTHING;
+}
+
+/**
+ * balloon_contig_region - empty one region of what is in use
+ * @xb: the driver
+ * @pfn: its first pfn
+ * @max_cache: how many clean pages of files may be dropped for it
+ * @at: with -EBUSY, which of its pages is in the way, from 0 on
+ *
+ * Context: the worker, under step_lock; may sleep and move pages, so that
+ * balloon_has_spare() shall be true.
+ * Return: its first page, allocated; an ERR_PTR(): -EAGAIN when it can be emptied
+ * once 2 MiB are free in one piece, or more is free on its node, or a region is that
+ * was to be emptied before; -EBUSY when something in it cannot be moved, or
+ * too much would be dropped; -ENOMEM when the kernel did not manage.
+ */
+struct page *balloon_contig_region(struct xen_balloon *xb, unsigned long pfn,
+				   unsigned int max_cache, unsigned int *at)
+{
+	struct balloon_contig *c = &xb->contig;
+	int ret = balloon_region_movable(pfn, max_cache, at);
+
+	if (!ret && (!balloon_node_has_spare(page_to_nid(pfn_to_page(pfn))) || is_late(c)))
+		ret = -EAGAIN;
+	if (ret)
+		return ERR_PTR(ret);
+
+	return empty_region(c, pfn) ?: ERR_PTR(-ENOMEM);
+}
+
+/* Each pass over memory lowers what is asked of a region; after the last is the first. */
+static void next_pass(struct balloon_contig *c)
+{
+	if (!c->min_free)
+		c->min_free = XENMEM_HUGE_PAGES * 3 / 4;
+	else
+		c->min_free = c->min_free > 64 ? c->min_free / 2 : 0;
+	c->left = nr_regions();
+}
+
+/* Where memory is so large that time was up first, the pass goes on after the rest. */
+static void rest(struct xen_balloon *xb)
+{
+	struct balloon_contig *c = &xb->contig;
+
+	balloon_count(xb, COUNT_CONTIG_RESTS, 1);
+	if (c->looked >= nr_regions())
+		balloon_contig_restart(c);
+	c->looked = 0;
+	c->wasted_ns = 0;
+	c->again_at = ktime_get_ns() + REST_NS;
+}
+
+/* The region to look at, by its first pfn: round and round. */
+static unsigned long next_region(struct balloon_contig *c)
+{
+	unsigned long start = balloon_regions_start() * XENMEM_HUGE_PAGES;
+	unsigned long pfn = c->cursor;
+
+	if (pfn < start || pfn >= balloon_regions_end() * XENMEM_HUGE_PAGES)
+		pfn = start;
+
+	c->cursor = pfn + XENMEM_HUGE_PAGES;
+	c->left--;
+	c->looked++;
+
+	return pfn;
+}
+
+/**
+ * balloon_contig_huge - empty the next region that is free to some part
+ * @xb: the driver
+ * @max_cache: how many clean pages of files may be dropped for it
+ * @nid: of which node, or NUMA_NO_NODE
+ *
+ * The freest go first.
+ *
+ * Context: the worker, under step_lock; may sleep and move pages.
+ * Return: its first page, allocated; NULL when none was found in the time that a step has,
+ * or the search rests.
+ */
+struct page *balloon_contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid)
+{
+	struct balloon_contig *c = &xb->contig;
+	u64 start = ktime_get_ns(), spent = 0;
+	struct page *found = NULL;
+	bool over = false;
+	unsigned long pfn;
+	unsigned int at;
+
+	if (!balloon_contig_rests(c) && is_late(c))
+		rest(xb);
+	if (balloon_contig_rests(c) || !IS_ENABLED(CONFIG_CONTIG_ALLOC))
+		return NULL;
+
+	while (!over && !found && spent < STEP_NS) {
+		if (!c->left) {
+			over = !c->min_free;
+			next_pass(c);
+			continue;
+		}
+
+		pfn = next_region(c);
+		if (balloon_free_in_region(pfn) >= c->min_free &&
+		    may_be_huge(pfn, nid) && !balloon_region_movable(pfn, max_cache, &at)) {
+			balloon_count(xb, COUNT_CONTIG_TRIES, 1);
+			found = empty_region(c, pfn);
+		}
+		spent = ktime_get_ns() - start;
+	}
+
+	if (found) {
+		balloon_count(xb, COUNT_CONTIG_HUGE, 1);
+		c->wasted_ns = 0;
+	} else {
+		c->wasted_ns += spent;
+		if (over || c->wasted_ns > WASTE_NS)
+			rest(xb);
+	}
+
+	return found;
+}
+
+/**
+ * balloon_contig_init - nothing is searched for yet
+ * @xb: the driver
+ */
+void balloon_contig_init(struct xen_balloon *xb)
+{
+	struct balloon_contig *c = &xb->contig;
+
+	INIT_WORK(&c->empty, empty_work);
+	init_completion(&c->emptied);
+	atomic_set(&c->emptying, EMPTYING_NOTHING);
+	balloon_contig_restart(c);
+}
+
+/**
+ * balloon_contig_end - no region is emptied any more
+ * @xb: the driver, which otherwise goes on
+ *
+ * Context: may sleep, as long as a device does not answer.
+ */
+void balloon_contig_end(struct xen_balloon *xb)
+{
+	mutex_lock(&xb->step_lock);
+	atomic_set(&xb->contig.emptying, EMPTYING_NO_MORE);
+	mutex_unlock(&xb->step_lock);
+	flush_work(&xb->contig.empty);
+}
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/contig-kunit.h"
+#endif
