@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Every module builds for a kernel without a warning (W=1, with which the comments
 # of its sources are read by kernel-doc too), kernel-doc finds nothing in its
-# headers, and sparse finds nothing in it. Built in a copy, from nothing.
+# headers, and sparse finds nothing in it. No file of the driver needs another that needs
+# it back. Built in a copy, from nothing.
 #
 #     module.sh 6.1          all modules but those of tests/kunit, for Debian's kernel
 #     module.sh 6.1-base     those of tests/kunit, for a test kernel, which has KUnit
@@ -52,11 +53,13 @@ complaints() { # folder, variables for make...
 }
 
 scripts/check/files.sh '*.c' '*.h' '*Kbuild' | xargs cp --parents -t "$copy"
-echo "1..$(($(echo "$kbuilds" | grep -c .) * 2))"
+echo "1..$(($(echo "$kbuilds" | grep -c .) * 2 + $(echo "$kbuilds" | grep -cx Kbuild)))"
 for kbuild in $kbuilds; do
 	folder=$(dirname "$kbuild")
 	[ "$folder" = . ] && name="the driver" || name=$folder
 	result "$name builds without a warning" "$(complaints "$copy/$folder"; headers_doc "$copy/$folder")"
 	result "sparse finds nothing in $name" "$(complaints "$copy/$folder" C=2)"
+	[ "$folder" != . ] ||
+		result "no circle in $name" "$(scripts/check/circles.py "$copy/drivers/xen/balloon" 2>&1)"
 done
 exit "$failed"

@@ -38,7 +38,7 @@ static inline unsigned int take_huge(unsigned int max)
 
 /* Have free pages of a region used by somebody. */
 static inline void occupy(struct kunit *test, unsigned int region, unsigned int index,
-		   unsigned int nr, enum sim_owner owner)
+			  unsigned int nr, enum sim_owner owner)
 {
 	while (nr--)
 		KUNIT_ASSERT_TRUE(test, sim_use(region, index++, owner));

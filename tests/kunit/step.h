@@ -34,9 +34,9 @@ static inline int step_init(struct kunit *test)
 	typeof(call) _ret;						\
 									\
 	mutex_lock(&sim.xb->step_lock);					\
-	sim.xb->kernel->follow(sim.xb);						\
+	sim.xb->kernel->follow(sim.xb);					\
 	_ret = (call);							\
-	sim.xb->kernel->publish(sim.xb);						\
+	sim.xb->kernel->publish(sim.xb);					\
 	mutex_unlock(&sim.xb->step_lock);				\
 	_ret;								\
 })

@@ -510,9 +510,6 @@ void balloon_region_whole(struct balloon_queue *q, struct page *page);
 bool balloon_region_is_stocked(struct balloon_queue *q, struct page *page);
 void balloon_region_set_stocked(struct balloon_queue *q, struct page *page, bool stocked);
 
-#define for_each_region(q, number) \
-	for (number = (q)->regions.start; number < (q)->regions.end; number++)
-
 /* queue.c */
 int balloon_queue_init(struct balloon_queue *q);
 void balloon_queue_destroy(struct balloon_queue *q);

@@ -60,10 +60,12 @@ static bool may_be_huge(unsigned long pfn, int nid)
 {
 	struct page *page = pfn_to_online_page(pfn);
 
-	if (!page || (nid != NUMA_NO_NODE && (nid != page_to_nid(page) || !balloon_node_has_spare(nid))))
+	if (!page || !balloon_region_may_stay(page) || balloon_is_for_devices(page))
+		return false;
+	if (nid != NUMA_NO_NODE && (nid != page_to_nid(page) || !balloon_node_has_spare(nid)))
 		return false;
 
-	return balloon_region_may_stay(page) && !balloon_is_for_devices(page) && balloon_zone_has_spare(page_zone(page));
+	return balloon_zone_has_spare(page_zone(page));
 }
 
 /* Empty one region of what is in use. */

@@ -60,9 +60,10 @@ static void search_anew(struct xen_balloon *xb)
  */
 void balloon_heal_suspect_all(struct xen_balloon *xb)
 {
+	struct balloon_regions *r = &xb->queue.regions;
 	unsigned long region;
 
-	for_each_region(&xb->queue, region)
+	for (region = r->start; region < r->end; region++)
 		set_state(xb, region, REGION_SUSPECT);
 	search_anew(xb);
 }
@@ -79,9 +80,10 @@ void balloon_heal_suspect_all(struct xen_balloon *xb)
  */
 void balloon_heal_suspect_some(struct xen_balloon *xb, unsigned long nr)
 {
+	struct balloon_regions *r = &xb->queue.regions;
 	unsigned long region;
 
-	for_each_region(&xb->queue, region)
+	for (region = r->start; region < r->end; region++)
 		if (state_of(xb, region) == REGION_WHOLE)
 			set_state(xb, region, REGION_SUSPECT | MAYBE);
 	xb->heal.maybe = nr;
@@ -98,13 +100,14 @@ void balloon_heal_suspect_some(struct xen_balloon *xb, unsigned long nr)
  */
 void balloon_heal_restored(struct xen_balloon *xb)
 {
+	struct balloon_regions *r = &xb->queue.regions;
 	unsigned long region;
 
 	balloon_heal_suspect_all(xb);
 	if (!xb->ops->restores_whole || !xb->ops->restores_whole())
 		return;
 
-	for_each_region(&xb->queue, region)
+	for (region = r->start; region < r->end; region++)
 		if (!balloon_region_broken(&xb->queue, first_page(region)))
 			set_state(xb, region, REGION_WHOLE);
 }

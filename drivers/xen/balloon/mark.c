@@ -39,8 +39,9 @@ void balloon_unmark(struct page *page, unsigned int nr)
  * balloon_forget - a page is the balloon's no longer, once nobody else has a reference to it
  * @page: the page, with one reference of ours
  *
- * What marks it goes while nobody can get a reference to it. Who walks over all pages may have one just now, and may ask what kind of page it is:
- * that takes a moment, and is waited for.
+ * What marks it goes while nobody can get a reference to it. Who walks over all pages may
+ * have one just now, and may ask what kind of page it is: that takes a moment, and is
+ * waited for.
  *
  * Where compaction itself has the page, in balloon_move_end(), what it expects of a
  * driver goes without that.

@@ -385,6 +385,16 @@ unsigned long balloon_base_on(struct balloon_queue *q, int nid)
 	return n;
 }
 
+static unsigned long info_of(void *entry)
+{
+	struct balloon_region *region = to_region(entry);
+
+	if (region)
+		return region->info;
+
+	return xa_is_value(entry) ? xa_to_value(entry) : 0;
+}
+
 static unsigned long read_info(struct balloon_queue *q, unsigned long number)
 {
 	void *entry;
@@ -392,7 +402,7 @@ static unsigned long read_info(struct balloon_queue *q, unsigned long number)
 
 	spin_lock(&q->lock);
 	entry = xa_load(&q->regions.all, number);
-	info = to_region(entry) ? to_region(entry)->info : xa_is_value(entry) ? xa_to_value(entry) : 0;
+	info = info_of(entry);
 	spin_unlock(&q->lock);
 
 	return info;

@@ -21,7 +21,8 @@ static void only_what_programs_have_can_be_moved(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, balloon_region_movable(pfn, 64, &at), 0);
 	set_page_count(sim_page(2, 3), 1);
 
-	KUNIT_EXPECT_EQ(test, balloon_region_movable(page_to_pfn(sim_page(0, 0)) - 512, 64, &at), -EBUSY);
+	pfn = page_to_pfn(sim_page(0, 0)) - 512;
+	KUNIT_EXPECT_EQ(test, balloon_region_movable(pfn, 64, &at), -EBUSY);
 }
 
 /* What it holds is nobody's. */
