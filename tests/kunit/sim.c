@@ -116,7 +116,10 @@ void sim_load_driver(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, balloon_reclaim_init(xb), 0);
 
 	mutex_lock(&xb->step_lock);
-	intree_begin(xb);
+	if (sim.config.bare)
+		sim_bare_begin(xb);
+	else
+		intree_begin(xb);
 	mutex_unlock(&xb->step_lock);
 }
 

@@ -12,6 +12,7 @@
  * - sim-compaction.c: the kernel's memory compaction, as far as it meets pages of
  *   the driver.
  * - sim-intree.c: the in-tree driver's list of pages and balloon_stats.
+ * - sim-kernel.c: a kernel that has none.
  * - sim.c: putting it together, faults on demand, and the check that nothing is
  *   lost, which counts in the p2m and not in the driver.
  *
@@ -110,6 +111,7 @@ enum sim_content {
  * @dma: how many regions, the first ones, are of ZONE_DMA
  * @movable: how many, the last ones, are of ZONE_MOVABLE
  * @cma: how many, the last ones, are of CMA
+ * @bare: the kernel has no in-tree driver: see sim-kernel.c
  * @isolated: of which type of housekeeping CPUs are kept free, as a bit
  * @lenient: misuse gets Xen's answer and does not fail the test
  */
@@ -131,6 +133,7 @@ struct sim_config {
 	bool no_init;
 	bool init_on_free;
 	bool restores_whole;
+	bool bare;
 	unsigned int tail;
 	unsigned int unseen;
 	unsigned int low;
@@ -450,5 +453,8 @@ int sim_alloc_ballooned(unsigned int nr, struct page **pages);
 void sim_free_ballooned(unsigned int nr, struct page **pages);
 int sim_alloc_unpopulated(unsigned int nr, struct page **pages);
 void sim_free_unpopulated(unsigned int nr, struct page **pages);
+
+/* sim-kernel.c */
+void sim_bare_begin(struct xen_balloon *xb);
 
 #endif

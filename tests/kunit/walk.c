@@ -35,6 +35,7 @@ static const struct walk walks[] = {
 	{ "scrubbed by the driver", { .regions = 64, .host_pieces = 16, .slack = 256,
 				      .no_init = true } },
 	{ "lending", { .regions = 64, .host_pieces = 16, .slack = 256, .low = 300, .high = 1200 } },
+	{ "no in-tree driver", { .regions = 64, .host_pieces = 16, .slack = 256, .bare = true } },
 	{ "taken in part", { .regions = 64, .host_pieces = 16, .slack = 256 }, .doubt = true },
 };
 
@@ -142,7 +143,8 @@ static void happen(const struct walk *walk)
 		sim.now += sim_random(100) * NSEC_PER_SEC;
 		break;
 	case 17:
-		sim_borrow(sim_random(SIM_REGION_PAGES));
+		if (!walk->config.bare)
+			sim_borrow(sim_random(SIM_REGION_PAGES));
 		break;
 	case 18:
 		sim_return(sim_random(2 * SIM_REGION_PAGES));
