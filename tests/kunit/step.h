@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the suites of worker.c and reservation.c share: a guest of 64 MiB, which
+ * What the suites of worker.c, sizing.c and reservation.c share: a guest of 64 MiB, which
  * can give up 24 MiB, the surroundings of one step in it, and what to look at
  * after it: how the pages are spread over the states, and what Xen was called
  * for.

@@ -626,6 +626,10 @@ void balloon_foreign_sweep(struct xen_balloon *xb);
 unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps);
 enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb);
 
+/* sizing.c */
+unsigned long balloon_inflatable(struct xen_balloon *xb);
+unsigned long balloon_resize(struct xen_balloon *xb, long credit);
+
 /* worker.c */
 bool balloon_upkeep_init(struct xen_balloon *xb);
 int balloon_worker_start(struct xen_balloon *xb);

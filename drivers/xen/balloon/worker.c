@@ -16,9 +16,6 @@
 /* The first wait after a step that stalled; each further one is twice as long. */
 #define DELAY_MIN_MS	16U
 
-/* How many base pages to ask for after such a step. */
-#define FEW_BASE	8UL
-
 /*
  * How often to look for what nobody tells us of: see intree_follow(). Seldom is
  * often enough for a target that was not heard: a probe that is in place is deaf
@@ -40,101 +37,6 @@
 /* When to look again for a huge page of the guest to be lent. */
 #define GIVE_AGAIN_NS		(30 * NSEC_PER_SEC)
 
-/* How much more can be given up. */
-static unsigned long inflatable(struct xen_balloon *xb)
-{
-	long reserve = balloon_reserve(xb);
-
-	return max(si_mem_available() - reserve, 0L);
-}
-
-/*
- * How many huge pages one step moves, of @want base pages. The first step on the
- * way to a target moves one, so that there is something soon; each further one
- * twice as many.
- */
-static unsigned int huge_at_once(const struct xen_balloon *xb, unsigned long want)
-{
-	return min(want / XENMEM_HUGE_PAGES, BIT(xb->pace));
-}
-
-/*
- * How many base pages one step asks Xen for. When it had none the last time, not
- * many are taken out of the queue, and put back, to ask again.
- */
-static unsigned long base_at_once(const struct xen_balloon *xb)
-{
-	return xb->delay_ms ? FEW_BASE : XENMEM_MAX_BASE;
-}
-
-/* A step towards a larger or smaller guest is about to be made. */
-static void keep_pace(struct xen_balloon *xb, bool grow)
-{
-	if (xb->grow != grow)
-		xb->pace = 0;
-	xb->grow = grow;
-}
-
-static void quicken_pace(struct xen_balloon *xb)
-{
-	if (BIT(xb->pace) < XENMEM_MAX_HUGE)
-		xb->pace++;
-}
-
-/* One step towards a smaller guest, by up to @want. Returns pages given. */
-static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
-{
-	unsigned long room = inflatable(xb), given;
-	unsigned int nr = 0;
-
-	/* Short of memory, whole huge pages or nothing: do not nibble. */
-	if (room < want)
-		want = round_down(room, XENMEM_HUGE_PAGES);
-
-	if (want >= XENMEM_HUGE_PAGES && !READ_ONCE(xb->base_only))
-		nr = balloon_alloc_huge(xb, huge_at_once(xb, want));
-	if (nr) {
-		given = balloon_release(xb, nr, XENMEM_HUGE_ORDER);
-		if (given)
-			return given;
-	}
-
-	if (want)
-		nr = balloon_alloc_base(xb, min(want, (unsigned long)XENMEM_MAX_BASE));
-
-	return nr ? balloon_release(xb, nr, 0) : 0;
-}
-
-/* One step towards a larger guest, by up to @want. Returns pages got. */
-static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
-{
-	struct balloon_queue *q = &xb->queue;
-	unsigned long got;
-	unsigned int nr = 0;
-
-	want = min(want, balloon_headroom(xb));
-	if (!want)
-		return 0;
-
-	if (want >= XENMEM_HUGE_PAGES)
-		nr = balloon_dequeue_huge(q, xb->pages, huge_at_once(xb, want));
-	if (nr) {
-		got = balloon_populate(xb, nr, XENMEM_HUGE_ORDER);
-		if (got)
-			return got;
-	}
-
-	/* No 2 MiB wanted, or none to be had from Xen. */
-	want = min(want, base_at_once(xb));
-	nr = balloon_dequeue_base(q, xb->pages, want, NUMA_NO_NODE);
-	if (nr)
-		return balloon_populate(xb, nr, 0);
-	if (balloon_figures(q).huge)
-		return balloon_populate_part(xb, want);
-
-	return balloon_foreign_trim(xb, true);
-}
-
 /*
  * The guest gives a huge page more than its target says, if it can do without:
  * what is kept to be lent is missing from the ceiling then.
@@ -143,7 +45,7 @@ static bool give_huge(struct xen_balloon *xb)
 {
 	u64 now = ktime_get_ns();
 
-	if (now < xb->give_at || inflatable(xb) < XENMEM_HUGE_PAGES ||
+	if (now < xb->give_at || balloon_inflatable(xb) < XENMEM_HUGE_PAGES ||
 	    balloon_figures(&xb->queue).guest <
 	    READ_ONCE(xb->target.floor) + XENMEM_HUGE_PAGES)
 		return false;
@@ -274,22 +176,11 @@ static enum balloon_step step(struct xen_balloon *xb)
 	}
 
 	put_off_upkeep(xb);
-	keep_pace(xb, credit > 0);
-
-	if (credit < 0)
-		moved = inflate(xb, -credit);
-	else
-		moved = deflate(xb, credit);
-
-	if (credit > 0 || !moved)
-		balloon_alloc_settle(&xb->alloc);
+	moved = balloon_resize(xb, credit);
 	if (!moved) {
 		if (credit < 0 && balloon_reclaim(xb))
 			xb->delay_ms = 0;
-		xb->pace = 0;
 		balloon_check_current(xb);
-	} else {
-		quicken_pace(xb);
 	}
 
 	return moved ? BALLOON_PROGRESS : BALLOON_STALLED;

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One step towards a smaller or a larger guest: how much of it, in which pieces, and what
+ * comes first.
+ */
+#include <linux/mm.h>
+
+#include "balloon.h"
+
+/* How many base pages to ask for after a step that stalled. */
+#define FEW_BASE	8UL
+
+/**
+ * balloon_inflatable - how much more can be given up
+ * @xb: the driver
+ *
+ * Context: any but under queue.lock.
+ * Return: pages.
+ */
+unsigned long balloon_inflatable(struct xen_balloon *xb)
+{
+	long reserve = balloon_reserve(xb);
+
+	return max(si_mem_available() - reserve, 0L);
+}
+
+/*
+ * How many huge pages one step moves, of @want base pages. The first step on the
+ * way to a target moves one, so that there is something soon; each further one
+ * twice as many.
+ */
+static unsigned int huge_at_once(const struct xen_balloon *xb, unsigned long want)
+{
+	return min(want / XENMEM_HUGE_PAGES, BIT(xb->pace));
+}
+
+/*
+ * How many base pages one step asks Xen for. When it had none the last time, not
+ * many are taken out of the queue, and put back, to ask again.
+ */
+static unsigned long base_at_once(const struct xen_balloon *xb)
+{
+	return xb->delay_ms ? FEW_BASE : XENMEM_MAX_BASE;
+}
+
+/* A step towards a larger or smaller guest is about to be made. */
+static void keep_pace(struct xen_balloon *xb, bool grow)
+{
+	if (xb->grow != grow)
+		xb->pace = 0;
+	xb->grow = grow;
+}
+
+static void quicken_pace(struct xen_balloon *xb)
+{
+	if (BIT(xb->pace) < XENMEM_MAX_HUGE)
+		xb->pace++;
+}
+
+/* One step towards a smaller guest, by up to @want. Returns pages given. */
+static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
+{
+	unsigned long room = balloon_inflatable(xb), given;
+	unsigned int nr = 0;
+
+	/* Short of memory, whole huge pages or nothing: do not nibble. */
+	if (room < want)
+		want = round_down(room, XENMEM_HUGE_PAGES);
+
+	if (want >= XENMEM_HUGE_PAGES && !READ_ONCE(xb->base_only))
+		nr = balloon_alloc_huge(xb, huge_at_once(xb, want));
+	if (nr) {
+		given = balloon_release(xb, nr, XENMEM_HUGE_ORDER);
+		if (given)
+			return given;
+	}
+
+	if (want)
+		nr = balloon_alloc_base(xb, min(want, (unsigned long)XENMEM_MAX_BASE));
+
+	return nr ? balloon_release(xb, nr, 0) : 0;
+}
+
+/* One step towards a larger guest, by up to @want. Returns pages got. */
+static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
+{
+	struct balloon_queue *q = &xb->queue;
+	unsigned long got;
+	unsigned int nr = 0;
+
+	want = min(want, balloon_headroom(xb));
+	if (!want)
+		return 0;
+
+	if (want >= XENMEM_HUGE_PAGES)
+		nr = balloon_dequeue_huge(q, xb->pages, huge_at_once(xb, want));
+	if (nr) {
+		got = balloon_populate(xb, nr, XENMEM_HUGE_ORDER);
+		if (got)
+			return got;
+	}
+
+	/* No 2 MiB wanted, or none to be had from Xen. */
+	want = min(want, base_at_once(xb));
+	nr = balloon_dequeue_base(q, xb->pages, want, NUMA_NO_NODE);
+	if (nr)
+		return balloon_populate(xb, nr, 0);
+	if (balloon_figures(q).huge)
+		return balloon_populate_part(xb, want);
+
+	return balloon_foreign_trim(xb, true);
+}
+
+/**
+ * balloon_resize - one step towards a smaller or a larger guest
+ * @xb: the driver
+ * @credit: pages that it shall be larger by; below 0, smaller
+ *
+ * Context: step_lock held; may sleep, compact and move pages.
+ * Return: pages that it is larger or smaller by.
+ */
+unsigned long balloon_resize(struct xen_balloon *xb, long credit)
+{
+	unsigned long moved;
+
+	keep_pace(xb, credit > 0);
+	moved = credit > 0 ? deflate(xb, credit) : inflate(xb, -credit);
+	if (moved)
+		quicken_pace(xb);
+	else
+		xb->pace = 0;
+	if (credit > 0 || !moved)
+		balloon_alloc_settle(&xb->alloc);
+
+	return moved;
+}
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/sizing-kunit.h"
+#endif
