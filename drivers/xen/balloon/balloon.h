@@ -19,6 +19,7 @@
 #include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -270,12 +271,18 @@ struct balloon_foreign {
  * @said: the last @wanted that was clamped and reported
  * @floor: the balloon leaves the guest so much; an attribute
  * @reserve: and so much available; an attribute. 0: as much as its size calls for
+ * @refused: how often it is said that what was set is no target
+ * @low: and that one is below the floor
+ * @high: and that one is above the ceiling
  */
 struct balloon_target {
 	unsigned long wanted;
 	unsigned long said;
 	unsigned long floor;
 	unsigned long reserve;
+	struct ratelimit_state refused;
+	struct ratelimit_state low;
+	struct ratelimit_state high;
 };
 
 /**
@@ -302,7 +309,7 @@ struct balloon_reclaim {
 /**
  * struct balloon_intree - what is known of the in-tree driver
  * @hears: the probe on a new target is in place
- * @heard: the target that it heard of last, in pages, or -1
+ * @heard: the target that it heard of last, in pages; 0 for one that is none, or -1
  * @unsettled: the target that was heard was not stored yet
  * @seen_target: balloon_stats.target_pages at the last look
  * @seen_total: balloon_stats.total_pages at the last look
@@ -479,6 +486,19 @@ static inline unsigned long region_index(struct page *page)
 	return page_to_pfn(page) >> XENMEM_HUGE_ORDER;
 }
 
+/* All that x86-64 can address. */
+#define BALLOON_MAX_PAGES	BIT(52 - PAGE_SHIFT)
+
+/*
+ * Whether so many pages can be meant as a target. No guest lives on nothing: 0 is what
+ * the in-tree driver makes of junk in target_kb. What it makes of a number that is too
+ * large for it, or below 0, is mostly more than there can be.
+ */
+static inline bool balloon_is_target(unsigned long pages)
+{
+	return pages && pages <= BALLOON_MAX_PAGES;
+}
+
 /* May compaction move base pages? See balloon_migrate_init(). */
 static inline bool balloon_moves(const struct balloon_queue *q)
 {
@@ -642,6 +662,7 @@ extern const struct balloon_kernel_ops intree_ops;
 
 void intree_begin(struct xen_balloon *xb);
 void intree_end(struct xen_balloon *xb);
+void intree_hear(struct xen_balloon *xb, unsigned long target);
 unsigned long intree_park(struct xen_balloon *xb);
 void intree_unpark(struct xen_balloon *xb, unsigned long target);
 unsigned long intree_published(void);

@@ -13,6 +13,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>
+#include <linux/kprobes.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -138,6 +139,25 @@ static void intree_publish(struct xen_balloon *xb)
 		   xb->delay_ms ? balloon_stats.retry_count + 1 : 1);
 }
 
+/**
+ * intree_hear - a target is about to be stored
+ * @xb: the driver
+ * @target: in pages
+ *
+ * What is no target hides none that was heard and not looked at yet.
+ *
+ * Context: any; that of a probe.
+ */
+void intree_hear(struct xen_balloon *xb, unsigned long target)
+{
+	if (balloon_is_target(target))
+		atomic_long_set(&xb->intree.heard, target);
+	else
+		atomic_long_cmpxchg(&xb->intree.heard, -1, 0);
+}
+
+NOKPROBE_SYMBOL(intree_hear);
+
 /*
  * The probe hears of a target before it is stored, so a look may still find
  * the former one: a look counts only where it differs from the look before.
@@ -152,10 +172,11 @@ static void intree_follow(struct xen_balloon *xb)
 
 	it->unsettled = heard >= 0 && seen != heard;
 
-	if (heard > 0) {
+	if (heard > 0)
 		balloon_target_set(xb, heard);
-	} else if (seen != it->seen_target && seen != xb->target.wanted &&
-		   !balloon_target_set(xb, seen)) {
+
+	if ((!balloon_is_target(seen) || (heard <= 0 && seen != it->seen_target)) &&
+	    !balloon_target_set(xb, seen)) {
 		/* Let target_kb say where we are going. */
 		if (cmpxchg(&balloon_stats.target_pages, seen, xb->target.wanted) == seen)
 			seen = xb->target.wanted;
@@ -535,17 +556,23 @@ unsigned long intree_park(struct xen_balloon *xb)
 /**
  * intree_unpark - have the in-tree driver's thread go where it shall
  * @xb: the driver
- * @target: what intree_park() returned; a target that was set since wins
+ * @target: what intree_park() returned; a target that was set since wins, and where
+ *	that is none, the last one that was
  */
 void intree_unpark(struct xen_balloon *xb, unsigned long target)
 {
-	unsigned long parked = xb->intree.parked;
+	unsigned long stored = READ_ONCE(balloon_stats.target_pages);
 	long heard = atomic_long_read(&xb->intree.heard);
 
 	/* Set since the worker stopped: it is stored by now, or will be. */
 	if (heard > 0)
 		target = heard;
-	if (cmpxchg(&balloon_stats.target_pages, parked, target) == parked)
+	else if (!balloon_is_target(target))
+		target = xb->target.wanted;
+
+	if (balloon_is_target(stored) && stored != xb->intree.parked)
+		return;
+	if (cmpxchg(&balloon_stats.target_pages, stored, target) == stored)
 		xen_free_ballooned_pages(0, NULL);
 }
 

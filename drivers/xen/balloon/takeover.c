@@ -118,7 +118,7 @@ static void kick_worker(struct irq_work *work)
  */
 static int hear_target(struct kprobe *probe, struct pt_regs *regs)
 {
-	atomic_long_set(&t.xb->intree.heard, regs_get_kernel_argument(regs, 0));
+	intree_hear(t.xb, regs_get_kernel_argument(regs, 0));
 	irq_work_queue(&t.kick);
 
 	return 0;

@@ -5,12 +5,18 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/jiffies.h>
 #include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
 
 #define MB_TO_PAGES(mb)	((unsigned long)(mb) << (20 - PAGE_SHIFT))
+
+/* What may be said of one kind of bad target, however many are set. */
+#define SAY_INTERVAL	(60 * HZ)
+#define SAY_BURST	10
 
 /**
  * balloon_floor - what a guest needs to live: the least that the balloon leaves it
@@ -49,7 +55,7 @@ unsigned long balloon_floor(unsigned long total)
 /**
  * balloon_target_begin - go on to where the in-tree driver was going
  * @xb: the driver, with what it took over in place
- * @wanted: its target, in pages
+ * @wanted: its target, in pages; where that is none, the guest stays as it is
  *
  * What the guest lived on, or was about to, is no less than what it needs: most
  * of a large total may never have been populated. So the floor is none that a
@@ -60,11 +66,15 @@ unsigned long balloon_floor(unsigned long total)
 void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted)
 {
 	unsigned long guest = balloon_figures(&xb->queue).guest;
+	struct balloon_target *t = &xb->target;
 
 	lockdep_assert_held(&xb->step_lock);
 
-	xb->target.wanted = wanted;
-	xb->target.floor = min3(balloon_floor(xb->total), guest, wanted ?: guest);
+	t->wanted = balloon_is_target(wanted) ? wanted : guest;
+	t->floor = min3(balloon_floor(xb->total), guest, t->wanted);
+	ratelimit_state_init(&t->refused, SAY_INTERVAL, SAY_BURST);
+	ratelimit_state_init(&t->low, SAY_INTERVAL, SAY_BURST);
+	ratelimit_state_init(&t->high, SAY_INTERVAL, SAY_BURST);
 }
 
 /**
@@ -72,9 +82,8 @@ void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted)
  * @xb: the driver
  * @wanted: the target, in pages
  *
- * No guest lives on nothing: a target of 0 is what the in-tree driver makes of
- * junk in target_kb, and is no target. Some toolstacks write the same one again
- * and again: that is none either.
+ * Some toolstacks write the same one again and again: that is none. Below 0 it is
+ * where memory/target is less than what the in-tree driver subtracts from it.
  *
  * Context: step_lock held.
  * Return: false when it cannot be one; the former target stays then.
@@ -83,9 +92,11 @@ bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted)
 {
 	lockdep_assert_held(&xb->step_lock);
 
-	if (!wanted) {
-		pr_err("target of 0 KiB ignored, staying with %lu KiB: expected a size in KiB\n",
-		       PAGES_TO_KB(xb->target.wanted));
+	if (!balloon_is_target(wanted)) {
+		if (__ratelimit(&xb->target.refused))
+			pr_err("target of %ld pages ignored, staying with %lu KiB: expected from %lu to %lu KiB\n",
+			       (long)wanted, PAGES_TO_KB(xb->target.wanted), PAGES_TO_KB(1UL),
+			       PAGES_TO_KB(BALLOON_MAX_PAGES));
 		return false;
 	}
 
@@ -97,6 +108,13 @@ bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted)
 	balloon_count(xb, COUNT_TARGETS, 1);
 
 	return true;
+}
+
+/* Whether to say that a target was clamped: once for each, and not too often in all. */
+static bool may_say_clamped(struct balloon_target *t, unsigned long target)
+{
+	return target != t->wanted && t->said != t->wanted &&
+	       __ratelimit(t->wanted < target ? &t->low : &t->high);
 }
 
 /**
@@ -119,7 +137,7 @@ unsigned long balloon_target(struct xen_balloon *xb)
 
 	lockdep_assert_held(&xb->step_lock);
 
-	if (target != xb->target.wanted && xb->target.said != xb->target.wanted) {
+	if (may_say_clamped(&xb->target, target)) {
 		pr_warn("target of %lu KiB is out of range, going to %lu KiB: floor %lu KiB, ceiling %lu KiB, with %lu KiB lent or kept to be lent\n",
 			PAGES_TO_KB(xb->target.wanted), PAGES_TO_KB(target),
 			PAGES_TO_KB(floor), PAGES_TO_KB(ceiling),

@@ -245,6 +245,10 @@ static const struct follow_case follow_cases[] = {
 	{ "junk heard", 0, 500, 500, 500, 500, true, 0 },
 	{ "junk heard and seen", 0, 500, 0, 500, 500, false, 0 },
 	{ "seen, and junk heard", 0, 500, 300, 300, 300, true, 1 },
+	{ "heard, and junk seen", 300, 500, 0, 300, 300, true, 1 },
+	{ "too large seen", -1, 500, 2 * BALLOON_MAX_PAGES, 500, 500, false, 0 },
+	{ "junk seen, below 0", -1, 500, -7UL, 500, 500, false, 0 },
+	{ "junk that was there before", -1, 0, 0, 500, 500, false, 0 },
 };
 
 INTREE_PARAMS(follow);
@@ -267,6 +271,36 @@ static void a_look_counts_only_where_it_differs_from_the_one_before(struct kunit
 	KUNIT_EXPECT_EQ(test, it()->unsettled, c->unsettled);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_TARGETS), c->targets);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&it()->heard), -1L);
+}
+
+struct hear_case {
+	const char *name;
+	long before;
+	unsigned long target;
+	long heard;
+};
+
+static const struct hear_case hear_cases[] = {
+	{ "a target", -1, 300, 300 },
+	{ "a newer target", 500, 300, 300 },
+	{ "a target after junk", 0, 300, 300 },
+	{ "junk", -1, 0, 0 },
+	{ "more than can be", -1, BALLOON_MAX_PAGES + 1, 0 },
+	{ "less than nothing", -1, -7UL, 0 },
+	{ "junk after a target", 300, 0, 300 },
+	{ "more than can be, after a target", 300, BALLOON_MAX_PAGES + 1, 300 },
+};
+
+INTREE_PARAMS(hear);
+
+static void junk_hides_no_target_that_was_heard(struct kunit *test)
+{
+	const struct hear_case *c = test->param_value;
+
+	build_lenient(test);
+	atomic_long_set(&it()->heard, c->before);
+	intree_hear(sim.xb, c->target);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&it()->heard), c->heard);
 }
 
 static void store_300(void)
@@ -513,6 +547,7 @@ static void what_is_shown_is_right_when_a_page_is_lent_at_the_last_moment(struct
 
 struct park_case {
 	const char *name;
+	unsigned long parked_at;
 	long heard;
 	unsigned long stored;		/* after it was parked */
 	unsigned long target;
@@ -522,13 +557,17 @@ struct park_case {
 #define PARKED	(FULL - 1024)
 
 static const struct park_case park_cases[] = {
-	{ "nothing new", -1, PARKED, 2500, 1 },
-	{ "a new one stored", -1, 2600, 2600, 0 },
-	{ "heard, not yet stored", 2600, PARKED, 2600, 1 },
-	{ "heard and stored", 2600, 2600, 2600, 0 },
-	{ "one page heard", 1, PARKED, 1, 1 },
-	{ "junk heard", 0, PARKED, 2500, 1 },
-	{ "where it is", PARKED, PARKED, PARKED, 0 },
+	{ "nothing new", 2500, -1, PARKED, 2500, 1 },
+	{ "a new one stored", 2500, -1, 2600, 2600, 0 },
+	{ "heard, not yet stored", 2500, 2600, PARKED, 2600, 1 },
+	{ "heard and stored", 2500, 2600, 2600, 2600, 0 },
+	{ "one page heard", 2500, 1, PARKED, 1, 1 },
+	{ "junk heard", 2500, 0, PARKED, 2500, 1 },
+	{ "junk heard and stored", 2500, 0, 0, 2500, 1 },
+	{ "heard, and junk stored", 2500, 2600, -7UL, 2600, 1 },
+	{ "junk before", 0, -1, PARKED, 2400, 1 },
+	{ "junk before, and after", 0, -1, 2 * BALLOON_MAX_PAGES, 2400, 1 },
+	{ "where it is", 2500, PARKED, PARKED, PARKED, 0 },
 };
 
 INTREE_PARAMS(park);
@@ -538,9 +577,10 @@ static void the_thread_goes_where_it_shall_once_it_was_parked(struct kunit *test
 	const struct park_case *c = test->param_value;
 	unsigned long target;
 
-	sim_balloon_stats.target_pages = 2500;
+	sim.xb->target.wanted = 2400;
+	sim_balloon_stats.target_pages = c->parked_at;
 	target = intree_park(sim.xb);
-	KUNIT_EXPECT_EQ(test, target, 2500UL);
+	KUNIT_EXPECT_EQ(test, target, c->parked_at);
 	KUNIT_EXPECT_EQ(test, it()->parked, PARKED);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.target_pages, PARKED);
 
@@ -816,6 +856,7 @@ static struct kunit_case intree_cases[] = {
 	KUNIT_CASE_PARAM(unloading_gives_each_page_back, unload_gen_params),
 	KUNIT_CASE(what_is_shown_is_as_it_was_after_unloading),
 	KUNIT_CASE(what_is_shown_is_right_when_a_page_is_lent_at_the_last_moment),
+	KUNIT_CASE_PARAM(junk_hides_no_target_that_was_heard, hear_gen_params),
 	KUNIT_CASE_PARAM(the_thread_goes_where_it_shall_once_it_was_parked, park_gen_params),
 	KUNIT_CASE(regions_grow_downwards_only),
 	KUNIT_CASE(a_page_is_in_a_region_from_its_start_to_before_its_end),

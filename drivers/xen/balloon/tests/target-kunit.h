@@ -112,8 +112,8 @@ static void set_target_is_remembered_as_it_is(struct kunit *test)
 {
 	KUNIT_EXPECT_TRUE(test, set_target(1));
 	KUNIT_EXPECT_EQ(test, sim.xb->target.wanted, 1UL);
-	KUNIT_EXPECT_TRUE(test, set_target(ULONG_MAX));
-	KUNIT_EXPECT_EQ(test, sim.xb->target.wanted, ULONG_MAX);
+	KUNIT_EXPECT_TRUE(test, set_target(BALLOON_MAX_PAGES));
+	KUNIT_EXPECT_EQ(test, sim.xb->target.wanted, BALLOON_MAX_PAGES);
 
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_TARGETS), 2UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 0U);
@@ -148,18 +148,45 @@ static void same_target_again_changes_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, balloon_counted(xb, COUNT_TARGETS), 0UL);
 }
 
-static void target_of_0_changes_nothing_and_is_complained_of(struct kunit *test)
+struct junk_case {
+	const char *name;
+	unsigned long pages;
+	bool target;
+	const char *said;
+};
+
+static const struct junk_case junk_cases[] = {
+	{ "nothing", 0, false, "target of 0 pages ignored" },
+	{ "one page", 1, true },
+	{ "all that can be addressed", BALLOON_MAX_PAGES, true },
+	{ "a page more", BALLOON_MAX_PAGES + 1, false, "target of 1099511627777 pages ignored" },
+	{ "less than nothing", -7UL, false, "target of -7 pages ignored" },
+	{ "the most negative", BIT(63), false, "target of -9223372036854775808 pages ignored" },
+};
+
+static void junk_case_name(const struct junk_case *c, char *name)
 {
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(junk, junk_cases, junk_case_name);
+
+static void nothing_and_more_than_can_be_are_no_targets(struct kunit *test)
+{
+	const struct junk_case *c = test->param_value;
 	struct xen_balloon *xb = sim.xb;
 
 	tire(xb);
-	KUNIT_EXPECT_FALSE(test, set_target(0));
-
-	KUNIT_EXPECT_EQ(test, xb->target.wanted, TOTAL);
-	KUNIT_EXPECT_EQ(test, xb->delay_ms, 2000U);
-	KUNIT_EXPECT_EQ(test, balloon_counted(xb, COUNT_TARGETS), 0UL);
-	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
-	KUNIT_EXPECT_TRUE(test, said("target of 0 KiB ignored, staying with 262144 KiB"));
+	KUNIT_EXPECT_EQ(test, set_target(c->pages), c->target);
+	KUNIT_EXPECT_EQ(test, xb->target.wanted, c->target ? c->pages : TOTAL);
+	KUNIT_EXPECT_EQ(test, xb->delay_ms, c->target ? 0U : 2000U);
+	KUNIT_EXPECT_EQ(test, balloon_counted(xb, COUNT_TARGETS), c->target ? 1UL : 0UL);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, c->target ? 0U : 1U);
+	if (c->target)
+		return;
+	KUNIT_EXPECT_TRUE(test, said(c->said));
+	KUNIT_EXPECT_TRUE(test, said("staying with 262144 KiB"));
+	KUNIT_EXPECT_TRUE(test, said("expected from 4 to 4398046511104 KiB"));
 }
 
 struct clamp_case {
@@ -220,6 +247,59 @@ static void another_target_out_of_range_is_told_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.xb->target.said, 1UL);
 }
 
+static void begin(unsigned long wanted)
+{
+	mutex_lock(&sim.xb->step_lock);
+	balloon_target_begin(sim.xb, wanted);
+	mutex_unlock(&sim.xb->step_lock);
+}
+
+#define MANY	10000U
+
+static void many_bad_targets_of_one_kind_are_told_of_ten_times(struct kunit *test)
+{
+	unsigned int i;
+
+	begin(TOTAL);
+	for (i = 0; i < MANY; i++)
+		set_target(0);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 10U);
+
+	for (i = 0; i < MANY; i++) {
+		set_target(1 + i % 2);
+		get_target();
+	}
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 20U);
+	KUNIT_EXPECT_TRUE(test, said("target of 8 KiB is out of range"));
+
+	for (i = 0; i < MANY; i++) {
+		set_target(TOTAL + 1 + i % 2);
+		get_target();
+	}
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 30U);
+}
+
+static void the_bad_target_that_stays_is_told_of_in_the_end(struct kunit *test)
+{
+	unsigned int i;
+
+	begin(TOTAL);
+	for (i = 0; i < 11; i++) {
+		set_target(11 - i);
+		get_target();
+	}
+	get_target();
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 10U);
+	KUNIT_EXPECT_TRUE(test, said("target of 8 KiB is out of range"));
+
+	/* A minute later. */
+	sim.xb->target.low.interval = 0;
+	get_target();
+	get_target();
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 11U);
+	KUNIT_EXPECT_TRUE(test, said("target of 4 KiB is out of range"));
+}
+
 static void ceiling_is_all_that_can_be_had(struct kunit *test)
 {
 	sim.xb->queue.n = (struct balloon_figures){
@@ -236,18 +316,12 @@ static void ceiling_is_all_that_can_be_had(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get_target(), 60000UL + 3 * 512 + 500 + 20 + 1000);
 }
 
-static void begin(unsigned long wanted)
-{
-	mutex_lock(&sim.xb->step_lock);
-	balloon_target_begin(sim.xb, wanted);
-	mutex_unlock(&sim.xb->step_lock);
-}
-
 struct begin_case {
 	const char *name;
 	unsigned long guest;
 	unsigned long wanted;
 	unsigned long floor;
+	unsigned long target;		/* where it is not @wanted */
 };
 
 static const struct begin_case begin_cases[] = {
@@ -256,8 +330,9 @@ static const struct begin_case begin_cases[] = {
 	{ "a page below the floor", FLOOR - 1, FLOOR - 1, FLOOR - 1 },
 	{ "a small part, and to grow", 1000, TOTAL, 1000 },
 	{ "on its way below the floor", TOTAL, 1000, 1000 },
-	{ "no target", 1000, 0, 1000 },
-	{ "no target, and a large guest", TOTAL, 0, FLOOR },
+	{ "no target", 1000, 0, 1000, 1000 },
+	{ "no target, and a large guest", TOTAL, 0, FLOOR, TOTAL },
+	{ "less than nothing", TOTAL - 5, -7UL, FLOOR, TOTAL - 5 },
 };
 
 static void begin_case_name(const struct begin_case *c, char *name)
@@ -274,7 +349,7 @@ static void floor_is_not_above_what_the_guest_had_or_was_going_to(struct kunit *
 	sim.xb->queue.n = (struct balloon_figures){ .guest = c->guest };
 	begin(c->wanted);
 	KUNIT_EXPECT_EQ(test, sim.xb->target.floor, c->floor);
-	KUNIT_EXPECT_EQ(test, sim.xb->target.wanted, c->wanted);
+	KUNIT_EXPECT_EQ(test, sim.xb->target.wanted, c->target ?: c->wanted);
 }
 
 static void floor_does_not_rise_with_the_total(struct kunit *test)
@@ -328,10 +403,12 @@ static struct kunit_case target_cases[] = {
 	KUNIT_CASE(set_target_is_remembered_as_it_is),
 	KUNIT_CASE(new_target_ends_waiting_and_not_the_rest_of_the_search),
 	KUNIT_CASE(same_target_again_changes_nothing),
-	KUNIT_CASE(target_of_0_changes_nothing_and_is_complained_of),
+	KUNIT_CASE_PARAM(nothing_and_more_than_can_be_are_no_targets, junk_gen_params),
 	KUNIT_CASE_PARAM(target_is_kept_between_floor_and_ceiling, clamp_gen_params),
 	KUNIT_CASE(target_out_of_range_is_told_once),
 	KUNIT_CASE(another_target_out_of_range_is_told_again),
+	KUNIT_CASE(many_bad_targets_of_one_kind_are_told_of_ten_times),
+	KUNIT_CASE(the_bad_target_that_stays_is_told_of_in_the_end),
 	KUNIT_CASE(ceiling_is_all_that_can_be_had),
 	KUNIT_CASE_PARAM(floor_is_not_above_what_the_guest_had_or_was_going_to, begin_gen_params),
 	KUNIT_CASE(floor_does_not_rise_with_the_total),
