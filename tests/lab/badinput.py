@@ -1,75 +1,154 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Bad values change nothing; a target out of range is clamped, and that is said once, with figures.
+"""Whatever is written to the driver's files and keys, the last good target stands, and the log is not flooded.
 
-Values that are no number, negative, overflowing, or far too small or large: to the module's own
-attributes, to target_kb and to memory/target in xenstore.  A second insmod is refused.
+Each row of the table in Documentation/input.rst is tried: empty, text, negative, too large, with
+spaces, removed. Then 10,000 bad targets in a row, junk while the driver takes over and hands back,
+and who is not root, who can write nothing, as nobody can read an address of the kernel's anywhere.
 """
 
-import re
+import time
 
-from common import DEVICE, MIB, Agreement, move
+from common import DEBUG, DEVICE, MIB, Agreement, move
+from inputs import SAID, TARGETS, Inputs, rows
 
-JUNK = ("", "junk", "-1", "-4096", "99999999999999999999999", "0x", "12.5", "4k4")
-OWN = "huge_kb base_kb foreign_spare_kb foreign_lent_kb quarantined_kb"
-CLAMPED = r"target of (\d+) KiB is out of range, going to (\d+) KiB: floor (\d+) KiB, ceiling (\d+) KiB"
+TAKES_LONG = True
+TIMEOUT = 600
+TIMES = 10000
+LINES = 24          # that they may leave in a minute: ten of each of two kinds, and that others were suppressed
+HOME = 400 * MIB
+TRACING = "/sys/kernel/tracing"
+NOBODY = "su -s /bin/sh nobody -c"
+ADDRESS = r"ffff[0-9a-f]{12}\b"
+
+# Two kinds of bad targets in turn; now and then with them, what the thread has to end its step for.
+FLOOD = f"""
+cd {DEVICE}; i=0
+while [ $i -lt {TIMES} ]; do
+	case $((i % 4)) in 0) echo 4;; 1) echo junk;; 2) echo 8;; 3) echo 0;; esac > target_kb
+	[ $((i % 50)) -gt 0 ] || {{ echo $((i % 4 / 2)) > upkeep/heal; echo junk > limits/floor_kb; }}
+	i=$((i + 1))
+done 2> /dev/null
+"""
+
+# Junk a moment after each switch began. What is set after rmmod is the in-tree driver's to bear.
+SWITCH = f"""
+cd {DEVICE}
+for delay in 0 2000 10000 30000 60000; do
+	insmod /xen-balloon.ko & usleep $delay; echo %s > target_kb; wait $! || echo failed
+	usleep 1500000
+	echo $(cat target_kb)
+	echo %s > target_kb
+	rmmod xen_balloon & usleep $((delay / 8)); echo junk > target_kb; wait $! || echo failed
+	echo %s > target_kb
+done
+"""
+SWITCHES = 5
 
 
-def read_all(guest):
-    return guest.run(f"cd {DEVICE}; grep . queues/* target_kb info/current_kb")
+def tries_the_table(lab, guest, inputs):
+    """All rows but those of foreign/, which is not there; what is said of targets begins anew with each file."""
+    guest.target_kb(inputs.home)
+    guest.landed()
+    files = list(dict.fromkeys(file for row in rows() for file in row.files))
+    for file in files:
+        if file.startswith("foreign/"):
+            continue
+        if file in TARGETS or file == "memory/target":
+            guest.unload()
+            guest.load()
+        inputs.try_file(file)
+    lab.note(f"{inputs.tried} rows tried")
 
 
-def own_attributes_take_nothing(lab, guest):
-    before = read_all(guest)
-    writes = "\n".join(f"echo '{value}' > $file && echo $file took '{value}'" for value in JUNK)
-    took = guest.run(f"cd {DEVICE}/queues; for file in {OWN}; do\n{writes}\ndone 2>/dev/null; true")
-    lab.equal("bad values that an attribute of queues/ took", took.split("\n")[:-1], [])
-    lab.equal("attributes after bad values", read_all(guest), before)
+def few_lines(lab, guest, start, where):
+    """Checks that all the bad targets since then left some lines, but few."""
+    took = time.monotonic() - start
+    most = LINES * (2 + int(took) // 60)        # the first and the last minute need not be whole
+    said = guest.run(f"dmesg | grep -e '{SAID}' -e suppressed || true").splitlines()
+    lab.check(0 < len(said) <= most,
+              f"{TIMES} bad targets in {where} in {took:.0f} s left {len(said)} lines, expected some, at most {most}")
 
 
-def no_number_is_no_target(lab, guest, agreement):
-    before = read_all(guest)
-    for value in ("junk", "-5", "0"):
-        guest.run(f"echo '{value}' > {DEVICE}/target_kb || true")
-    key = f"/local/domain/{guest.domid}/memory/target"
-    good = lab.dom0(f"xenstore-read {key}").strip()
-    lab.dom0(f"xenstore-write {key} junk")
-    guest.run("sleep 1")
-    lab.equal("attributes after targets that are none", read_all(guest), before)
-    agreement.check("after targets that are none")
-    lab.dom0(f"xenstore-write {key} {good}")  # or xl mem-set has nothing to start from
+def is_not_flooded(lab, guest):
+    guest.unload()
+    guest.load()
+    guest.run("dmesg -c > /dev/null")
+    start = time.monotonic()
+    guest.run(FLOOD, timeout=240)
+    few_lines(lab, guest, start, "target_kb")
+    guest.run(f"echo {4096 * MIB} > {DEVICE}/target_kb; sleep 1")
+    lab.check(f"target of {4096 * MIB} KiB is out of range" in guest.dmesg(), "another kind of bad target is told of")
 
 
-def clamps(lab, guest, wanted):
-    """Sets a target out of range twice; returns where the guest went and what was said, in KiB."""
-    for _ in range(2):
-        guest.run(f"echo {wanted} > {DEVICE}/target_kb; sleep 1")
-    said = [match for match in re.findall(CLAMPED, guest.dmesg()) if int(match[0]) == wanted]
-    lab.equal(f"messages about a target of {wanted} kB, set twice", len(said), 1)
-    _, going, floor, ceiling = map(int, said[0])
-    lab.wait(lambda: guest.current_kb() == going, 60, f"the guest to go to {going} kB")
-    lab.note(f"floor {floor} kB, ceiling {ceiling} kB")
-    return going, floor, ceiling
+def is_not_flooded_through_xenstore(lab, guest, inputs):
+    guest.run("dmesg -c > /dev/null")
+    start, key = time.monotonic(), f"{inputs.path}/memory/target"
+    for i in range(TIMES):
+        lab.host.store.write(key, (b"0", b"junk", b"65536", b"65540")[i % 4])
+    few_lines(lab, guest, start, "xenstore")
+    lab.host.store.write(key, str(HOME + inputs.beyond).encode())
+    lab.wait(lambda: guest.current_kb() == HOME, 60, "the guest to be at the first good target")
+
+
+def takes_none_while_it_comes_or_goes(lab, guest, agreement):
+    guest.unload()
+    for junk in "junk", 1 << 53:
+        shown = guest.run(SWITCH % (junk, HOME, HOME), timeout=120).split()
+        lab.check(len(shown) == SWITCHES and all(0 < int(kb) <= HOME for kb in shown),
+                  f"target_kb after insmod with '{junk}' written meanwhile: {shown}, expected up to {HOME}")
+        guest.load()
+        guest.target_kb(HOME)
+        guest.landed()
+        agreement.check(f"after '{junk}' while it was loaded and unloaded")
+        guest.unload()
+    guest.load()
+
+
+def only_root_writes(lab, guest):
+    guest.run("mkdir -p /etc; echo nobody:x:65534:65534::/:/bin/sh > /etc/passwd")
+    find = f"find {DEVICE} {DEBUG} /sys/module/xen_balloon -type f"
+    files = guest.run(find).split()
+    lab.equal(f"of {len(files)} files, those that others than root may write by their mode",
+              guest.run(f"{find} -perm /022").split(), [])
+    # One that he can write to is there to show that it would be seen.
+    guest.run("touch /tmp/open; chmod 666 /tmp/open")
+    opened = f"for file in /tmp/open {' '.join(files)}; do ( : >> $file ) 2> /dev/null && echo $file; done; true"
+    lab.equal("files that nobody can write to", guest.run(f"{NOBODY} '{opened}'").split(), ["/tmp/open"])
+    read = guest.run(f"{NOBODY} 'cat {DEBUG}/stats && echo read' 2>&1 || true")
+    lab.check("Permission denied" in read, f"nobody reads {DEBUG}/stats: {read.strip()}")
+    asked = guest.run(f"{NOBODY} 'id -u; cat {DEVICE}/limits/floor_kb'").split()
+    lab.check(asked[0] == "65534" and len(asked) == 2, f"nobody, and what he reads of the floor: {asked}")
+
+
+def tells_no_address(lab, guest):
+    guest.run(f"echo 1 > {TRACING}/events/xen_balloon/enable")
+    move(guest, 300 * MIB)
+    move(guest, HOME)
+    guest.run(f"cat {DEBUG}/* > /tmp/all; cat {TRACING}/trace >> /tmp/all; dmesg | grep '{SAID}' >> /tmp/all || true")
+    guest.run(f"echo 0 > {TRACING}/events/xen_balloon/enable")
+    lines, steps = map(int, guest.run("wc -l < /tmp/all; grep -c xen_balloon_step /tmp/all").split())
+    told = guest.run(f"grep -E '{ADDRESS}' /tmp/all || true")
+    lab.check(steps > 0, f"of {lines} lines of debugfs, trace and dmesg, steps: {steps}")
+    lab.equal("addresses of the kernel's in them", told, "")
 
 
 def run(lab, kind, kernel):
     guest = lab.guest(kind, kernel, memory=512)
     guest.load()
     agreement = Agreement(lab, guest)
-    full = guest.current_kb()
-    move(guest, 400 * MIB)
-    guest.mem_max("512m")
+    inputs = Inputs(lab, guest)
 
-    own_attributes_take_nothing(lab, guest)
-    no_number_is_no_target(lab, guest, agreement)
-
-    going, floor, _ = clamps(lab, guest, 4)
-    lab.equal("a target of 4 kB leads to the floor, in kB", going, floor)
-    going, _, ceiling = clamps(lab, guest, 4096 * MIB)
-    lab.equal("a target of 4 GiB leads to the ceiling, in kB", (going, ceiling), (full, full))
+    tries_the_table(lab, guest, inputs)
+    agreement.check("after all rows of the table")
+    is_not_flooded(lab, guest)
+    is_not_flooded_through_xenstore(lab, guest, inputs)
+    agreement.check("after many bad targets")
+    takes_none_while_it_comes_or_goes(lab, guest, agreement)
 
     again = guest.run("insmod /xen-balloon.ko 2>&1 && echo loaded || true")
     lab.check("File exists" in again, f"a second insmod says: {again.strip()}")
-    move(guest, 300 * MIB)
+    only_root_writes(lab, guest)
+    tells_no_address(lab, guest)
     agreement.check("after all that")
     guest.unload()
     agreement.check("after rmmod")
