@@ -9,9 +9,15 @@
  * at random. Prints "peak" and waits for SIGUSR1 at the top. Each page
  * must begin with its reference. Prints "intact" and how much was mapped in all.
  *
+ * grants exhaust DOMID FIRST-LAST...: maps pages of another domain until it is
+ * refused. Prints why, and how many were mapped, and waits for SIGUSR1. Then it
+ * checks and unmaps them, and prints "intact".
+ *
  * See <xen/gntalloc.h> and <xen/gntdev.h>.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -94,7 +100,8 @@ static void share(unsigned int domid, unsigned int pages)
 	pause();
 }
 
-static void map_some(unsigned int domid, unsigned int pages)
+/* Returns false, with errno set, when it is refused. */
+static bool map_some(unsigned int domid, unsigned int pages)
 {
 	struct mapping *m = &mappings[nr_mappings];
 	struct {
@@ -112,13 +119,14 @@ static void map_some(unsigned int domid, unsigned int pages)
 		ref[i].ref = m->ref[i];
 	}
 	if (ioctl(gntdev, IOCTL_GNTDEV_MAP_GRANT_REF, &arg))
-		die("grants: IOCTL_GNTDEV_MAP_GRANT_REF");
+		return false;
 	m->index = arg.op.index;
 	m->memory = mmap(NULL, pages * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, gntdev,
 			 m->index);
 	if (m->memory == MAP_FAILED)
 		die("grants: mmap of /dev/xen/gntdev");
 	nr_mappings++;
+	return true;
 }
 
 /* Returns how many pages that were. */
@@ -145,19 +153,23 @@ static unsigned int unmap_one(void)
 	return pages;
 }
 
+static void open_gntdev(sigset_t *go_on)
+{
+	sigemptyset(go_on);
+	sigaddset(go_on, SIGUSR1);
+	sigprocmask(SIG_BLOCK, go_on, NULL);
+	gntdev = open("/dev/xen/gntdev", O_RDWR);
+	if (gntdev < 0)
+		die("grants: /dev/xen/gntdev");
+}
+
 static void map(unsigned int domid, unsigned int peak)
 {
 	unsigned int mapped = 0, all = 0, n;
 	sigset_t go_on;
 	int signal;
 
-	sigemptyset(&go_on);
-	sigaddset(&go_on, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &go_on, NULL);
-	gntdev = open("/dev/xen/gntdev", O_RDWR);
-	if (gntdev < 0)
-		die("grants: /dev/xen/gntdev");
-
+	open_gntdev(&go_on);
 	while (mapped < peak) {
 		if (nr_mappings && random() % 3 == 0) {
 			mapped -= unmap_one();
@@ -166,7 +178,8 @@ static void map(unsigned int domid, unsigned int peak)
 		n = 1 + random() % CHUNK;
 		if (n > peak - mapped)
 			n = peak - mapped;
-		map_some(domid, n);
+		if (!map_some(domid, n))
+			die("grants: IOCTL_GNTDEV_MAP_GRANT_REF");
 		mapped += n;
 		all += n;
 	}
@@ -177,14 +190,49 @@ static void map(unsigned int domid, unsigned int peak)
 	printf("intact, %u pages mapped in all\n", all);
 }
 
+static void exhaust(unsigned int domid)
+{
+	unsigned int mapped = 0;
+	sigset_t go_on;
+	int signal;
+
+	open_gntdev(&go_on);
+	while (nr_mappings < MAX_PAGES && map_some(domid, CHUNK))
+		mapped += CHUNK;
+	printf("refused after %u pages: %s\n", mapped, strerror(errno));
+	sigwait(&go_on, &signal);
+	while (mapped)
+		mapped -= unmap_one();
+	printf("intact\n");
+}
+
+static void read_refs(char **ranges)
+{
+	unsigned int first, last;
+
+	for (; *ranges; ranges++) {
+		if (sscanf(*ranges, "%u-%u", &first, &last) != 2) {
+			fprintf(stderr, "grants: %s is no range of references\n", *ranges);
+			exit(2);
+		}
+		while (first <= last && nr_refs < MAX_PAGES)
+			refs[nr_refs++] = first++;
+	}
+}
+
 int main(int argc, char **argv)
 {
-	unsigned int domid, pages, i, first, last;
+	unsigned int domid, pages;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 4)
 		goto usage;
 	domid = strtoul(argv[2], NULL, 0);
+	if (!strcmp(argv[1], "exhaust")) {
+		read_refs(argv + 3);
+		exhaust(domid);
+		return 0;
+	}
 	pages = strtoul(argv[3], NULL, 0);
 	if (!pages || pages > MAX_PAGES)
 		goto usage;
@@ -196,17 +244,13 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "map") || argc < 6)
 		goto usage;
 	srandom(strtoul(argv[4], NULL, 0));
-	for (i = 5; i < (unsigned int)argc; i++) {
-		if (sscanf(argv[i], "%u-%u", &first, &last) != 2)
-			goto usage;
-		while (first <= last && nr_refs < MAX_PAGES)
-			refs[nr_refs++] = first++;
-	}
+	read_refs(argv + 5);
 	map(domid, pages);
 	return 0;
 
 usage:
 	fprintf(stderr, "usage: grants share DOMID PAGES\n"
-			"       grants map DOMID PEAK SEED FIRST-LAST...\n");
+			"       grants map DOMID PEAK SEED FIRST-LAST...\n"
+			"       grants exhaust DOMID FIRST-LAST...\n");
 	return 2;
 }
