@@ -50,7 +50,7 @@ large_files() {
 # Spelt so that this file does not break the rule itself.
 home='/(work|root|home)/[a-z.]|/tmp/[b]ash_jobs'
 
-echo "1..7"
+echo "1..8"
 rule "every file names its licence in its first lines" "$(without_licence)"
 rule "no file has a path of the machine that it was written on" "$(lines "(^|[^A-Za-z0-9_.}])$home")"
 rule "no file names a host that packages come from" "$(package_hosts)"
@@ -59,6 +59,7 @@ rule "the kernel's version is asked for in include/compat alone" \
 	"$(lines '\b(LINUX_VERSION_CODE|KERNEL_VERSION)\b' '*.[ch]' '*Kbuild' ':!include/compat')"
 rule "hypercalls are made in xenmem-*.c alone" \
 	"$(lines '\bHYPERVISOR_[a-z_]+\(' 'drivers/*.[ch]' ':!drivers/xen/balloon/xenmem-*.c')"
+rule "the driver prints no address of the kernel's" "$(lines '%p' 'drivers/*.[ch]' 'include/*.[ch]')"
 rule "the driver never stops the machine by BUG() or panic()" \
 	"$(lines '\b(BUG|BUG_ON|panic|VM_BUG_ON[A-Z_]*)\(' 'drivers/*.[ch]' 'include/*.[ch]')"
 exit "$failed"
