@@ -28,6 +28,7 @@ TOP = Path(__file__).resolve().parents[2]
 STATIC = {
     "packages": ["scripts/lab/packages.py", "fetch"],
     "tree": ["scripts/check/tree.sh"],
+    "promises": ["scripts/check/promises.py"],
     "style": ["scripts/check/style.sh"],
     "shell": ["scripts/check/shell.sh"],
     "python": ["scripts/check/python.sh"],
