@@ -11,6 +11,7 @@ import time
 from common import DEBUG, DEVICE, MIB, Agreement, move
 from inputs import SAID, TARGETS, Inputs, rows
 
+UNPROVEN = ("pv", "pvh")
 TAKES_LONG = True
 TIMEOUT = 600
 TIMES = 10000

@@ -55,7 +55,7 @@ class Inputs:
         self.path = f"/local/domain/{guest.domid}"
         self.ceiling = guest.current_kb()
         # What the in-tree driver subtracts from memory/target
-        self.beyond = int(self.store.read(f"{self.path}/{KEY}")) - self.ceiling
+        self.beyond = int(self.store.read(f"{self.path}/{KEY}")) - int(guest.run(f"cat {DEVICE}/target_kb"))
         self.home = HOMES[0]
         self.tried = 0
 
