@@ -114,6 +114,7 @@ void sim_load_driver(struct kunit *test)
 	balloon_coalesce_init(xb);
 	balloon_upkeep_init(xb);
 	KUNIT_ASSERT_EQ(test, balloon_reclaim_init(xb), 0);
+	KUNIT_ASSERT_EQ(test, balloon_oom_init(xb), 0);
 
 	mutex_lock(&xb->step_lock);
 	if (sim.config.bare)

@@ -183,6 +183,7 @@ enum balloon_counter {
 	COUNT_FOREIGN_POPULATED, /* pages of its list that had memory */
 	COUNT_FOREIGN_TAKEN,	/* pages that the in-tree driver took for a loan */
 	COUNT_RECLAIM_TRIES,	/* times that kswapd was to find memory */
+	COUNT_OOM_RELIEVED,	/* pages that a guest out of memory got at once */
 	COUNT_UPKEEP_WATCHED,	/* times that it rested, since Xen logged writes */
 	COUNT_STALLS,		/* steps that ended in BALLOON_STALLED */
 	COUNT_TARGETS,		/* times that the target changed */
@@ -274,6 +275,9 @@ struct balloon_foreign {
  * @refused: how often it is said that what was set is no target
  * @low: and that one is below the floor
  * @high: and that one is above the ceiling
+ * @dynamic_max: the toolstack allows so much, or ULONG_MAX: see toolstack.c
+ * @relieved: the guest was short with less than this; 0 when it was not
+ * @relieved_until: so much it keeps until then, by ktime_get_ns()
  */
 struct balloon_target {
 	unsigned long wanted;
@@ -283,6 +287,19 @@ struct balloon_target {
 	struct ratelimit_state refused;
 	struct ratelimit_state low;
 	struct ratelimit_state high;
+	unsigned long dynamic_max;
+	unsigned long relieved;
+	u64 relieved_until;
+};
+
+/**
+ * struct balloon_oom - who is about to be killed for want of memory: see oom.c
+ * @deflates: may the guest get more than its target then? An attribute
+ * @nb: tells of it
+ */
+struct balloon_oom {
+	bool deflates;
+	struct notifier_block nb;
 };
 
 /**
@@ -387,6 +404,7 @@ struct balloon_kernel_ops {
  * @foreign: the foreign queue
  * @target: where to go
  * @reclaim: what is not available yet
+ * @oom: when nothing is available
  * @intree: the in-tree driver
  * @scrub_pages: are pages to be zeroed before Xen gets them?
  * @offset: what Xen counts for this domain beyond @queue.n.guest: pages that
@@ -428,6 +446,7 @@ struct xen_balloon {
 	struct balloon_foreign foreign;
 	struct balloon_target target;
 	struct balloon_reclaim reclaim;
+	struct balloon_oom oom;
 	struct balloon_intree intree;
 	const bool *scrub_pages;
 	long offset;
@@ -597,6 +616,7 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 unsigned long balloon_floor(unsigned long total);
 void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted);
 bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
+bool balloon_target_relieve(struct xen_balloon *xb, u64 until);
 unsigned long balloon_target(struct xen_balloon *xb);
 
 /* reclaim.c */
@@ -648,7 +668,12 @@ enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb);
 
 /* sizing.c */
 unsigned long balloon_inflatable(struct xen_balloon *xb);
+unsigned long balloon_deflate(struct xen_balloon *xb, unsigned long want);
 unsigned long balloon_resize(struct xen_balloon *xb, long credit);
+
+/* oom.c */
+int balloon_oom_init(struct xen_balloon *xb);
+void balloon_oom_exit(struct xen_balloon *xb);
 
 /* worker.c */
 bool balloon_upkeep_init(struct xen_balloon *xb);
@@ -679,6 +704,10 @@ struct device *takeover_device(void);
 /* resume.c */
 int balloon_resume_init(struct xen_balloon *xb);
 void balloon_resume_exit(void);
+
+/* toolstack.c */
+int balloon_toolstack_init(struct xen_balloon *xb);
+void balloon_toolstack_exit(void);
 
 /* sysfs.c */
 int balloon_sysfs_init(struct xen_balloon *xb, struct device *dev);

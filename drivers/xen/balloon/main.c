@@ -79,10 +79,16 @@ static int __init balloon_load(void)
 	if (ret)
 		goto err_takeover;
 	balloon_debugfs_init(xb);
+	ret = balloon_oom_init(xb);
+	if (ret)
+		goto err_faces;
+	ret = balloon_toolstack_init(xb);
+	if (ret)
+		goto err_oom;
 
 	ret = balloon_worker_start(xb);
 	if (ret)
-		goto err_faces;
+		goto err_toolstack;
 
 	pr_info("took over from the in-tree driver: %s guest of %lu KiB, ballooned out %lu huge pages and %lu base pages, target %lu KiB\n",
 		xb->ops->name, PAGES_TO_KB(n.guest), n.huge, n.base,
@@ -91,6 +97,10 @@ static int __init balloon_load(void)
 		pr_info("some CPUs are isolated, and coalescing and healing would interrupt them: both are off\n");
 	return 0;
 
+err_toolstack:
+	balloon_toolstack_exit();
+err_oom:
+	balloon_oom_exit(xb);
 err_faces:
 	balloon_debugfs_exit();
 	balloon_sysfs_exit(takeover_device());
@@ -116,6 +126,8 @@ static void __exit balloon_unload(void)
 
 	balloon_contig_end(xb);
 	balloon_worker_stop(xb);
+	balloon_toolstack_exit();
+	balloon_oom_exit(xb);
 	balloon_alloc_settle(&xb->alloc);
 	balloon_debugfs_exit();
 	balloon_sysfs_exit(takeover_device());

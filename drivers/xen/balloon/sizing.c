@@ -81,8 +81,15 @@ static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 	return nr ? balloon_release(xb, nr, 0) : 0;
 }
 
-/* One step towards a larger guest, by up to @want. Returns pages got. */
-static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
+/**
+ * balloon_deflate - some of what is in the queues is the guest's again
+ * @xb: the driver
+ * @want: how much at most, in pages
+ *
+ * Context: step_lock held; may sleep, but waits for nobody who may wait for memory.
+ * Return: pages.
+ */
+unsigned long balloon_deflate(struct xen_balloon *xb, unsigned long want)
 {
 	struct balloon_queue *q = &xb->queue;
 	unsigned long got;
@@ -103,12 +110,19 @@ static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
 	/* No 2 MiB wanted, or none to be had from Xen. */
 	want = min(want, base_at_once(xb));
 	nr = balloon_dequeue_base(q, xb->pages, want, NUMA_NO_NODE);
-	if (nr)
-		return balloon_populate(xb, nr, 0);
-	if (balloon_figures(q).huge)
-		return balloon_populate_part(xb, want);
 
-	return balloon_foreign_trim(xb, true);
+	return nr ? balloon_populate(xb, nr, 0) : balloon_populate_part(xb, want);
+}
+
+/* One step towards a larger guest, by up to @want. Returns pages got. */
+static unsigned long deflate(struct xen_balloon *xb, unsigned long want)
+{
+	struct balloon_figures n = balloon_figures(&xb->queue);
+
+	if (n.huge || n.base)
+		return balloon_deflate(xb, want);
+
+	return balloon_headroom(xb) ? balloon_foreign_trim(xb, true) : 0;
 }
 
 /**

@@ -61,7 +61,12 @@ static void enable_healing(bool on)
 		balloon_worker_again(shown);
 }
 
-#define UPKEEP_ATTR(_name, _flag, _enable)						\
+static void enable_relief(bool on)
+{
+	WRITE_ONCE(shown->oom.deflates, on);
+}
+
+#define SWITCH_ATTR(_name, _flag, _enable)						\
 static ssize_t _name##_show(struct device *dev, struct device_attribute *attr,	\
 			    char *buf)						\
 {										\
@@ -80,8 +85,9 @@ static ssize_t _name##_store(struct device *dev, struct device_attribute *attr,	
 }										\
 static DEVICE_ATTR_RW(_name)
 
-UPKEEP_ATTR(coalesce, shown->coalesce, enable_coalescing);
-UPKEEP_ATTR(heal, shown->heal.enabled, enable_healing);
+SWITCH_ATTR(coalesce, shown->coalesce, enable_coalescing);
+SWITCH_ATTR(heal, shown->heal.enabled, enable_healing);
+SWITCH_ATTR(deflate_on_oom, shown->oom.deflates, enable_relief);
 
 static struct attribute *upkeep_attrs[] = {
 	&dev_attr_coalesce.attr,
@@ -143,6 +149,7 @@ static DEVICE_ATTR_RW(reserve_kb);
 static struct attribute *limit_attrs[] = {
 	&dev_attr_floor_kb.attr,
 	&dev_attr_reserve_kb.attr,
+	&dev_attr_deflate_on_oom.attr,
 	NULL
 };
 

@@ -6,9 +6,9 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
-#include <linux/sizes.h>
 
 #include "balloon.h"
 
@@ -104,6 +104,7 @@ bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted)
 		return true;
 
 	xb->target.wanted = wanted;
+	xb->target.relieved = 0;
 	xb->delay_ms = 0;
 	balloon_count(xb, COUNT_TARGETS, 1);
 
@@ -118,6 +119,26 @@ static bool may_say_clamped(struct balloon_target *t, unsigned long target)
 }
 
 /**
+ * balloon_target_relieve - the guest was short: it is not to be smaller than it is now
+ * @xb: the driver
+ * @until: before this moment, by ktime_get_ns(), or before there is another target
+ *
+ * Context: step_lock held.
+ * Return: whether that is news.
+ */
+bool balloon_target_relieve(struct xen_balloon *xb, u64 until)
+{
+	bool news = !xb->target.relieved;
+
+	lockdep_assert_held(&xb->step_lock);
+
+	xb->target.relieved = balloon_figures(&xb->queue).guest;
+	xb->target.relieved_until = until;
+
+	return news;
+}
+
+/**
  * balloon_target - where to go now
  * @xb: the driver
  *
@@ -125,7 +146,7 @@ static bool may_say_clamped(struct balloon_target *t, unsigned long target)
  * of range is remembered, and asked for again each time.
  *
  * Context: step_lock held.
- * Return: the target in pages, between floor and ceiling.
+ * Return: the target in pages, between floor and ceiling; more, while the guest is short.
  */
 unsigned long balloon_target(struct xen_balloon *xb)
 {
@@ -145,7 +166,10 @@ unsigned long balloon_target(struct xen_balloon *xb)
 		xb->target.said = xb->target.wanted;
 	}
 
-	return target;
+	if (ktime_get_ns() >= xb->target.relieved_until)
+		xb->target.relieved = 0;
+
+	return max(target, min(xb->target.relieved, ceiling));
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST

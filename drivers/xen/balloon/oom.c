@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Somebody is about to be killed for want of memory, while the balloon has some. What is on
+ * its way to the guest anyway comes at once. Beyond its target the guest gets some when the
+ * administrator wants that (limits/deflate_on_oom), as far as Xen and the toolstack allow; it
+ * keeps that for a while, and then goes back to its target, as far as it can do without.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/ktime.h>
+#include <linux/oom.h>
+#include <linux/printk.h>
+#include <linux/sizes.h>
+
+#include "balloon.h"
+
+/* What is given at a time, at most, beyond the target. */
+#define RELIEF		(SZ_16M / PAGE_SIZE)
+/* How long to wait for a step of the worker, and how often to look. */
+#define PATIENCE_US	USEC_PER_SEC
+#define LOOK_US		(5 * USEC_PER_MSEC)
+/* How long the guest keeps it after it was short the last time. */
+#define HOLD_NS		(10 * NSEC_PER_SEC)
+
+/* How much more the guest may have than now, of what Xen would give. */
+static unsigned long allowed(struct xen_balloon *xb)
+{
+	unsigned long most = READ_ONCE(xb->target.dynamic_max);
+	long now = xb->ops->current_pages();
+
+	if (!READ_ONCE(xb->oom.deflates))
+		return 0;
+	if (most == ULONG_MAX)
+		return RELIEF;
+	if (now < 0 || now >= most)
+		return 0;
+
+	return min(most - now, RELIEF);
+}
+
+/* From now on the guest is not to be smaller than it is, for a while. */
+static void stay(struct xen_balloon *xb)
+{
+	if (balloon_target_relieve(xb, ktime_get_ns() + HOLD_NS))
+		pr_info("the guest is out of memory: it gets more than its target of %lu KiB for the time being\n",
+			PAGES_TO_KB(xb->target.wanted));
+}
+
+/* Returns how many pages the guest got. */
+static unsigned long give(struct xen_balloon *xb, unsigned long want)
+{
+	unsigned long got = 0, more;
+
+	for (; got < want; got += more) {
+		more = balloon_deflate(xb, want - got);
+		if (!more)
+			break;
+	}
+
+	return got;
+}
+
+/* What is on its way comes first, and is no more than the target says. */
+static unsigned long relieve(struct xen_balloon *xb)
+{
+	long coming = balloon_target(xb) - balloon_figures(&xb->queue).guest;
+	unsigned long got = 0;
+
+	if (coming > 0)
+		got = give(xb, min(coming, (long)RELIEF));
+	if (got)
+		return got;
+
+	got = give(xb, allowed(xb));
+	if (got)
+		stay(xb);
+
+	return got;
+}
+
+/* Does the balloon have anything that the guest may get? */
+static bool may_give(struct xen_balloon *xb)
+{
+	if (READ_ONCE(xb->resumed))
+		return false;
+
+	return READ_ONCE(xb->oom.deflates) ||
+	       READ_ONCE(xb->target.wanted) > balloon_figures(&xb->queue).guest;
+}
+
+/*
+ * Whoever asks for memory may hold what the worker waits for, and the kernel lets nobody
+ * else out of an allocation meanwhile: so nothing is waited for with no limit.
+ */
+static bool lock_soon(struct xen_balloon *xb)
+{
+	unsigned long us;
+
+	for (us = 0; us < PATIENCE_US; us += LOOK_US) {
+		if (mutex_trylock(&xb->step_lock))
+			return true;
+		fsleep(LOOK_US);
+	}
+
+	return false;
+}
+
+static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed)
+{
+	struct xen_balloon *xb = container_of(nb, struct xen_balloon, oom.nb);
+	unsigned long got;
+
+	/* Others had some. */
+	if (*(unsigned long *)freed || !may_give(xb) || !lock_soon(xb))
+		return NOTIFY_OK;
+
+	got = relieve(xb);
+	if (got)
+		xb->kernel->publish(xb);
+	mutex_unlock(&xb->step_lock);
+
+	balloon_count(xb, COUNT_OOM_RELIEVED, got);
+	*(unsigned long *)freed += got;
+
+	return NOTIFY_OK;
+}
+
+/**
+ * balloon_oom_init - hear of it
+ * @xb: the driver
+ *
+ * Return: 0 or a negative errno.
+ */
+int balloon_oom_init(struct xen_balloon *xb)
+{
+	xb->target.dynamic_max = ULONG_MAX;
+	xb->oom.nb.notifier_call = on_oom;
+	/* After those who have memory that is of no use to anybody. */
+	xb->oom.nb.priority = -1;
+
+	return register_oom_notifier(&xb->oom.nb);
+}
+
+/**
+ * balloon_oom_exit - undo balloon_oom_init()
+ * @xb: the driver
+ */
+void balloon_oom_exit(struct xen_balloon *xb)
+{
+	unregister_oom_notifier(&xb->oom.nb);
+}
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/oom-kunit.h"
+#endif

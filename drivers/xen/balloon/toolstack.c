@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the toolstack writes about the guest's memory, beside its target: memory/dynamic-max
+ * in xenstore, in KiB, is the most that it may have of its own accord. xapi writes it; where
+ * it is missing Xen's maximum alone says how much.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/printk.h>
+#include <xen/xenbus.h>
+
+#include "balloon.h"
+
+static struct xen_balloon *told;
+
+static void look(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	unsigned long long kb;
+	int ret = xenbus_scanf(XBT_NIL, "memory", "dynamic-max", "%llu", &kb);
+
+	if (ret == -ENOENT) {
+		WRITE_ONCE(told->target.dynamic_max, ULONG_MAX);
+	} else if (ret == 1) {
+		WRITE_ONCE(told->target.dynamic_max, kb / PAGES_TO_KB(1ULL));
+	} else {
+		pr_warn_ratelimited("memory/dynamic-max cannot be read as a number of KiB (%d): the guest gets no more than its target\n",
+				    ret);
+		WRITE_ONCE(told->target.dynamic_max, 0);
+	}
+}
+
+static struct xenbus_watch watch = {
+	.node = "memory/dynamic-max",
+	.callback = look,
+};
+
+/**
+ * balloon_toolstack_init - know from now on what it allows
+ * @xb: the driver
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno.
+ */
+int balloon_toolstack_init(struct xen_balloon *xb)
+{
+	told = xb;
+
+	return register_xenbus_watch(&watch);
+}
+
+/**
+ * balloon_toolstack_exit - undo balloon_toolstack_init()
+ *
+ * Context: may sleep.
+ */
+void balloon_toolstack_exit(void)
+{
+	unregister_xenbus_watch(&watch);
+}

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A program that needs half as much again as is free lives, while the balloon has that.
+
+Where limits/deflate_on_oom is off, as it is at first, it is killed. Where it is on, the guest gets more
+than its target, which it goes on showing, and is back there when the program has ended: 20 times in a
+row. It gets no more than the toolstack allows by memory/dynamic-max.
+"""
+
+from common import DEVICE, MIB, Agreement, Holder, stats
+
+TAKES_LONG = True
+TIMEOUT = 900
+EXPECTED = (r"oom-kill:", r"Out of memory: Killed", r"Call Trace")     # of the program, where it dies
+SMALL = 256 * MIB
+TIMES = 20
+ALLOWED = 8 * MIB           # beyond the target, by memory/dynamic-max
+BACK_S = 60
+SWITCH = f"{DEVICE}/limits/deflate_on_oom"
+
+
+def killed(guest):
+    return guest.vmstat()["oom_kill"]
+
+
+def dies(lab, guest, mib, where):
+    """Runs the program, which is killed; returns how large the guest was then, in KiB."""
+    before, largest = killed(guest), guest.current_kb()
+    program = guest.spawn(f"echo 1000 > /proc/self/oom_score_adj; exec memhold {mib}")
+    lab.wait(lambda: killed(guest) > before, 120, f"the program of {mib} MiB to be killed {where}")
+    largest = max(largest, guest.current_kb())
+    program.wait(60, check=False)
+    lab.equal(f"killed {where}", killed(guest) - before, 1)
+    return largest
+
+
+def run(lab, kind, kernel):
+    guest = lab.guest(kind, kernel)
+    guest.load()
+    guest.run(f"echo 0 > {DEVICE}/upkeep/heal")
+    guest.target_kb(SMALL)
+    guest.landed()
+    available = guest.meminfo()["MemAvailable"]
+    mib = available * 3 // 2 // MIB
+    lab.equal("deflate_on_oom at first", guest.run(f"cat {SWITCH}").strip(), "0")
+    lab.equal("current_kb of a guest that may not grow", dies(lab, guest, mib, "with it off"), SMALL)
+
+    agreement = Agreement(lab, guest)
+    guest.run(f"echo 1 > {SWITCH}")
+    sizes = []
+    for seed in range(TIMES):
+        holder = Holder(lab, guest, mib, seed)
+        sizes.append(guest.current_kb())
+        lab.equal("target_kb meanwhile", int(guest.run(f"cat {DEVICE}/target_kb")), SMALL)
+        holder.intact()
+        lab.wait(lambda: guest.current_kb() == SMALL, BACK_S, "the guest to be back at its target")
+    relieved = stats(guest)["oom_relieved"]
+    lab.note(f"of {available // MIB} MiB available {mib} were used {TIMES} times: the guest had {min(sizes) // MIB} to "
+             f"{max(sizes) // MIB} MiB then, and got {relieved} pages in all")
+    lab.check(min(sizes) > SMALL, f"the guest had {min(sizes)} kB at least, expected more than {SMALL}")
+    lab.check("the guest is out of memory" in guest.dmesg(), "dmesg tells of it")
+    agreement.check(f"after {TIMES} times")
+
+    path = f"/local/domain/{guest.domid}/memory/dynamic-max"
+    lab.dom0(f"xenstore-write {path} {guest.xen_pages() * 4 + ALLOWED}")
+    largest = dies(lab, guest, mib, "with more than the toolstack allows")
+    lab.equal("current_kb at most, where the toolstack allows 8 MiB more", largest, SMALL + ALLOWED)
+    lab.wait(lambda: guest.current_kb() == SMALL, BACK_S, "the guest to be back at its target")
+    lab.dom0(f"xenstore-write {path} junk")
+    lab.wait(lambda: "memory/dynamic-max cannot be read" in guest.dmesg(), 30, "junk in memory/dynamic-max to be told of")
+    lab.equal("current_kb with junk there", dies(lab, guest, mib, "with junk in memory/dynamic-max"), SMALL)
+    agreement = Agreement(lab, guest)
+    agreement.check("in the end")
+    guest.unload()
