@@ -86,6 +86,7 @@
 /* What is done while a spinlock is held, and what happens between two times */
 #define spin_lock(lock)			(sim_begin_hold(), spin_lock(lock))
 #define xa_store(xa, index, entry, gfp)	(sim_held(), xa_store(xa, index, entry, gfp))
+#define PageHWPoison(page)		((page) == sim.bad)
 #undef page_count
 #define page_count(page)		(sim_held(), page_ref_count(page))
 #undef cond_resched
@@ -100,10 +101,12 @@
 #undef pr_warn
 #undef pr_info
 #undef pr_err_ratelimited
+#undef pr_warn_ratelimited
 #define pr_err(fmt, ...)		sim_say(fmt, ##__VA_ARGS__)
 #define pr_warn(fmt, ...)		sim_say(fmt, ##__VA_ARGS__)
 #define pr_info(fmt, ...)		sim_say(fmt, ##__VA_ARGS__)
 #define pr_err_ratelimited(fmt, ...)	sim_say(fmt, ##__VA_ARGS__)
+#define pr_warn_ratelimited(fmt, ...)	sim_say(fmt, ##__VA_ARGS__)
 
 /* The clock */
 #define ktime_get_ns()			sim_now()

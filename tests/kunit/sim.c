@@ -178,6 +178,7 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim.unchecked = false;
 	sim.freezing = false;
 	sim.cleared = 0;
+	sim.bad = NULL;
 	sim.walker = NULL;
 	sim.longest_hold = 0;
 	sim.contig_hangs = false;

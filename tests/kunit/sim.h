@@ -262,6 +262,7 @@ struct sim_fault {
  * @held: what the driver did since it took queue.lock: pages that it looked at,
  *	regions that it took out
  * @longest_hold: the most that this was
+ * @bad: a page that the machine reported as such
  * @walker: a page on which somebody who walks over all pages has a reference
  *	from when alloc_contig_range() got it until the driver frees it, or, when it
  *	is the driver's, until the driver waits
@@ -333,6 +334,7 @@ struct sim {
 	unsigned long cleared;
 	unsigned int held;
 	unsigned int longest_hold;
+	struct page *bad;
 	struct page *walker;
 	char said[256];
 	unsigned int nr_said;

@@ -53,6 +53,7 @@ struct xen_balloon;
  * @base: base pages, unpopulated
  * @transit: in the hands of one step
  * @quarantined: cannot be trusted; never used again
+ * @bad: of those, what the machine reported as bad while it was ballooned out
  */
 struct balloon_figures {
 	unsigned long guest;
@@ -60,6 +61,7 @@ struct balloon_figures {
 	unsigned long base;
 	unsigned long transit;
 	unsigned long quarantined;
+	unsigned long bad;
 };
 
 /* What is known of a region, if nothing else: see heal.c. */

@@ -85,7 +85,7 @@ static int invariant_show(struct seq_file *m, void *unused)
 	wrong += expect(m, "base pages in the queue", counted.base, kept.base);
 	wrong += expect(m, "queued pages that do not look so", bad, 0);
 	wrong += expect(m, "pages in transit", kept.transit, 0);
-	wrong += expect(m, "quarantined pages", kept.quarantined, 0);
+	wrong += expect(m, "quarantined pages", kept.quarantined, kept.bad);
 	wrong += expect(m, "pages in all states", balloon_sum(xb) + unseen,
 			xb->total + intree_unseen_total(xb));
 	wrong += expect(m, "pages that current_kb shows", intree_published(),

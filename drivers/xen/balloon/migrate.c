@@ -27,6 +27,10 @@ static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
 	struct balloon_queue *q = &xb->queue;
 	int ret;
 
+	/* As the kernel sees it this page would be its own then. */
+	if (PageHWPoison(page))
+		return -EBUSY;
+
 	if (balloon_move_begin(q, newpage)) {
 		balloon_count(xb, COUNT_MIGRATE_NO_MEMORY, 1);
 		return -EAGAIN;

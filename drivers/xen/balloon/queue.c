@@ -9,6 +9,7 @@
  *	base <--move--> guest
  *	in-tree list --adopt--> transit --disown--> in-tree list
  *	transit --quarantine--> quarantined
+ *	huge, base --dequeue--> quarantined, when it was reported as bad
  *
  * A page of order 9 looks as the allocator gave it: not compound, one
  * reference on its first page, none on the others. Its base pages have one
@@ -18,9 +19,12 @@
  * migrate.c) at any time, until it is taken out: a page that is just being moved
  * cannot be.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/bitmap.h>
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
+#include <linux/printk.h>
 
 #include <compat/balloon_compaction.h>
 
@@ -228,12 +232,83 @@ void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int or
 	spin_unlock(&q->lock);
 }
 
+/* Take out the huge page that came last. */
+static struct page *pop_huge(struct balloon_queue *q)
+{
+	struct page *page;
+
+	spin_lock(&q->lock);
+	page = list_first_entry_or_null(&q->huge, struct page, lru);
+	if (page) {
+		list_del(&page->lru);
+		q->n.huge--;
+		q->n.transit += XENMEM_HUGE_PAGES;
+	}
+	spin_unlock(&q->lock);
+
+	return page;
+}
+
+/*
+ * A page that the machine reported as bad (memory_failure()) while it was ballooned out
+ * goes to nobody any more. That was of no harm to anybody: it had no memory.
+ */
+static void set_apart(struct balloon_queue *q, struct page *page, unsigned int order)
+{
+	lockdep_assert_held(&q->lock);
+
+	pr_warn_ratelimited("pfn 0x%lx of order %u was reported as bad while it was ballooned out: %lu KiB out of use for good\n",
+			    page_to_pfn(page), order, PAGES_TO_KB(1UL << order));
+	q->n.quarantined += 1UL << order;
+	q->n.bad += 1UL << order;
+}
+
+static void set_apart_in_transit(struct balloon_queue *q, struct page *page, unsigned int order)
+{
+	spin_lock(&q->lock);
+	q->n.transit -= 1UL << order;
+	set_apart(q, page, order);
+	spin_unlock(&q->lock);
+}
+
+static bool has_bad(struct page *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < XENMEM_HUGE_PAGES; i++)
+		if (PageHWPoison(page + i))
+			return true;
+
+	return false;
+}
+
+/* Of a huge page with bad ones in it the others are base pages from now on. */
+static void break_bad(struct balloon_queue *q, struct page *page)
+{
+	unsigned int i;
+
+	/* Without memory for that, all of it is out of use. */
+	if (balloon_region_prepare_last(q, page)) {
+		set_apart_in_transit(q, page, XENMEM_HUGE_ORDER);
+		return;
+	}
+
+	split_page(page, XENMEM_HUGE_ORDER);
+	for (i = 0; i < XENMEM_HUGE_PAGES; i++) {
+		if (PageHWPoison(page + i))
+			set_apart_in_transit(q, page + i, 0);
+		else
+			balloon_enqueue(q, page + i, 0);
+	}
+}
+
 /**
  * balloon_dequeue_huge - take huge pages out: huge to transit
  * @q: the queue
  * @pages: where to put them
  * @max: how many at most
  *
+ * Context: may sleep; no lock held.
  * Return: how many there were.
  */
 unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
@@ -242,17 +317,12 @@ unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
 	unsigned int n = 0;
 	struct page *page;
 
-	spin_lock(&q->lock);
-	while (n < max) {
-		page = list_first_entry_or_null(&q->huge, struct page, lru);
-		if (!page)
-			break;
-		list_del(&page->lru);
-		pages[n++] = page;
+	while (n < max && (page = pop_huge(q))) {
+		if (has_bad(page))
+			break_bad(q, page);
+		else
+			pages[n++] = page;
 	}
-	q->n.huge -= n;
-	q->n.transit += n * XENMEM_HUGE_PAGES;
-	spin_unlock(&q->lock);
 
 	return n;
 }
@@ -271,6 +341,11 @@ static unsigned int dequeue_region(struct balloon_queue *q, struct balloon_regio
 		if (!balloon_keep_still(q, page))
 			continue;
 		count_base(q, region, page, -1);
+		if (PageHWPoison(page)) {
+			q->n.base--;
+			set_apart(q, page, 0);
+			continue;
+		}
 		pages[n++] = page;
 	}
 

@@ -126,6 +126,19 @@ static void pages_stay_as_they_are_when_xen_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim_move_isolated(NULL), 1U);
 }
 
+static void a_bad_page_is_not_moved(struct kunit *test)
+{
+	struct page *page = base_page(3, 5);
+
+	sim.bad = page;
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(page));
+	KUNIT_EXPECT_EQ(test, sim_move_isolated(NULL), 0U);
+	sim_put_back_isolated();
+	expect_pages(test, 0, 1);
+	KUNIT_EXPECT_TRUE(test, in_base_queue(page));
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_MOVE], 0UL);
+}
+
 static void pages_stay_as_they_are_when_one_cannot_be_kept_account_of(struct kunit *test)
 {
 	struct page *page = base_page(3, 7);
@@ -293,6 +306,7 @@ static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE_PARAM(a_base_page_and_another_change_places, world_gen_params),
 	KUNIT_CASE_PARAM(what_was_moved_moves_again_and_comes_out, world_gen_params),
 	KUNIT_CASE(pages_stay_as_they_are_when_xen_refuses),
+	KUNIT_CASE(a_bad_page_is_not_moved),
 	KUNIT_CASE(pages_stay_as_they_are_when_one_cannot_be_kept_account_of),
 	KUNIT_CASE(memory_that_gets_lost_on_the_way_comes_back),
 	KUNIT_CASE(a_page_that_is_being_moved_is_not_taken_out),

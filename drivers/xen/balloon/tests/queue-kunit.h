@@ -36,6 +36,7 @@ static void expect_figures(struct kunit *test, struct balloon_figures expected)
 	KUNIT_EXPECT_EQ(test, n.base, expected.base);
 	KUNIT_EXPECT_EQ(test, n.transit, expected.transit);
 	KUNIT_EXPECT_EQ(test, n.quarantined, expected.quarantined);
+	KUNIT_EXPECT_EQ(test, n.bad, expected.bad);
 }
 
 /* Each page of a range is PageOffline, or none. */
@@ -908,7 +909,52 @@ static void call_waits_for_the_lock(struct kunit *test)
 	balloon_queue_destroy(caller.q);
 }
 
+/* What the machine reported as bad */
+
+static void bad_base_page_comes_back_to_nobody(struct kunit *test)
+{
+	struct page *pages[8];
+
+	sim_queue_base(2, 100, 5);
+	sim.bad = sim_page(2, 102);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, pages, 8, NUMA_NO_NODE), 4U);
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 5, .transit = 4,
+						       .quarantined = 1, .bad = 1 });
+	KUNIT_EXPECT_TRUE(test, PageOffline(sim.bad));
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, pages, 8, NUMA_NO_NODE), 0U);
+}
+
+static void of_a_huge_page_with_a_bad_one_the_others_are_base_pages(struct kunit *test)
+{
+	struct page *page = queue_huge(test), *good = queue_huge(test), *found[2];
+
+	sim.bad = page + 511;
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, found, 2), 1U);
+	KUNIT_EXPECT_PTR_EQ(test, found[0], good);
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 1024, .base = 511,
+						       .transit = 512, .quarantined = 1,
+						       .bad = 1 });
+	expect_count(test, page, 512, 1);
+}
+
+static void huge_page_with_a_bad_one_is_out_of_use_without_memory_for_its_parts(struct kunit *test)
+{
+	struct page *page = queue_huge(test), *found;
+
+	sim.bad = page;
+	kfree(sim.xb->queue.regions.spare);
+	sim.xb->queue.regions.spare = NULL;
+	sim_fail(SIM_KZALLOC, 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &found, 1), 0U);
+	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 512,
+						       .quarantined = 512, .bad = 512 });
+}
+
 static struct kunit_case queue_cases[] = {
+	KUNIT_CASE(bad_base_page_comes_back_to_nobody),
+	KUNIT_CASE(of_a_huge_page_with_a_bad_one_the_others_are_base_pages),
+	KUNIT_CASE(huge_page_with_a_bad_one_is_out_of_use_without_memory_for_its_parts),
 	KUNIT_CASE(new_queue_is_empty_and_has_a_spare_region),
 	KUNIT_CASE(new_queue_without_memory_is_an_error),
 	KUNIT_CASE(destroyed_queue_holds_no_memory),
