@@ -18,13 +18,13 @@
 
 #include "balloon.h"
 
-/* Does Xen count more for the guest than is known, as far as can be told? */
+/* Does Xen count more for the guest than is known, or does it not tell? */
 static bool has_unknown(struct xen_balloon *xb)
 {
 	unsigned long guest = balloon_figures(&xb->queue).guest;
 	long now = xb->ops->current_pages();
 
-	return !xb->offset_known || now - xb->offset > (long)guest;
+	return !xb->offset_known || now < 0 || now - xb->offset > (long)guest;
 }
 
 /* Another suspend has to wait for us: it shall not have to for long. */

@@ -182,6 +182,15 @@ static void it_is_not_done_while_xen_does_not_tell_its_count(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, restored());
 }
 
+static void it_is_searched_for_when_xen_does_not_tell_its_count(struct kunit *test)
+{
+	balloon_out_some(test);
+	sim_refill(nth_huge(0));
+	sim_fail(SIM_CURRENT, 2, 1, 0);
+	KUNIT_EXPECT_TRUE(test, restored());
+	expect_figures(test, FULL - H(3) - 42, 2, 43 + 511, 0);
+}
+
 static void the_worker_populates_nothing_before_it_is_done(struct kunit *test)
 {
 	balloon_out_some(test);
@@ -206,6 +215,7 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(it_is_done_again_after_what_compaction_has_came_back),
 	KUNIT_CASE(a_suspend_does_not_wait_for_it),
 	KUNIT_CASE(it_is_not_done_while_xen_does_not_tell_its_count),
+	KUNIT_CASE(it_is_searched_for_when_xen_does_not_tell_its_count),
 	KUNIT_CASE(the_worker_populates_nothing_before_it_is_done),
 	{}
 };
