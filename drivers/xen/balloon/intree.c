@@ -384,13 +384,33 @@ static void adopt_region(struct xen_balloon *xb)
 }
 #endif
 
-/* To the in-tree list, but for those that came from the allocator of unpopulated pages. */
+/* What a migration has put memory behind is the guest's. Returns how many pages are left. */
+static unsigned int give_populated(struct xen_balloon *xb, unsigned int nr)
+{
+	unsigned int i, holes = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (xb->ops->populated(xb->pages[i]))
+			balloon_give_base(xb, xb->pages[i]);
+		else
+			xb->pages[holes++] = xb->pages[i];
+	}
+
+	return holes;
+}
+
+/*
+ * To the in-tree list, but for those that came from the allocator of unpopulated pages.
+ * In a new domain that was not seen to yet they may be no holes: see intree_end().
+ */
 static void intree_give(struct xen_balloon *xb, unsigned int nr)
 {
 	struct balloon_intree *it = &xb->intree;
 	struct page **pages = xb->pages;
 	unsigned int i, listed = 0;
 
+	if (xb->resumed)
+		nr = give_populated(xb, nr);
 	balloon_disown(&xb->queue, pages, nr);
 
 	for (i = 0; i < nr; i++) {

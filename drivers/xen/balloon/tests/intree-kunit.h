@@ -832,6 +832,20 @@ static void loading_gives_the_guest_what_was_set_online_again(struct kunit *test
 	sim.xb->total = balloon_sum(sim.xb);
 }
 
+static void what_has_memory_in_a_new_domain_is_not_handed_back(struct kunit *test)
+{
+	unsigned long guest = FULL - 3 * SIM_REGION_PAGES;
+
+	go_to(test, guest);
+	sim_refill(list_first_entry(&sim.xb->queue.huge, struct page, lru) + 5);
+	sim.xb->resumed = true;
+	/* Nor is there memory to break the huge page up. */
+	sim_fail(SIM_KZALLOC, 1, ULONG_MAX, 0);
+	unload();
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, guest + 1);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.target_unpopulated, 0UL);
+}
+
 static struct kunit_case intree_cases[] = {
 	KUNIT_CASE_PARAM(the_worker_looks_when_it_may_not_have_been_told, look_gen_params),
 	KUNIT_CASE_PARAM(the_longest_wait_is_the_attributes_within_bounds,
@@ -852,6 +866,7 @@ static struct kunit_case intree_cases[] = {
 	KUNIT_CASE(loading_takes_pages_that_were_ballooned_out_later),
 	KUNIT_CASE(loading_leaves_what_is_lent),
 	KUNIT_CASE(loading_gives_the_guest_what_was_set_online_again),
+	KUNIT_CASE(what_has_memory_in_a_new_domain_is_not_handed_back),
 	KUNIT_CASE(loading_without_memory_leaves_the_list_alone),
 	KUNIT_CASE_PARAM(unloading_gives_each_page_back, unload_gen_params),
 	KUNIT_CASE(what_is_shown_is_as_it_was_after_unloading),
