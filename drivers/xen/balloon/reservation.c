@@ -50,13 +50,15 @@ unsigned long balloon_headroom(const struct xen_balloon *xb)
  * balloon_over_limit - does the guest have more than it may, so that Xen would
  *	not populate again what it gets?
  * @xb: the driver
+ *
+ * Return: true also when Xen does not tell.
  */
 bool balloon_over_limit(const struct xen_balloon *xb)
 {
 	long current_pages = xb->ops->current_pages();
 	long maximum = xb->ops->maximum_pages();
 
-	return maximum >= 0 && current_pages > maximum;
+	return current_pages < 0 || maximum < 0 || current_pages > maximum;
 }
 
 /**

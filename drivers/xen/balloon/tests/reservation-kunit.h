@@ -48,7 +48,7 @@ static void headroom_is_there_when_xen_counts_nothing(struct kunit *test)
 	sim.max_pages = max_pages;
 }
 
-static void a_guest_is_over_its_limit_only_when_xen_says_so(struct kunit *test)
+static void a_guest_is_over_its_limit_unless_xen_denies_it(struct kunit *test)
 {
 	sim.max_pages = sim.tot_pages;
 	KUNIT_EXPECT_FALSE(test, balloon_over_limit(sim.xb));
@@ -56,9 +56,11 @@ static void a_guest_is_over_its_limit_only_when_xen_says_so(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, balloon_over_limit(sim.xb));
 	sim.max_pages = 0;
 	KUNIT_EXPECT_TRUE(test, balloon_over_limit(sim.xb));
+	sim.max_pages = sim.tot_pages;
 	sim_fail(SIM_MAXIMUM, 1, 1, 0);
-	KUNIT_EXPECT_FALSE(test, balloon_over_limit(sim.xb));
+	KUNIT_EXPECT_TRUE(test, balloon_over_limit(sim.xb));
 	sim_fail(SIM_CURRENT, 1, 1, 0);
+	KUNIT_EXPECT_TRUE(test, balloon_over_limit(sim.xb));
 	KUNIT_EXPECT_FALSE(test, balloon_over_limit(sim.xb));
 }
 
@@ -443,7 +445,7 @@ static void what_others_add_to_the_domain_is_none_of_the_guests(struct kunit *te
 static struct kunit_case reservation_cases[] = {
 	KUNIT_CASE_PARAM(headroom_is_what_xens_limit_leaves, headroom_gen_params),
 	KUNIT_CASE(headroom_is_there_when_xen_counts_nothing),
-	KUNIT_CASE(a_guest_is_over_its_limit_only_when_xen_says_so),
+	KUNIT_CASE(a_guest_is_over_its_limit_unless_xen_denies_it),
 	KUNIT_CASE_PARAM(what_xen_does_not_take_is_the_guests_but_for_one_in_doubt,
 			 release_gen_params),
 	KUNIT_CASE(a_page_is_in_doubt_while_the_offset_is_unknown),
