@@ -118,6 +118,23 @@ static unsigned int decrease(unsigned int first, unsigned int last)
 	return first;
 }
 
+/*
+ * Have base pages [@first, @last) mapped as before, where their frames are still ours: a
+ * frame that Xen does not map is passed over.
+ */
+static void map_again(struct page **pages, unsigned int order, unsigned int first,
+		      unsigned int last)
+{
+	unsigned int failed = 0;
+
+	while ((first = write_mappings(pages, order, first, last, true)) < last) {
+		first++;
+		failed++;
+	}
+	if (failed)
+		pr_err("cannot map again %u frames that Xen did not take\n", failed);
+}
+
 static unsigned int pv_release(struct page **pages, unsigned int nr,
 			       unsigned int order)
 {
@@ -136,9 +153,7 @@ static unsigned int pv_release(struct page **pages, unsigned int nr,
 	 * What Xen did not take is mapped again; of a page in doubt only those
 	 * frames that are still ours.
 	 */
-	if (done < unmapped &&
-	    write_mappings(pages, order, done, unmapped, true) < unmapped)
-		pr_err("cannot map again what Xen did not take\n");
+	map_again(pages, order, done, unmapped);
 
 	return done >> order;
 }
@@ -305,9 +320,7 @@ static unsigned int pv_exchange(struct page *huge, struct page **holes, unsigned
 	       exchange(batch->mfn + XENMEM_HUGE_PAGES, XENMEM_HUGE_PAGES >> order, order,
 			batch->scratch) << order;
 
-	if (done < mapped &&
-	    write_mappings(&huge, XENMEM_HUGE_ORDER, done, mapped, true) < mapped)
-		pr_err("cannot map again what Xen did not exchange\n");
+	map_again(&huge, XENMEM_HUGE_ORDER, done, mapped);
 
 	memcpy(batch->mfn, batch->scratch, done * sizeof(*batch->mfn));
 	*got = map_or_return(holes, 0, done);
@@ -340,3 +353,7 @@ const struct xenmem_ops xenmem_pv_ops = {
 	.current_pages = xenmem_current_pages,
 	.maximum_pages = xenmem_maximum_pages,
 };
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/xenmem-pv-kunit.h"
+#endif

@@ -505,8 +505,18 @@ static void no_memory_is_lost_whatever_xen_answers(struct kunit *test)
 	sim_sweep_hypercalls(test, step->name, step->prepare, step->run);
 }
 
+/* Those of PV came before. */
+static void each_hypercall_was_answered_in_each_way(struct kunit *test)
+{
+	const char *missing;
+
+	KUNIT_EXPECT_TRUE_MSG(test, sim_hypercalls_were_swept(&missing),
+			      "no step makes the hypercall %s", missing);
+}
+
 static struct kunit_case translated_cases[] = {
 	KUNIT_CASE_PARAM(no_memory_is_lost_whatever_xen_answers, fake_step_gen_params),
+	KUNIT_CASE(each_hypercall_was_answered_in_each_way),
 	KUNIT_CASE(what_is_populated_is_marked),
 	KUNIT_CASE(each_page_of_a_huge_page_is_marked),
 	KUNIT_CASE(what_xen_did_not_populate_is_not_marked),
