@@ -85,7 +85,8 @@
 
 /* What is done while a spinlock is held, and what happens between two times */
 #define spin_lock(lock)			(sim_begin_hold(), spin_lock(lock))
-#define xa_store(xa, index, entry, gfp)	(sim_held(), xa_store(xa, index, entry, gfp))
+#define xa_store(xa, index, entry, gfp)	(sim_held(), sim_xa_store(xa, index, entry, gfp))
+#define xa_reserve(xa, index, gfp)	sim_xa_reserve(xa, index, gfp)
 #define PageHWPoison(page)		((page) == sim.bad)
 #undef page_count
 #define page_count(page)		(sim_held(), page_ref_count(page))
@@ -120,7 +121,7 @@
 #undef kthread_run
 #define kthread_run(fn, data, name)	sim_kthread_run(fn, data, name)
 
-#define register_oom_notifier(nb)	((void)(nb), 0)
+#define register_oom_notifier(nb)	((void)(nb), sim_register_notifier())
 #define unregister_oom_notifier(nb)	((void)(nb))
 
 /* The in-tree driver, and what goes with it */

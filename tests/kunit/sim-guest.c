@@ -901,6 +901,29 @@ void *sim_kzalloc(size_t size, gfp_t gfp)
 	return p;
 }
 
+int sim_xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp)
+{
+	sim_may_sleep("allocation");
+	return sim_fails(SIM_XARRAY, NULL, NULL) ? -ENOMEM : xa_reserve(xa, index, gfp);
+}
+
+/* Under a spinlock it has a place already: nobody looks at what it returns. */
+void *sim_xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
+{
+	if (gfpflags_allow_blocking(gfp) && sim_fails(SIM_XARRAY, NULL, NULL))
+		return XA_ERROR(-ENOMEM);
+
+	entry = xa_store(xa, index, entry, gfp);
+	if (!gfpflags_allow_blocking(gfp) && xa_is_err(entry))
+		sim_violation("stored in an xarray where there is no place");
+	return entry;
+}
+
+int sim_register_notifier(void)
+{
+	return sim_fails(SIM_NOTIFIER, NULL, NULL) ? -ENOMEM : 0;
+}
+
 void sim_kfree(const void *p)
 {
 	sim.kmalloced -= p ? ksize(p) : 0;

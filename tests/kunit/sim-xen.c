@@ -441,7 +441,7 @@ static bool release_extent(struct page *page, unsigned int nr)
 
 static unsigned int sim_release(struct page **pages, unsigned int nr, unsigned int order)
 {
-	unsigned int done, limit = nr, partial = 0;
+	unsigned int done, limit = nr, partial = 1U << order;
 
 	check_call(pages, nr, order);
 	sim_fails(SIM_RELEASE, &limit, &partial);
@@ -510,7 +510,7 @@ static void check_move(struct page *from, struct page *to)
 /* XENMAPSPACE_gmfn, or mmu_update in a PV guest: the frame stays the guest's. */
 static int sim_move(struct page *from, struct page *to)
 {
-	unsigned int at, done = 0;
+	unsigned int at, done = 1;
 	struct sim_region *source = sim_region_of(page_to_pfn(from), &at);
 	u32 frame;
 
@@ -557,7 +557,7 @@ static int sim_pv_move(struct page *from, struct page *to)
 
 static unsigned int sim_exchange(struct page *huge, struct page **holes, unsigned int *got)
 {
-	unsigned int limit = SIM_REGION_PAGES, partial = 0, gone;
+	unsigned int limit = SIM_REGION_PAGES, partial = SIM_REGION_PAGES, gone;
 	u32 frame;
 
 	check_call(&huge, 1, SIM_HUGE_ORDER);
@@ -568,6 +568,8 @@ static unsigned int sim_exchange(struct page *huge, struct page **holes, unsigne
 		return 0;
 	if (sim_fails(SIM_EXCHANGE, &limit, &partial))
 		limit = min(limit, SIM_REGION_PAGES);
+	else
+		partial = 0;
 
 	for (gone = 0; gone < limit; gone++) {
 		check_populate(holes[gone], 0);
@@ -604,12 +606,12 @@ static bool sim_is_populated(struct page *page)
 
 static bool sim_logs_writes(void)
 {
-	return sim.logs_writes;
+	return sim_fails(SIM_LOGS_WRITES, NULL, NULL) || sim.logs_writes;
 }
 
 static bool sim_restores_whole(void)
 {
-	return sim.config.restores_whole;
+	return !sim_fails(SIM_RESTORES_WHOLE, NULL, NULL) && sim.config.restores_whole;
 }
 
 static long sim_current_pages(void)

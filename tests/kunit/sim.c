@@ -87,12 +87,14 @@ static void build_p2m(void)
 }
 
 /**
- * sim_load_driver - bring the driver up, as balloon_load() does
- * @test: the test that it is for
+ * sim_load - bring the driver up, as balloon_load() does, up to where it takes over
+ *
+ * Return: 0 or a negative errno, with nothing to be undone.
  */
-void sim_load_driver(struct kunit *test)
+int sim_load(void)
 {
 	struct xen_balloon *xb = sim.xb;
+	int ret;
 
 	memset(xb, 0, sizeof(*xb));
 	xb->ops = sim.config.pv ? &sim_pv_ops : &sim_ops;
@@ -105,7 +107,9 @@ void sim_load_driver(struct kunit *test)
 	atomic_long_set(&xb->intree.heard, -1);
 	xb->intree.hears = true;
 	xb->intree.ran_ns = sim.config.ran_ns;
-	KUNIT_ASSERT_EQ(test, balloon_queue_init(&xb->queue), 0);
+	ret = balloon_queue_init(&xb->queue);
+	if (ret)
+		return ret;
 	balloon_migrate_init(xb);
 	balloon_heal_init(xb);
 	balloon_foreign_init(xb);
@@ -113,15 +117,43 @@ void sim_load_driver(struct kunit *test)
 	xb->foreign.high = sim.config.high;
 	balloon_coalesce_init(xb);
 	balloon_upkeep_init(xb);
-	KUNIT_ASSERT_EQ(test, balloon_reclaim_init(xb), 0);
-	KUNIT_ASSERT_EQ(test, balloon_oom_init(xb), 0);
+	ret = balloon_reclaim_init(xb);
+	if (ret)
+		goto err_queue;
+	ret = balloon_oom_init(xb);
+	if (ret)
+		goto err_reclaim;
 
-	mutex_lock(&xb->step_lock);
+	return 0;
+
+err_reclaim:
+	balloon_reclaim_exit(xb);
+err_queue:
+	balloon_queue_destroy(&xb->queue);
+	return ret;
+}
+
+/**
+ * sim_take_over - take over what there is
+ */
+void sim_take_over(void)
+{
+	mutex_lock(&sim.xb->step_lock);
 	if (sim.config.bare)
-		sim_bare_begin(xb);
+		sim_bare_begin(sim.xb);
 	else
-		intree_begin(xb);
-	mutex_unlock(&xb->step_lock);
+		intree_begin(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+}
+
+/**
+ * sim_load_driver - bring the driver up
+ * @test: the test that it is for
+ */
+void sim_load_driver(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, sim_load(), 0);
+	sim_take_over();
 }
 
 /* Give up what the driver has, without asking it. */
@@ -142,13 +174,11 @@ static void tear_down(void)
 }
 
 /**
- * sim_build - build a world, with the driver in it
+ * sim_build_world - build a world without the driver
  * @test: the test that it is for
  * @config: what it shall be like
- *
- * A test whose suite has sim_init() gets the default one; it may build another.
  */
-void sim_build(struct kunit *test, const struct sim_config *config)
+void sim_build_world(struct kunit *test, const struct sim_config *config)
 {
 	KUNIT_ASSERT_EQ(test, load(), 0);
 	tear_down();
@@ -192,12 +222,27 @@ void sim_build(struct kunit *test, const struct sim_config *config)
 	sim.kmalloced = 0;
 	memset(sim.region, 0, config->regions * sizeof(*sim.region));
 	memset(sim.sum, 0, sizeof(sim.sum));
+	memset(sim.calls, 0, sizeof(sim.calls));
+	memset(sim.failed, 0, sizeof(sim.failed));
+	sim.called = NULL;
 	sim_mend();
 
 	sim_host_build(config->regions + config->host_pieces);
 	build_p2m();
 	sim_guest_build();
 	sim_intree_build();
+}
+
+/**
+ * sim_build - build a world, with the driver in it
+ * @test: the test that it is for
+ * @config: what it shall be like
+ *
+ * A test whose suite has sim_init() gets the default one; it may build another.
+ */
+void sim_build(struct kunit *test, const struct sim_config *config)
+{
+	sim_build_world(test, config);
 	sim_load_driver(test);
 
 	memset(sim.calls, 0, sizeof(sim.calls));
@@ -286,17 +331,22 @@ void sim_mend(void)
 /**
  * sim_fails - count a call: is it one that fails?
  * @op: which
- * @done: set to how many extents it does all the same, if it fails; or NULL
- * @partial: set to how many base pages of the next extent it does; or NULL
+ * @done: how many extents it is for; set to how many it does all the same, if it fails;
+ *	NULL where it does one thing
+ * @partial: of how many base pages of an extent Xen may do a part; set to how many of
+ *	the next extent it does, if the call fails; NULL where it does no part
  */
 bool sim_fails(enum sim_op op, unsigned int *done, unsigned int *partial)
 {
 	struct sim_fault *fault = &sim.fault[op];
 
 	sim.calls[op]++;
+	if (sim.called)
+		sim.called(op, done ? *done : 1, partial ? *partial : 0);
 	if (!fault->from || --fault->from)
 		return false;
 
+	sim.failed[op]++;
 	/* The next one is the first of what is left. */
 	fault->from = --fault->count ? 1 : 0;
 	if (done)

@@ -26,6 +26,7 @@
 #include <linux/mm_types.h>
 #include <linux/prandom.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 #include <xen/balloon.h>
 
 #include "assert.h"
@@ -49,12 +50,16 @@ enum sim_op {
 	SIM_EXCHANGE,		/* xenmem_ops.exchange */
 	SIM_CURRENT,		/* xenmem_ops.current_pages */
 	SIM_MAXIMUM,		/* xenmem_ops.maximum_pages */
+	SIM_LOGS_WRITES,	/* xenmem_ops.logs_writes: Xen does not tell, so it may */
+	SIM_RESTORES_WHOLE,	/* xenmem_ops.restores_whole: no */
 	SIM_ALLOC,		/* alloc_pages() */
 	SIM_CONTIG,		/* alloc_contig_range() */
 	SIM_KZALLOC,		/* kzalloc() */
+	SIM_XARRAY,		/* xa_reserve(), and xa_store() where it may allocate */
 	SIM_INTREE,		/* xen_alloc_ballooned_pages() */
 	SIM_UNPOPULATED,	/* xen_alloc_unpopulated_pages() */
 	SIM_THREAD,		/* kthread_run() */
+	SIM_NOTIFIER,		/* register_oom_notifier() */
 	SIM_NR_OPS
 };
 
@@ -188,7 +193,7 @@ struct sim_piece {
  * @from: the first, counted from now as 1; 0 for none
  * @count: how many in a row
  * @done: how much of each is done all the same
- * @partial: base pages of the first extent not done that Xen takes or gives
+ * @partial: base pages of the first extent not done that Xen takes, or does not give
  */
 struct sim_fault {
 	unsigned long from;
@@ -241,6 +246,9 @@ struct sim_fault {
  *	in-tree driver, or while it sleeps
  * @fault: what fails
  * @calls: how often each operation was called
+ * @failed: how often it failed
+ * @called: told of each call: how many extents it is for, and how many base pages each
+ *	of them has that Xen may do a part of
  * @extents: extents that Xen released and populated
  * @flushes: TLB flushes
  * @now: the clock, in ns
@@ -314,6 +322,8 @@ struct sim {
 
 	struct sim_fault fault[SIM_NR_OPS];
 	unsigned long calls[SIM_NR_OPS];
+	unsigned long failed[SIM_NR_OPS];
+	void (*called)(enum sim_op op, unsigned int nr, unsigned int size);
 	unsigned long extents;
 	unsigned long flushes;
 	u64 now;
@@ -348,6 +358,9 @@ int sim_init(struct kunit *test);
 void sim_exit(struct kunit *test);
 void sim_exit_part(struct kunit *test);
 void sim_build(struct kunit *test, const struct sim_config *config);
+void sim_build_world(struct kunit *test, const struct sim_config *config);
+int sim_load(void);
+void sim_take_over(void);
 void sim_load_driver(struct kunit *test);
 void sim_fail(enum sim_op op, unsigned long from, unsigned long count,
 	      unsigned int done);
@@ -436,6 +449,9 @@ unsigned long sim_end_pfn(const struct pglist_data *node);
 bool sim_is_zone_device(struct page *page);
 unsigned int sim_page_order(struct page *page);
 void *sim_kzalloc(size_t size, gfp_t gfp);
+int sim_xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp);
+void *sim_xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
+int sim_register_notifier(void);
 void sim_kfree(const void *p);
 u64 sim_now(void);
 struct task_struct *sim_kthread_run(int (*fn)(void *data), void *data,
