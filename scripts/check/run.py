@@ -36,6 +36,7 @@ STATIC = {
     "programs": ["scripts/check/programs.sh"],
     "module 6.1": ["scripts/check/module.sh", "6.1"],
     "module 6.12": ["scripts/check/module.sh", "6.12"],
+    "calls": ["scripts/check/calls.py"],
     "unit": ["scripts/check/units.py"],
 }
 KUNIT = {
