@@ -379,6 +379,26 @@ static void squeeze(void)
 	}
 }
 
+/* Out of memory */
+
+static void be_small(void)
+{
+	settle(FULL - H(3) - 70);
+	sim.xb->oom.deflates = true;
+}
+
+static void run_out(void)
+{
+	unsigned long freed = 0;
+
+	sim.xb->oom.nb.notifier_call(&sim.xb->oom.nb, 0, &freed);
+}
+
+static bool has_some(void)
+{
+	return balloon_counted(sim.xb, COUNT_OOM_RELIEVED);
+}
+
 /* Restore: there is memory behind a page of each queue, and one on the list. */
 static void come_to_new_domain(void)
 {
@@ -447,6 +467,7 @@ static const struct step steps[] = {
 	{ "hand back in a new domain", &translated, come_to_new_domain, hand_back, is_handed_back },
 	{ "start the worker", &translated, have_no_worker, run_worker, has_run },
 	{ "reclaim", &translated, fill_guest, squeeze, at_goal },
+	{ "out of memory", &translated, be_small, run_out, has_some },
 	{ "restore", &translated, come_to_new_domain, restore, is_restored },
 	{ "restore in superpages", &restored, come_to_new_domain, restore, is_restored },
 	{ "restore in PV", &pv, come_to_new_domain, restore, is_restored },
