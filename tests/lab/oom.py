@@ -66,7 +66,7 @@ def run(lab, kind, kernel):
     lab.equal("current_kb at most, where the toolstack allows 8 MiB more", largest, SMALL + ALLOWED)
     lab.wait(lambda: guest.current_kb() == SMALL, BACK_S, "the guest to be back at its target")
     lab.dom0(f"xenstore-write {path} junk")
-    lab.wait(lambda: "memory/dynamic-max cannot be read" in guest.dmesg(), 30, "junk in memory/dynamic-max to be told of")
+    lab.wait(lambda: "memory/dynamic-max cannot be read" in guest.dmesg(), 30, "junk there to be told of")
     lab.equal("current_kb with junk there", dies(lab, guest, mib, "with junk in memory/dynamic-max"), SMALL)
     agreement = Agreement(lab, guest)
     agreement.check("in the end")

@@ -31,12 +31,14 @@ static int show(int fd, int whole, unsigned long most)
 {
 	unsigned long pfn, shown = 0;
 	unsigned int i, n;
+	int all;
 
 	for (pfn = 0; shown < most; pfn += REGION_PAGES) {
 		if (pread(fd, flags, sizeof(flags), pfn * sizeof(*flags)) != sizeof(flags))
 			break;
 		n = count_offline();
-		if (!n || (n == REGION_PAGES) != whole)
+		all = n == REGION_PAGES;
+		if (!n || all != whole)
 			continue;
 		for (i = 0; !(flags[i] & OFFLINE); i++)
 			;

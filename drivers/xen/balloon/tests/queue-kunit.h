@@ -918,8 +918,8 @@ static void bad_base_page_comes_back_to_nobody(struct kunit *test)
 	sim_queue_base(2, 100, 5);
 	sim.bad = sim_page(2, 102);
 	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, pages, 8, NUMA_NO_NODE), 4U);
-	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 5, .transit = 4,
-						       .quarantined = 1, .bad = 1 });
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 5, .transit = 4, .quarantined = 1, .bad = 1 });
 	KUNIT_EXPECT_TRUE(test, PageOffline(sim.bad));
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
 	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(&sim.xb->queue, pages, 8, NUMA_NO_NODE), 0U);
@@ -932,9 +932,9 @@ static void of_a_huge_page_with_a_bad_one_the_others_are_base_pages(struct kunit
 	sim.bad = page + 511;
 	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, found, 2), 1U);
 	KUNIT_EXPECT_PTR_EQ(test, found[0], good);
-	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 1024, .base = 511,
-						       .transit = 512, .quarantined = 1,
-						       .bad = 1 });
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 1024, .base = 511, .transit = 512,
+		.quarantined = 1, .bad = 1 });
 	expect_count(test, page, 512, 1);
 }
 
@@ -947,8 +947,8 @@ static void huge_page_with_a_bad_one_is_out_of_use_without_memory_for_its_parts(
 	sim.xb->queue.regions.spare = NULL;
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &found, 1), 0U);
-	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 512,
-						       .quarantined = 512, .bad = 512 });
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 512, .quarantined = 512, .bad = 512 });
 }
 
 static struct kunit_case queue_cases[] = {
