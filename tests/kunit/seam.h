@@ -17,8 +17,10 @@
 #include <linux/freezer.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
+#include <linux/ioport.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
@@ -96,6 +98,18 @@
 #undef kzalloc
 #define kzalloc(size, gfp)		sim_kzalloc(size, gfp)
 #define kfree(p)			sim_kfree(p)
+
+/* Memory that is added */
+#define memory_block_size_bytes()	sim_block_size()
+#define allocate_resource(root, place, size, min, max, align, f, data) \
+	((void)(root), (void)(min), (void)(max), (void)(f), (void)(data), \
+	 sim_find_place(place, size, align))
+#define release_resource(place)		((void)(place), sim_leave_place())
+#undef memory_add_physaddr_to_nid
+#define memory_add_physaddr_to_nid(start) ((void)(start), 0)
+#define add_memory(nid, start, size, flags) ((void)(nid), sim_add_memory(start, size, flags))
+#define register_memory_notifier(nb)	((void)(nb), 0)
+#define unregister_memory_notifier(nb)	((void)(nb))
 
 /* The log */
 #undef pr_err

@@ -135,6 +135,18 @@ void sim_intree_build(void)
 }
 
 /**
+ * sim_intree_online - xen_online_page() there: memory is online, and may be unpopulated
+ * @region: which
+ */
+void sim_intree_online(unsigned int region)
+{
+	unsigned int i;
+
+	for (i = 0; i < SIM_REGION_PAGES; i++)
+		append(sim_page(region, i));
+}
+
+/**
  * sim_reonline - a region's memory was set offline and is online again: it is as
  *	it was, but comes to the list
  * @region: the region, all free
@@ -146,8 +158,8 @@ void sim_reonline(unsigned int region)
 	for (i = 0; i < SIM_REGION_PAGES; i++) {
 		sim_use(region, i, SIM_PINNED);
 		sim.managed--;
-		append(sim_page(region, i));
 	}
+	sim_intree_online(region);
 }
 
 static int lend(unsigned int nr, struct page **pages, enum sim_owner owner)

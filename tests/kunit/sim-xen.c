@@ -649,6 +649,7 @@ const struct xenmem_ops sim_pv_ops = {
 	.exchange = sim_exchange,
 	.whole = sim_whole,
 	.populated = sim_is_populated,
+	.make_holes = sim_make_holes,
 	.current_pages = sim_current_pages,
 	.maximum_pages = sim_maximum_pages,
 };

@@ -123,9 +123,14 @@ int sim_load(void)
 	ret = balloon_oom_init(xb);
 	if (ret)
 		goto err_reclaim;
+	ret = balloon_hotplug_init(xb);
+	if (ret)
+		goto err_oom;
 
 	return 0;
 
+err_oom:
+	balloon_oom_exit(xb);
 err_reclaim:
 	balloon_reclaim_exit(xb);
 err_queue:
@@ -211,6 +216,10 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	sim.bad = NULL;
 	sim.walker = NULL;
 	sim.longest_hold = 0;
+	sim.place_taken = false;
+	sim.holes_end = 0;
+	sim.stays_offline = false;
+	sim.nr_offline = 0;
 	sim.contig_hangs = false;
 	sim.hung = NULL;
 	sim.nr_isolated = 0;
@@ -505,7 +514,8 @@ void sim_check(const char *when)
 {
 	struct balloon_figures n = balloon_figures(&sim.xb->queue);
 	unsigned long beyond = sim_total() - sim.config.regions * SIM_REGION_PAGES;
-	unsigned long populated = 0, owned, huge, base, rivals;
+	long unseen = intree_unseen_total(sim.xb);
+	unsigned long populated = 0, owned, huge, base, rivals, total = sim.xb->total + unseen;
 	struct list_head *entry;
 	unsigned int i;
 
@@ -543,8 +553,11 @@ void sim_check(const char *when)
 	expect(when, "figure of huge pages", n.huge, huge);
 	expect(when, "figure of base pages", n.base, base);
 	expect(when, "pages in transit", n.transit, 0);
-	expect(when, "pages in all states", balloon_sum(sim.xb), sim.xb->total);
-	expect(when, "total", sim.xb->total + sim.sum[SIM_UNLISTED][0], sim_total());
+	expect(when, "pages in all states", balloon_sum(sim.xb), total);
+	expect(when, "total", total + sim.sum[SIM_UNLISTED][0], sim_total());
+	if (sim.xb->kernel->expected)
+		expect(when, "pages that are offline", sim.xb->kernel->expected(sim.xb),
+		       sim.nr_offline * sim_block_size() / PAGE_SIZE + unseen);
 	expect(when, "current_kb in pages", sim_balloon_stats.current_pages, owned);
 }
 

@@ -11,6 +11,7 @@
  *   reads or writes one faults.
  * - sim-compaction.c: the kernel's memory compaction, as far as it meets pages of
  *   the driver.
+ * - sim-hotplug.c: memory that is added to the guest.
  * - sim-intree.c: the in-tree driver's list of pages and balloon_stats.
  * - sim-kernel.c: a kernel that has none.
  * - sim.c: putting it together, faults on demand, and the check that nothing is
@@ -23,6 +24,7 @@
 
 #include <linux/kernel.h>
 #include <linux/list.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm_types.h>
 #include <linux/prandom.h>
 #include <linux/workqueue.h>
@@ -37,8 +39,11 @@
 #define SIM_TOP_ORDER		10U
 /* How many pages compaction has isolated at most. */
 #define SIM_ISOLATED		32U
+/* What memory is added in, in regions. */
+#define SIM_BLOCK_REGIONS	4U
 
 struct balloon_queue;
+struct resource;
 struct xen_balloon;
 struct xenmem_ops;
 
@@ -60,6 +65,9 @@ enum sim_op {
 	SIM_UNPOPULATED,	/* xen_alloc_unpopulated_pages() */
 	SIM_THREAD,		/* kthread_run() */
 	SIM_NOTIFIER,		/* register_oom_notifier() */
+	SIM_PLACE,		/* allocate_resource() */
+	SIM_HOLES,		/* xenmem_ops.make_holes */
+	SIM_ADD,		/* add_memory() */
 	SIM_NR_OPS
 };
 
@@ -242,6 +250,10 @@ struct sim_fault {
  * @nr_unlisted: how many pages that are
  * @nr_device: how many pages of device memory it has made so far
  * @woken: how often the in-tree thread was woken
+ * @place_taken: somebody has claimed the place where the next block of memory can be
+ * @holes_end: the p2m has places up to there for what is added (PV)
+ * @stays_offline: nobody sets online what is added
+ * @nr_offline: blocks that were added and are offline
  * @meanwhile: called once, in the midst of what the driver does next with the
  *	in-tree driver, or while it sleeps
  * @fault: what fails
@@ -318,6 +330,10 @@ struct sim {
 	unsigned int nr_unlisted;
 	unsigned int nr_device;
 	unsigned int woken;
+	bool place_taken;
+	unsigned long holes_end;
+	bool stays_offline;
+	unsigned int nr_offline;
 	void (*meanwhile)(void);
 
 	struct sim_fault fault[SIM_NR_OPS];
@@ -409,9 +425,18 @@ unsigned int sim_programs_take(unsigned int pages);
 unsigned int sim_programs_drop(unsigned int pages);
 struct page *sim_get_page(enum sim_owner owner);
 void sim_kswapd(void);
+unsigned int sim_add_region(void);
 
 bool sim_claim(unsigned long pfn);
 void sim_unclaim(struct page *page);
+
+/* sim-hotplug.c */
+unsigned long sim_block_size(void);
+int sim_find_place(struct resource *place, u64 size, u64 align);
+void sim_leave_place(void);
+int sim_make_holes(unsigned long pfn, unsigned long nr);
+int sim_add_memory(u64 start, u64 size, mhp_t flags);
+void sim_set_online(void);
 
 /* sim-compaction.c */
 unsigned int sim_isolate(unsigned int nr);
@@ -462,6 +487,7 @@ unsigned long sim_pfn_to_mfn(unsigned long pfn);
 /* sim-intree.c */
 extern struct balloon_stats sim_balloon_stats;
 void sim_intree_build(void);
+void sim_intree_online(unsigned int region);
 unsigned int sim_intree_take(unsigned int pages);
 void sim_reonline(unsigned int region);
 unsigned int sim_borrow(unsigned int nr);

@@ -379,6 +379,26 @@ static void squeeze(void)
 	}
 }
 
+/* Growth beyond all that there is: memory is added. */
+
+static void want_more(void)
+{
+	goal = FULL + H(1) + 55;
+	sim.max_pages += H(8);
+}
+
+/* A block that the kernel did not take is tried again after 10 seconds. */
+static void grow(void)
+{
+	sim.now += 10 * NSEC_PER_SEC;
+	go();
+}
+
+static bool has_grown(void)
+{
+	return balloon_figures(&sim.xb->queue).guest == FULL + H(1) + 55;
+}
+
 /* Out of memory */
 
 static void be_small(void)
@@ -467,6 +487,8 @@ static const struct step steps[] = {
 	{ "hand back in a new domain", &translated, come_to_new_domain, hand_back, is_handed_back },
 	{ "start the worker", &translated, have_no_worker, run_worker, has_run },
 	{ "reclaim", &translated, fill_guest, squeeze, at_goal },
+	{ "grow by added memory", &translated, want_more, grow, has_grown },
+	{ "grow by added memory in PV", &pv, want_more, grow, has_grown },
 	{ "out of memory", &translated, be_small, run_out, has_some },
 	{ "restore", &translated, come_to_new_domain, restore, is_restored },
 	{ "restore in superpages", &restored, come_to_new_domain, restore, is_restored },
@@ -559,7 +581,8 @@ static const char *const names[] = {
 	[SIM_ALLOC] = "alloc_pages", [SIM_CONTIG] = "alloc_contig_range",
 	[SIM_KZALLOC] = "kzalloc", [SIM_XARRAY] = "xarray", [SIM_INTREE] = "ballooned pages",
 	[SIM_UNPOPULATED] = "unpopulated pages", [SIM_THREAD] = "thread",
-	[SIM_NOTIFIER] = "notifier",
+	[SIM_NOTIFIER] = "notifier", [SIM_PLACE] = "place", [SIM_HOLES] = "make_holes",
+	[SIM_ADD] = "add_memory",
 };
 
 static_assert(ARRAY_SIZE(names) == SIM_NR_OPS);

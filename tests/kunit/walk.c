@@ -46,10 +46,8 @@ static void name_walk(const struct walk *walk, char *name)
 
 KUNIT_ARRAY_PARAM(walk, walks, name_walk);
 
-static unsigned long full_size(void)
-{
-	return sim.config.regions * SIM_REGION_PAGES;
-}
+/* What the guest is booted with; targets beyond may add memory. */
+static unsigned long booted;
 
 static void new_target(void)
 {
@@ -60,19 +58,19 @@ static void new_target(void)
 		target = 0;
 		break;
 	case 1:
-		target = full_size() + sim_random(1000);
+		target = booted + sim_random(1000);
 		break;
 	case 2:
 		target = sim_balloon_stats.current_pages + sim_random(3) - 1;
 		break;
 	case 3:
-		target = sim_random(full_size());
+		target = sim_random(booted);
 		break;
 	case 4:
-		target = round_down(sim_random(full_size()), SIM_REGION_PAGES);
+		target = round_down(sim_random(booted), SIM_REGION_PAGES);
 		break;
 	default:
-		target = full_size() / 2 + sim_random(full_size() / 2);
+		target = booted / 2 + sim_random(booted / 2);
 	}
 
 	sim_target(target);
@@ -115,10 +113,10 @@ static void happen(const struct walk *walk)
 		new_fault(walk->doubt);
 		break;
 	case 9:
-		sim.max_pages = full_size() + sim.config.extra - sim_random(full_size() / 4);
+		sim.max_pages = booted + sim.config.extra - sim_random(booted / 4);
 		break;
 	case 10:
-		sim.max_pages = full_size() + sim.config.extra + sim.config.slack;
+		sim.max_pages = booted + sim.config.extra + sim.config.slack;
 		break;
 	case 11:
 		sim.low_water = sim_random(500);
@@ -165,10 +163,10 @@ static void calm_down(void)
 	sim.logs_writes = false;
 	sim.migrates_after = 0;
 	sim.low_water = 0;
-	sim.max_pages = full_size() + sim.config.extra + sim.config.slack;
+	sim.max_pages = booted + sim.config.extra + sim.config.slack;
 	sim_rivals_give(sim.nr_pieces, sim.nr_rival_frames);
-	sim_programs_drop(full_size());
-	sim_return(full_size());
+	sim_programs_drop(booted);
+	sim_return(booted);
 	sim.xb->foreign.low = 0;
 	sim.xb->foreign.high = 0;
 }
@@ -179,6 +177,7 @@ static void nothing_is_lost_whatever_happens(struct kunit *test)
 	unsigned long step, quarantined;
 
 	sim_build(test, &walk->config);
+	booted = walk->config.regions * SIM_REGION_PAGES;
 	prandom_seed_state(&sim.rnd, seed);
 
 	for (step = 0; step < steps / ARRAY_SIZE(walks) && !sim.violations; step++) {
@@ -193,12 +192,12 @@ static void nothing_is_lost_whatever_happens(struct kunit *test)
 
 	calm_down();
 	quarantined = balloon_figures(&sim.xb->queue).quarantined;
-	sim_target(full_size());
+	sim_target(booted);
 	sim_settle(2000);
-	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, full_size() - quarantined);
-	sim_target(full_size() * 3 / 4 + 1);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, booted - quarantined);
+	sim_target(booted * 3 / 4 + 1);
 	sim_settle(2000);
-	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, full_size() * 3 / 4 + 1);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, booted * 3 / 4 + 1);
 	kunit_info(test, "%s: %lu steps of seed %u, %lu calls of Xen, %lu pages moved, %lu huge pages coalesced, %lu pages quarantined\n",
 		   walk->name, step, seed,
 		   sim.calls[SIM_RELEASE] + sim.calls[SIM_POPULATE], sim.moved,

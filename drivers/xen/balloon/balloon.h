@@ -184,12 +184,24 @@ enum balloon_counter {
 	COUNT_FOREIGN_SCRAPS,	/* pages that came back otherwise */
 	COUNT_FOREIGN_POPULATED, /* pages of its list that had memory */
 	COUNT_FOREIGN_TAKEN,	/* pages that the in-tree driver took for a loan */
+	COUNT_HOTPLUGGED,	/* pages that were added beyond those of boot */
 	COUNT_RECLAIM_TRIES,	/* times that kswapd was to find memory */
 	COUNT_OOM_RELIEVED,	/* pages that a guest out of memory got at once */
 	COUNT_UPKEEP_WATCHED,	/* times that it rested, since Xen logged writes */
 	COUNT_STALLS,		/* steps that ended in BALLOON_STALLED */
 	COUNT_TARGETS,		/* times that the target changed */
 	NR_BALLOON_COUNTERS
+};
+
+/* Whether memory can be added for a target; those that are said are from UNSUPPORTED on. */
+enum balloon_hotplug_state {
+	HOTPLUG_NOT_NEEDED,
+	HOTPLUG_POSSIBLE,
+	HOTPLUG_UNDER_WAY,	/* it is being added, or somebody sets it online */
+	HOTPLUG_UNSUPPORTED,	/* this kernel knows no unpopulated memory */
+	HOTPLUG_FAILED,		/* the kernel did not take it */
+	HOTPLUG_OFFLINE,	/* it was added, and nobody sets it online */
+	HOTPLUG_LIMITED,	/* Xen would not populate it */
 };
 
 /* Where a region that is being emptied stands; each change is atomic. */
@@ -322,6 +334,30 @@ struct balloon_reclaim {
 	struct notifier_block oom;
 };
 
+/**
+ * struct balloon_hotplug - memory beyond what the kernel booted with: see hotplug.c
+ * @add: the work that adds a block
+ * @adding: it is at work; what follows, down to @added_at, is its own then
+ * @block: number of the block that it added last, or tried to
+ * @error: what came of it: 0 or a negative errno
+ * @added_at: when it was done, by ktime_get_ns()
+ * @said: the state that was said last
+ * @said_of: of which target, or block
+ * @over: no more blocks
+ * @online: tells when memory is set online
+ */
+struct balloon_hotplug {
+	struct work_struct add;
+	bool adding;
+	unsigned long block;
+	int error;
+	u64 added_at;
+	enum balloon_hotplug_state said;
+	unsigned long said_of;
+	bool over;
+	struct notifier_block online;
+};
+
 /* More regions than any guest has in practice: see adopt_region(). */
 #define INTREE_MAX_REGIONS	16
 
@@ -379,6 +415,10 @@ struct balloon_intree {
  *	back to where it came from. May sleep
  * @give: so many unpopulated pages in xb->pages, in transit, are no longer the
  *	balloon's, but kept to be lent. May sleep
+ * @expect: so many pages are about to be added to the kernel's memory, or, below 0, are
+ *	not after all. Once online they are kept to be lent, unpopulated. NULL where the
+ *	kernel would take them for its own then. Context: any
+ * @expected: pages that were added, and are not online yet. NULL where @expect is
  *
  * Context: step_lock held, where nothing else is said.
  */
@@ -391,6 +431,8 @@ struct balloon_kernel_ops {
 	unsigned long (*lent)(const struct xen_balloon *xb);
 	unsigned int (*take_spare)(struct xen_balloon *xb, unsigned int max);
 	void (*give)(struct xen_balloon *xb, unsigned int nr);
+	void (*expect)(long nr);
+	unsigned long (*expected)(const struct xen_balloon *xb);
 };
 
 /**
@@ -407,6 +449,7 @@ struct balloon_kernel_ops {
  * @target: where to go
  * @reclaim: what is not available yet
  * @oom: when nothing is available
+ * @hotplug: memory beyond that of boot
  * @intree: the in-tree driver
  * @scrub_pages: are pages to be zeroed before Xen gets them?
  * @offset: what Xen counts for this domain beyond @queue.n.guest: pages that
@@ -449,6 +492,7 @@ struct xen_balloon {
 	struct balloon_target target;
 	struct balloon_reclaim reclaim;
 	struct balloon_oom oom;
+	struct balloon_hotplug hotplug;
 	struct balloon_intree intree;
 	const bool *scrub_pages;
 	long offset;
@@ -499,6 +543,18 @@ static inline unsigned long balloon_counted(const struct xen_balloon *xb,
 					    enum balloon_counter counter)
 {
 	return atomic_long_read(&xb->counters[counter]);
+}
+
+/**
+ * balloon_worker_kick - there is something new for the worker: look at once
+ * @xb: the driver
+ *
+ * Context: any.
+ */
+static inline void balloon_worker_kick(struct xen_balloon *xb)
+{
+	WRITE_ONCE(xb->kicked, true);
+	wake_up(&xb->wait);
 }
 
 /* The number of the aligned 2 MiB around a page. */
@@ -614,6 +670,13 @@ struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, uns
 struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid);
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 
+/* hotplug.c */
+bool balloon_hotplug_may(struct xen_balloon *xb, unsigned long ceiling);
+void balloon_hotplug(struct xen_balloon *xb);
+int balloon_hotplug_init(struct xen_balloon *xb);
+void balloon_hotplug_end(struct xen_balloon *xb);
+void balloon_hotplug_exit(struct xen_balloon *xb);
+
 /* target.c */
 unsigned long balloon_floor(unsigned long total);
 void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted);
@@ -682,7 +745,6 @@ bool balloon_upkeep_init(struct xen_balloon *xb);
 int balloon_worker_start(struct xen_balloon *xb);
 void balloon_worker_stop(struct xen_balloon *xb);
 void balloon_worker_again(struct xen_balloon *xb);
-void balloon_worker_kick(struct xen_balloon *xb);
 
 /* intree.c */
 extern const struct balloon_kernel_ops intree_ops;

@@ -37,6 +37,7 @@ static const char * const counter_names[NR_BALLOON_COUNTERS] = {
 	[COUNT_FOREIGN_SCRAPS] = "foreign_scraps",
 	[COUNT_FOREIGN_POPULATED] = "foreign_populated",
 	[COUNT_FOREIGN_TAKEN] = "foreign_taken",
+	[COUNT_HOTPLUGGED] = "hotplugged",
 	[COUNT_RECLAIM_TRIES] = "reclaim_tries",
 	[COUNT_OOM_RELIEVED] = "oom_relieved",
 	[COUNT_UPKEEP_WATCHED] = "upkeep_watched",

@@ -16,6 +16,7 @@
 #include <linux/kprobes.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
+#include <linux/memory.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
@@ -457,6 +458,7 @@ static void return_all(struct xen_balloon *xb)
 
 	/* Memory that the in-tree driver did not know of. */
 	balloon_stats.total_pages += it->region_pages;
+	it->seen_total += it->region_pages;
 	it->region_pages = 0;
 	it->nr_regions = 0;
 }
@@ -498,6 +500,29 @@ static void suspect_moved(struct xen_balloon *xb)
 		balloon_heal_suspect_some(xb, most);
 }
 
+#ifdef CONFIG_XEN_BALLOON_MEMORY_HOTPLUG
+/* The in-tree driver counts what is added, and gets it once that is online. */
+static void intree_expect(long nr)
+{
+	xadd(&balloon_stats.total_pages, nr);
+}
+
+static unsigned long intree_expected(const struct xen_balloon *xb)
+{
+	long more = READ_ONCE(balloon_stats.total_pages) - xb->intree.seen_total;
+
+	return max(more, 0L);
+}
+#endif
+
+/* What the in-tree driver counts and is not there, in whole blocks: it is offline. */
+static unsigned long not_online(const struct xen_balloon *xb)
+{
+	long missing = READ_ONCE(balloon_stats.total_pages) + xb->intree.region_pages - xb->total;
+
+	return round_down(max(missing, 0L), memory_block_size_bytes() / PAGE_SIZE);
+}
+
 const struct balloon_kernel_ops intree_ops = {
 	.follow = intree_follow,
 	.must_look = intree_must_look,
@@ -507,6 +532,10 @@ const struct balloon_kernel_ops intree_ops = {
 	.lent = intree_lent,
 	.take_spare = intree_take_spare,
 	.give = intree_give,
+#ifdef CONFIG_XEN_BALLOON_MEMORY_HOTPLUG
+	.expect = intree_expect,
+	.expected = intree_expected,
+#endif
 };
 
 /**
@@ -522,7 +551,6 @@ void intree_begin(struct xen_balloon *xb)
 	lockdep_assert_held(&xb->step_lock);
 
 	it->seen_target = READ_ONCE(balloon_stats.target_pages);
-	it->seen_total = READ_ONCE(balloon_stats.total_pages);
 	it->schedule_delay = READ_ONCE(balloon_stats.schedule_delay);
 	it->retry_count = READ_ONCE(balloon_stats.retry_count);
 	it->published = READ_ONCE(balloon_stats.current_pages);
@@ -533,6 +561,7 @@ void intree_begin(struct xen_balloon *xb)
 	adopt_region(xb);
 	suspect_moved(xb);
 	xb->total = balloon_sum(xb);
+	it->seen_total = READ_ONCE(balloon_stats.total_pages) - not_online(xb);
 	balloon_target_begin(xb, it->seen_target);
 	balloon_check_current(xb);
 }

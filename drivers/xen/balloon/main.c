@@ -61,9 +61,12 @@ static int __init balloon_load(void)
 	ret = balloon_reclaim_init(xb);
 	if (ret)
 		goto err_queue;
-	ret = xb->ops->init();
+	ret = balloon_hotplug_init(xb);
 	if (ret)
 		goto err_reclaim;
+	ret = xb->ops->init();
+	if (ret)
+		goto err_hotplug;
 
 	ret = balloon_resume_init(xb);
 	if (ret)
@@ -110,6 +113,8 @@ err_resume:
 	balloon_resume_exit();
 err_ops:
 	xb->ops->exit();
+err_hotplug:
+	balloon_hotplug_exit(xb);
 err_reclaim:
 	balloon_reclaim_exit(xb);
 err_queue:
@@ -124,6 +129,7 @@ static void __exit balloon_unload(void)
 {
 	struct xen_balloon *xb = &balloon;
 
+	balloon_hotplug_end(xb);
 	balloon_contig_end(xb);
 	balloon_worker_stop(xb);
 	balloon_toolstack_exit();
@@ -134,6 +140,7 @@ static void __exit balloon_unload(void)
 	takeover_end(xb);
 	balloon_resume_exit();
 	xb->ops->exit();
+	balloon_hotplug_exit(xb);
 	balloon_reclaim_exit(xb);
 	balloon_queue_destroy(&xb->queue);
 	takeover_forget();

@@ -114,7 +114,7 @@ bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted)
 /* Whether to say that a target was clamped: once for each, and not too often in all. */
 static bool may_say_clamped(struct balloon_target *t, unsigned long target)
 {
-	return target != t->wanted && t->said != t->wanted &&
+	return t->said != t->wanted &&
 	       __ratelimit(t->wanted < target ? &t->low : &t->high);
 }
 
@@ -158,7 +158,8 @@ unsigned long balloon_target(struct xen_balloon *xb)
 
 	lockdep_assert_held(&xb->step_lock);
 
-	if (may_say_clamped(&xb->target, target)) {
+	if (target != xb->target.wanted && !balloon_hotplug_may(xb, ceiling) &&
+	    may_say_clamped(&xb->target, target)) {
 		pr_warn("target of %lu KiB is out of range, going to %lu KiB: floor %lu KiB, ceiling %lu KiB, with %lu KiB lent or kept to be lent\n",
 			PAGES_TO_KB(xb->target.wanted), PAGES_TO_KB(target),
 			PAGES_TO_KB(floor), PAGES_TO_KB(ceiling),

@@ -170,6 +170,7 @@ static enum balloon_step step(struct xen_balloon *xb)
 
 	if (!credit) {
 		balloon_check_current(xb);
+		balloon_hotplug(xb);
 		arrive(xb);
 		balloon_queue_tidy(&xb->queue);
 		return upkeep(xb);
@@ -285,18 +286,6 @@ void balloon_worker_again(struct xen_balloon *xb)
 	xb->give_at = 0;
 	mutex_unlock(&xb->step_lock);
 	balloon_worker_kick(xb);
-}
-
-/**
- * balloon_worker_kick - there is something new: look at once
- * @xb: the driver
- *
- * Context: any.
- */
-void balloon_worker_kick(struct xen_balloon *xb)
-{
-	WRITE_ONCE(xb->kicked, true);
-	wake_up(&xb->wait);
 }
 
 /**

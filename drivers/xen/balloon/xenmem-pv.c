@@ -302,6 +302,30 @@ static bool pv_populated(struct page *page)
 	return true;
 }
 
+/*
+ * The kernel maps new memory by what the p2m says of it, which for what never was memory
+ * is that it may be a device.
+ */
+static int pv_make_holes(unsigned long pfn, unsigned long nr)
+{
+	unsigned long end = pfn + nr;
+	int ret;
+
+	/* xen_alloc_p2m_entry() does not look, and stops the machine. */
+	if (end > xen_p2m_size)
+		return -ERANGE;
+
+	for (; pfn < end; pfn++) {
+		ret = xen_alloc_p2m_entry(pfn);
+		if (ret)
+			return ret;
+		xen_p2m_addr[pfn] = INVALID_P2M_ENTRY;
+		cond_resched();
+	}
+
+	return 0;
+}
+
 static unsigned int pv_exchange(struct page *huge, struct page **holes, unsigned int *got)
 {
 	unsigned int i, done, mapped, order = pv_whole(huge) ? XENMEM_HUGE_ORDER : 0;
@@ -350,6 +374,7 @@ const struct xenmem_ops xenmem_pv_ops = {
 	.exchange = pv_exchange,
 	.whole = pv_whole,
 	.populated = pv_populated,
+	.make_holes = pv_make_holes,
 	.current_pages = xenmem_current_pages,
 	.maximum_pages = xenmem_maximum_pages,
 };

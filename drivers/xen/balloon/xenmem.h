@@ -52,6 +52,10 @@
  *	from then on. Does not sleep, and is reentrant
  * @whole: is the memory behind an aligned and populated 2 MiB in one piece?
  *	NULL where only Xen knows
+ * @make_holes: @nr pages from @pfn on, which never were the kernel's, are about to be
+ *	its, with nothing behind them. Returns 0, -ENOMEM, or -ERANGE when there is no
+ *	place to say so. NULL where nothing is to be done for it. May sleep, and is
+ *	reentrant
  * @logs_writes: does Xen log what the guest writes to, as it does while the guest is
  *	migrated? Then what is released and what is populated may both be sent: the
  *	new domain must have room for all of it. NULL where a guest cannot tell. Does
@@ -81,6 +85,7 @@ struct xenmem_ops {
 	unsigned int (*exchange)(struct page *huge, struct page **holes, unsigned int *got);
 	bool (*populated)(struct page *page);
 	bool (*whole)(struct page *page);
+	int (*make_holes)(unsigned long pfn, unsigned long nr);
 	bool (*logs_writes)(void);
 	void (*resumed)(void);
 	bool (*restores_whole)(void);
