@@ -89,6 +89,7 @@
 #define spin_lock(lock)			(sim_begin_hold(), spin_lock(lock))
 #define xa_store(xa, index, entry, gfp)	(sim_held(), sim_xa_store(xa, index, entry, gfp))
 #define xa_reserve(xa, index, gfp)	sim_xa_reserve(xa, index, gfp)
+#define xa_insert(xa, index, entry, gfp) sim_xa_insert(xa, index, entry, gfp)
 #define PageHWPoison(page)		((page) == sim.bad)
 #undef page_count
 #define page_count(page)		(sim_held(), page_ref_count(page))

@@ -929,6 +929,12 @@ int sim_xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp)
 	return sim_fails(SIM_XARRAY, NULL, NULL) ? -ENOMEM : xa_reserve(xa, index, gfp);
 }
 
+int sim_xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
+{
+	sim_may_sleep("allocation");
+	return sim_fails(SIM_XARRAY, NULL, NULL) ? -ENOMEM : xa_insert(xa, index, entry, gfp);
+}
+
 /* Under a spinlock it has a place already: nobody looks at what it returns. */
 void *sim_xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 {

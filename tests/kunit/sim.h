@@ -60,7 +60,7 @@ enum sim_op {
 	SIM_ALLOC,		/* alloc_pages() */
 	SIM_CONTIG,		/* alloc_contig_range() */
 	SIM_KZALLOC,		/* kzalloc() */
-	SIM_XARRAY,		/* xa_reserve(), and xa_store() where it may allocate */
+	SIM_XARRAY,		/* xa_reserve(), xa_insert(), and xa_store() where it may allocate */
 	SIM_INTREE,		/* xen_alloc_ballooned_pages() */
 	SIM_UNPOPULATED,	/* xen_alloc_unpopulated_pages() */
 	SIM_THREAD,		/* kthread_run() */
@@ -475,6 +475,7 @@ bool sim_is_zone_device(struct page *page);
 unsigned int sim_page_order(struct page *page);
 void *sim_kzalloc(size_t size, gfp_t gfp);
 int sim_xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp);
+int sim_xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
 void *sim_xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
 int sim_register_notifier(void);
 void sim_kfree(const void *p);

@@ -584,6 +584,7 @@ static inline bool balloon_moves(const struct balloon_queue *q)
 
 /* regions.c */
 int balloon_regions_init(struct balloon_queue *q);
+int balloon_regions_grow(struct balloon_queue *q);
 void balloon_regions_exit(struct balloon_queue *q);
 void balloon_regions_tidy(struct balloon_queue *q);
 unsigned long balloon_regions_start(void);

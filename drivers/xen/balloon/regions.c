@@ -4,9 +4,8 @@
  * are ballooned base pages, whether Xen has it in one piece, and whether it was put
  * as a whole where drivers borrow.
  *
- * There is an entry for each region of the memory that was there at load, and for
- * others in which base pages were. It is no more than a number as long as no page of
- * it is in the base queue.
+ * There is an entry for each region of the kernel's memory, and for each in which base
+ * pages were. It is no more than a number as long as no page of it is in the base queue.
  */
 #include <linux/bitfield.h>
 #include <linux/bits.h>
@@ -498,6 +497,32 @@ void balloon_region_set_stocked(struct balloon_queue *q, struct page *page, bool
 }
 
 /**
+ * balloon_regions_grow - an entry for each region of memory that was added
+ * @q: the queue
+ *
+ * Without memory for all of them the others get one the next time.
+ *
+ * Context: step_lock held, but at load; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_regions_grow(struct balloon_queue *q)
+{
+	struct balloon_regions *r = &q->regions;
+	unsigned long end = balloon_regions_end();
+	int ret;
+
+	for (; r->end < end; r->end++) {
+		/* Compaction may have brought base pages there already. */
+		ret = xa_insert(&r->all, r->end, xa_mk_value(REGION_WHOLE), GFP_REGION);
+		if (ret == -ENOMEM)
+			return ret;
+		cond_resched();
+	}
+
+	return 0;
+}
+
+/**
  * balloon_regions_init - an entry for each region, of which nothing is known
  * @q: the queue
  *
@@ -506,27 +531,21 @@ void balloon_region_set_stocked(struct balloon_queue *q, struct page *page, bool
 int balloon_regions_init(struct balloon_queue *q)
 {
 	struct balloon_regions *r = &q->regions;
-	unsigned long number;
 	unsigned int i;
 
 	xa_init(&r->all);
 	for (i = 0; i < QUEUE_FILL_CLASSES; i++)
 		INIT_LIST_HEAD(&r->by_fill[i]);
 	r->start = balloon_regions_start();
-	r->end = balloon_regions_end();
+	r->end = r->start;
 	r->spare = kzalloc(sizeof(*r->spare), GFP_KERNEL);
 	if (!r->spare)
 		return -ENOMEM;
+	if (!balloon_regions_grow(q))
+		return 0;
 
-	for (number = r->start; number < r->end; number++) {
-		if (xa_is_err(xa_store(&r->all, number, xa_mk_value(REGION_WHOLE), GFP_KERNEL))) {
-			balloon_regions_exit(q);
-			return -ENOMEM;
-		}
-		cond_resched();
-	}
-
-	return 0;
+	balloon_regions_exit(q);
+	return -ENOMEM;
 }
 
 /**

@@ -127,6 +127,23 @@ static void what_was_added_is_in_superpages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim_superpages(), before + SIM_BLOCK_REGIONS);
 }
 
+static void what_was_added_is_healed_as_any_other(struct kunit *test)
+{
+	unsigned int i;
+
+	sim_target(FULL + BLOCK);
+	settle();
+	sim_queue_base(REGIONS + 1, 0, 70);
+	settle();
+	KUNIT_EXPECT_FALSE(test, sim.region[REGIONS + 1].superpage);
+	for (i = 0; i < 20; i++) {
+		sim.now += 5 * NSEC_PER_SEC;
+		settle();
+	}
+	KUNIT_EXPECT_TRUE(test, sim.region[REGIONS + 1].superpage);
+	expect_size(test, FULL + BLOCK);
+}
+
 static void a_target_that_lent_pages_are_missing_for_takes_no_block(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, sim_borrow(100), 100U);
@@ -343,6 +360,7 @@ static struct kunit_case hotplug_cases[] = {
 	KUNIT_CASE(what_was_ballooned_out_is_back_before_a_block_is_added),
 	KUNIT_CASE(what_was_added_is_ballooned_out_as_any_other),
 	KUNIT_CASE(what_was_added_is_in_superpages),
+	KUNIT_CASE(what_was_added_is_healed_as_any_other),
 	KUNIT_CASE(a_target_that_lent_pages_are_missing_for_takes_no_block),
 	KUNIT_CASE(nothing_is_said_of_a_target_that_is_reached),
 	KUNIT_CASE(a_limit_of_xens_is_told_of_once_with_each_target),

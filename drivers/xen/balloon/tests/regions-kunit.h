@@ -196,6 +196,66 @@ static void region_with_a_base_page_in_the_queue_is_broken(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, balloon_region_broken(q, sim_page(2, 17)));
 }
 
+static void add_region(void)
+{
+	sim_intree_online(sim_add_region());
+	sim_balloon_stats.total_pages += SIM_REGION_PAGES;
+}
+
+static unsigned long number_of(unsigned int region)
+{
+	return region_index(sim_page(region, 0));
+}
+
+static void what_is_known_of_memory_that_was_added_is_remembered(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		add_region();
+	KUNIT_EXPECT_EQ(test, q->regions.end, number_of(NR_REGIONS));
+	KUNIT_EXPECT_EQ(test, balloon_regions_grow(q), 0);
+	KUNIT_EXPECT_EQ(test, q->regions.end, number_of(NR_REGIONS + 3));
+
+	for (i = NR_REGIONS; i < NR_REGIONS + 3; i++) {
+		KUNIT_EXPECT_EQ(test, balloon_region_state(q, number_of(i)), REGION_WHOLE);
+		balloon_region_suspect(q, sim_page(i, 300));
+		KUNIT_EXPECT_EQ(test, balloon_region_state(q, number_of(i)), REGION_SUSPECT);
+		balloon_region_set_stocked(q, sim_page(i, 0), true);
+		KUNIT_EXPECT_TRUE(test, balloon_region_is_stocked(q, sim_page(i, 511)));
+	}
+	KUNIT_EXPECT_EQ(test, balloon_regions_grow(q), 0);
+	KUNIT_EXPECT_EQ(test, balloon_region_state(q, number_of(NR_REGIONS)), REGION_SUSPECT);
+}
+
+static void regions_that_there_was_no_memory_for_are_remembered_later(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+
+	add_region();
+	add_region();
+	sim_fail(SIM_XARRAY, 2, 1, 0);
+	KUNIT_EXPECT_EQ(test, balloon_regions_grow(q), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, q->regions.end, number_of(NR_REGIONS + 1));
+	KUNIT_EXPECT_EQ(test, balloon_regions_grow(q), 0);
+	balloon_region_suspect(q, sim_page(NR_REGIONS + 1, 0));
+	KUNIT_EXPECT_EQ(test, balloon_region_state(q, number_of(NR_REGIONS + 1)), REGION_SUSPECT);
+}
+
+static void base_pages_that_were_there_first_stay_known(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_region *first;
+
+	add_region();
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(q, sim_page(NR_REGIONS, 5)), 0);
+	first = find_region(NR_REGIONS);
+	KUNIT_EXPECT_EQ(test, balloon_regions_grow(q), 0);
+	KUNIT_EXPECT_PTR_EQ(test, find_region(NR_REGIONS), first);
+	KUNIT_EXPECT_EQ(test, q->regions.end, number_of(NR_REGIONS + 1));
+}
+
 static struct kunit_case regions_cases[] = {
 	KUNIT_CASE(region_is_found_by_each_of_its_pages_and_by_no_other),
 	KUNIT_CASE(prepared_region_is_empty_and_in_the_lowest_class),
@@ -206,6 +266,9 @@ static struct kunit_case regions_cases[] = {
 	KUNIT_CASE(trim_frees_the_regions_without_base_pages_only),
 	KUNIT_CASE(trim_sees_to_one_spare_region),
 	KUNIT_CASE(region_with_a_base_page_in_the_queue_is_broken),
+	KUNIT_CASE(what_is_known_of_memory_that_was_added_is_remembered),
+	KUNIT_CASE(regions_that_there_was_no_memory_for_are_remembered_later),
+	KUNIT_CASE(base_pages_that_were_there_first_stay_known),
 	{}
 };
 
