@@ -35,7 +35,9 @@ struct sim_hypercalls {
 	int (*mmuext_op)(struct mmuext_op *op);
 	int (*update_va_mapping)(unsigned long va, pte_t pte);
 	pte_t *(*lookup)(unsigned long va);
+	int (*alloc_p2m_entry)(unsigned long pfn);
 	unsigned long *p2m;
+	unsigned long p2m_size;
 };
 
 extern const struct sim_hypercalls *sim_hypercalls;
@@ -50,7 +52,9 @@ int sim_update_va_mapping(unsigned long va, pte_t pte, unsigned long flags);
 pte_t *sim_lookup_address(unsigned long va, unsigned int *level);
 xmaddr_t sim_virt_to_machine(void *va);
 unsigned long *sim_p2m(void);
+unsigned long sim_p2m_size(void);
 unsigned long sim_p2m_entry(unsigned long pfn);
+int sim_alloc_p2m_entry(unsigned long pfn);
 
 extern bool sim_no_memory;
 void *sim_kvzalloc(size_t size, gfp_t gfp);
@@ -69,6 +73,8 @@ void sim_sweep_hypercalls(struct kunit *test, const char *name, void (*prepare)(
 #define lookup_address			sim_lookup_address
 #define arbitrary_virt_to_machine	sim_virt_to_machine
 #define xen_p2m_addr			sim_p2m()
+#define xen_p2m_size			sim_p2m_size()
+#define xen_alloc_p2m_entry		sim_alloc_p2m_entry
 #define pfn_to_mfn			sim_p2m_entry
 #undef kvzalloc
 #define kvzalloc			sim_kvzalloc

@@ -109,7 +109,7 @@
 #undef memory_add_physaddr_to_nid
 #define memory_add_physaddr_to_nid(start) ((void)(start), 0)
 #define add_memory(nid, start, size, flags) ((void)(nid), sim_add_memory(start, size, flags))
-#define register_memory_notifier(nb)	((void)(nb), 0)
+#define register_memory_notifier(nb)	((void)(nb), sim_register_notifier())
 #define unregister_memory_notifier(nb)	((void)(nb))
 
 /* The log */

@@ -17,6 +17,8 @@
 #undef lookup_address
 #undef arbitrary_virt_to_machine
 #undef xen_p2m_addr
+#undef xen_p2m_size
+#undef xen_alloc_p2m_entry
 #undef pfn_to_mfn
 #undef kvzalloc
 
@@ -245,6 +247,16 @@ xmaddr_t sim_virt_to_machine(void *va)
 unsigned long *sim_p2m(void)
 {
 	return sim_hypercalls ? sim_hypercalls->p2m : xen_p2m_addr;
+}
+
+unsigned long sim_p2m_size(void)
+{
+	return sim_hypercalls ? sim_hypercalls->p2m_size : xen_p2m_size;
+}
+
+int sim_alloc_p2m_entry(unsigned long pfn)
+{
+	return sim_hypercalls ? sim_hypercalls->alloc_p2m_entry(pfn) : xen_alloc_p2m_entry(pfn);
 }
 
 unsigned long sim_p2m_entry(unsigned long pfn)

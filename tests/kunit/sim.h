@@ -60,11 +60,11 @@ enum sim_op {
 	SIM_ALLOC,		/* alloc_pages() */
 	SIM_CONTIG,		/* alloc_contig_range() */
 	SIM_KZALLOC,		/* kzalloc() */
-	SIM_XARRAY,		/* xa_reserve(), xa_insert(), and xa_store() where it may allocate */
+	SIM_XARRAY,		/* xa_reserve() and the others, where they may allocate */
 	SIM_INTREE,		/* xen_alloc_ballooned_pages() */
 	SIM_UNPOPULATED,	/* xen_alloc_unpopulated_pages() */
 	SIM_THREAD,		/* kthread_run() */
-	SIM_NOTIFIER,		/* register_oom_notifier() */
+	SIM_NOTIFIER,		/* register_oom_notifier(), register_memory_notifier() */
 	SIM_PLACE,		/* allocate_resource() */
 	SIM_HOLES,		/* xenmem_ops.make_holes */
 	SIM_ADD,		/* add_memory() */

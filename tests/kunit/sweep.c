@@ -381,22 +381,25 @@ static void squeeze(void)
 
 /* Growth beyond all that there is: memory is added. */
 
-static void want_more(void)
+static void be_allowed_more(void)
 {
-	goal = FULL + H(1) + 55;
 	sim.max_pages += H(8);
-}
-
-/* A block that the kernel did not take is tried again after 10 seconds. */
-static void grow(void)
-{
-	sim.now += 10 * NSEC_PER_SEC;
-	go();
 }
 
 static bool has_grown(void)
 {
 	return balloon_figures(&sim.xb->queue).guest == FULL + H(1) + 55;
+}
+
+/* A block that the kernel did not take is tried again after 10 seconds. */
+static void grow(void)
+{
+	unsigned int i;
+
+	sim_target(FULL + H(1) + 55);
+	sim.now += 10 * NSEC_PER_SEC;
+	for (i = 0; i < 8 && !has_grown() && !sim.violations; i++)
+		sim_turn();
 }
 
 /* Out of memory */
@@ -487,8 +490,8 @@ static const struct step steps[] = {
 	{ "hand back in a new domain", &translated, come_to_new_domain, hand_back, is_handed_back },
 	{ "start the worker", &translated, have_no_worker, run_worker, has_run },
 	{ "reclaim", &translated, fill_guest, squeeze, at_goal },
-	{ "grow by added memory", &translated, want_more, grow, has_grown },
-	{ "grow by added memory in PV", &pv, want_more, grow, has_grown },
+	{ "grow by added memory", &translated, be_allowed_more, grow, has_grown },
+	{ "grow by added memory in PV", &pv, be_allowed_more, grow, has_grown },
 	{ "out of memory", &translated, be_small, run_out, has_some },
 	{ "restore", &translated, come_to_new_domain, restore, is_restored },
 	{ "restore in superpages", &restored, come_to_new_domain, restore, is_restored },
@@ -703,6 +706,7 @@ static const u8 swept[sizeof(struct xenmem_ops) / sizeof(void *)] = {
 	[AT(exchange)] = 1 + SIM_EXCHANGE,
 	[AT(logs_writes)] = 1 + SIM_LOGS_WRITES,
 	[AT(restores_whole)] = 1 + SIM_RESTORES_WHOLE,
+	[AT(make_holes)] = 1 + SIM_HOLES,
 	[AT(current_pages)] = 1 + SIM_CURRENT,
 	[AT(maximum_pages)] = 1 + SIM_MAXIMUM,
 	/* Not the engine's, or it is told of no failure: see the suites pv and translated. */

@@ -22,6 +22,7 @@ static struct pv_fake {
 	DECLARE_BITMAP(owned, PV_FRAMES);
 	unsigned int reserved;		/* frames that others have */
 	unsigned int stolen;		/* frames that were taken while they were mapped */
+	unsigned int placeless;		/* there is no memory for the p2m from this page on */
 	struct sim_hypercalls calls;
 } *pv;
 
@@ -192,6 +193,11 @@ static int pv_update_va_mapping(unsigned long va, pte_t pte)
 	return pv_set_pte(pv_lookup(va), pte_val(pte));
 }
 
+static int pv_alloc_p2m_entry(unsigned long pfn)
+{
+	return pfn - page_to_pfn(pv->pages) < pv->placeless ? 0 : -ENOMEM;
+}
+
 /* The world: all pages are populated, each 2 MiB in one piece. */
 
 static void pv_map(unsigned int index, unsigned long mfn)
@@ -272,7 +278,9 @@ static int pv_test_init(struct kunit *test)
 		.mmuext_op = pv_mmuext_op,
 		.update_va_mapping = pv_update_va_mapping,
 		.lookup = pv_lookup,
+		.alloc_p2m_entry = pv_alloc_p2m_entry,
 		.p2m = pv->p2m - page_to_pfn(pv->pages),
+		.p2m_size = page_to_pfn(pv->pages) + PV_PAGES,
 	};
 	sim_hypercalls = &pv->calls;
 	pv_build(test);
@@ -482,6 +490,26 @@ static void what_is_in_one_piece_is_whole(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, xenmem_pv_ops.whole(pv->pages));
 }
 
+/* What never was the kernel's is taken for a device, as long as nothing else is said. */
+static void new_pages_are_holes_as_far_as_there_is_a_place_to_say_so(struct kunit *test)
+{
+	unsigned long pfn = page_to_pfn(pv->pages);
+	unsigned int i;
+
+	pv_make_hole(0, PV_PAGES);
+	for (i = 0; i < PV_PAGES; i++)
+		pv->p2m[i] = IDENTITY_FRAME(pfn + i);
+
+	KUNIT_EXPECT_EQ(test, xenmem_pv_ops.make_holes(pfn, PV_PAGES + 1), -ERANGE);
+	pv->placeless = 700;
+	KUNIT_EXPECT_EQ(test, xenmem_pv_ops.make_holes(pfn, PV_PAGES), -ENOMEM);
+	KUNIT_EXPECT_TRUE(test, pv_all(pv_is_hole, 0, 700));
+	KUNIT_EXPECT_FALSE(test, pv_is_hole(700));
+	pv->placeless = PV_PAGES;
+	KUNIT_EXPECT_EQ(test, xenmem_pv_ops.make_holes(pfn, PV_PAGES), 0);
+	KUNIT_EXPECT_TRUE(test, pv_all(pv_is_hole, 0, PV_PAGES));
+}
+
 static void without_memory_it_is_not_loaded(struct kunit *test)
 {
 	xenmem_pv_ops.exit();
@@ -495,6 +523,7 @@ static struct kunit_case pv_cases[] = {
 	KUNIT_CASE_PARAM(no_frame_is_lost_whatever_xen_answers, pv_step_gen_params),
 	KUNIT_CASE(what_xen_does_not_take_is_mapped_again),
 	KUNIT_CASE(what_is_in_one_piece_is_whole),
+	KUNIT_CASE(new_pages_are_holes_as_far_as_there_is_a_place_to_say_so),
 	KUNIT_CASE(without_memory_it_is_not_loaded),
 	{}
 };
