@@ -8,8 +8,9 @@ row. It gets no more than the toolstack allows by memory/dynamic-max.
 
 from common import DEVICE, MIB, Agreement, Holder, stats
 
+UNPROVEN = ("pv",)
 TAKES_LONG = True
-TIMEOUT = 900
+TIMEOUT = 1500
 EXPECTED = (r"oom-kill:", r"Out of memory: Killed", r"Call Trace")     # of the program, where it dies
 SMALL = 256 * MIB
 TIMES = 20
