@@ -110,6 +110,8 @@ class Inputs:
         self._follows("target_kb", row, 1, self.beyond, where)
         self._next_home()
         held[KEY] = str(self.home + self.beyond).encode()
+        if file not in held and self.store.exists(f"{self.path}/{file}"):
+            self.store.remove(f"{self.path}/{file}")
         for key, value in held.items():
             self.store.write(f"{self.path}/{key}", value)
         self._is("target_kb", self.home, self.home, row.said, f"the next good target after {where}")

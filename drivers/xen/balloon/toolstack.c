@@ -12,21 +12,22 @@
 #include "balloon.h"
 
 static struct xen_balloon *told;
+static bool unreadable;
 
 static void look(struct xenbus_watch *watch, const char *path, const char *token)
 {
 	unsigned long long kb;
 	int ret = xenbus_scanf(XBT_NIL, "memory", "dynamic-max", "%llu", &kb);
 
-	if (ret == -ENOENT) {
+	if (ret == -ENOENT)
 		WRITE_ONCE(told->target.dynamic_max, ULONG_MAX);
-	} else if (ret == 1) {
-		WRITE_ONCE(told->target.dynamic_max, kb / PAGES_TO_KB(1ULL));
-	} else {
+	else
+		WRITE_ONCE(told->target.dynamic_max, ret == 1 ? kb / PAGES_TO_KB(1ULL) : 0);
+
+	if (ret < 0 && ret != -ENOENT && !unreadable)
 		pr_warn_ratelimited("memory/dynamic-max cannot be read as a number of KiB (%d): the guest gets no more than its target\n",
 				    ret);
-		WRITE_ONCE(told->target.dynamic_max, 0);
-	}
+	unreadable = ret < 0 && ret != -ENOENT;
 }
 
 static struct xenbus_watch watch = {
