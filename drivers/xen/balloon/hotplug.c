@@ -152,7 +152,6 @@ bool balloon_hotplug_may(struct xen_balloon *xb, unsigned long ceiling)
 static void say(const struct xen_balloon *xb, enum balloon_hotplug_state state)
 {
 	const struct balloon_hotplug *h = &xb->hotplug;
-
 	char block[32] = "memory*";
 
 	switch (state) {
@@ -190,7 +189,6 @@ void balloon_hotplug(struct xen_balloon *xb)
 {
 	struct balloon_hotplug *h = &xb->hotplug;
 	enum balloon_hotplug_state state = look(xb, balloon_figures(&xb->queue).guest);
-
 	unsigned long of = state == HOTPLUG_OFFLINE ? h->block : xb->target.wanted;
 
 	if (state == HOTPLUG_POSSIBLE && !h->over) {
