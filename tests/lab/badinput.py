@@ -91,12 +91,12 @@ def is_not_flooded_through_xenstore(lab, guest, inputs):
     lab.wait(lambda: guest.current_kb() == HOME, 60, "the guest to be at the first good target")
 
 
-def takes_none_while_it_comes_or_goes(lab, guest, agreement):
+def takes_none_while_it_comes_or_goes(lab, guest, inputs, agreement):
     guest.unload()
     for junk in "junk", 1 << 53:
         shown = guest.run(SWITCH % (junk, HOME, HOME), timeout=120).split()
-        lab.check(len(shown) == SWITCHES and all(0 < int(kb) <= HOME for kb in shown),
-                  f"target_kb after insmod with '{junk}' written meanwhile: {shown}, expected up to {HOME}")
+        lab.check(len(shown) == SWITCHES and all(0 < int(kb) <= inputs.ceiling for kb in shown),
+                  f"target_kb after insmod with '{junk}' written meanwhile: {shown}, expected up to {inputs.ceiling}")
         guest.load()
         guest.target_kb(HOME)
         guest.landed()
@@ -144,7 +144,7 @@ def run(lab, kind, kernel):
     is_not_flooded(lab, guest)
     is_not_flooded_through_xenstore(lab, guest, inputs)
     agreement.check("after many bad targets")
-    takes_none_while_it_comes_or_goes(lab, guest, agreement)
+    takes_none_while_it_comes_or_goes(lab, guest, inputs, agreement)
 
     again = guest.run("insmod /xen-balloon.ko 2>&1 && echo loaded || true")
     lab.check("File exists" in again, f"a second insmod says: {again.strip()}")
