@@ -658,6 +658,12 @@ static bool sweep_call(struct kunit *test, const struct step *step, const struct
 	       fails_at(test, step, call->op, n, (struct sim_fault){ .count = ALL });
 }
 
+/* With KASAN, which makes all slow, a part of many calls of one kind is enough. */
+static bool is_swept(unsigned long n)
+{
+	return !IS_ENABLED(CONFIG_KASAN) || n <= 20 || n % 13 == 0;
+}
+
 static void nothing_is_lost_whichever_call_fails(struct kunit *test)
 {
 	const struct step *step = test->param_value;
@@ -675,8 +681,11 @@ static void nothing_is_lost_whichever_call_fails(struct kunit *test)
 	KUNIT_ASSERT_LE(test, nr_calls, MAX_CALLS);
 
 	memset(points, 0, sizeof(points));
-	for (i = 0; good && i < nr_calls; i++)
-		good = sweep_call(test, step, &calls[i], ++n[calls[i].op]);
+	for (i = 0; good && i < nr_calls; i++) {
+		n[calls[i].op]++;
+		if (is_swept(n[calls[i].op]))
+			good = sweep_call(test, step, &calls[i], n[calls[i].op]);
+	}
 
 	for (i = 0; i < SIM_NR_OPS; i++) {
 		sum += points[i];
