@@ -11,7 +11,8 @@ from common import DEVICE, MIB, Agreement, Holder, stats
 UNPROVEN = ("pv",)
 TAKES_LONG = True
 TIMEOUT = 1500
-EXPECTED = (r"oom-kill:", r"Out of memory: Killed", r"Call Trace")     # of the program, where it dies
+EXPECTED = (r"oom-kill:", r"Out of memory: Killed", r"Call Trace",
+            r"memhold: page allocation failure")    # of the program, where it dies
 SMALL = 256 * MIB
 TIMES = 20
 ALLOWED = 8 * MIB           # beyond the target, by memory/dynamic-max
