@@ -48,12 +48,12 @@ def run(lab, kind, kernel):
     guest.landed()
     agreement.check("after all was given back")
     holder.intact()
+    # While there is enough ballooned out for what they have kept to be lent.
+    inputs = Inputs(lab, guest)
+    for file in "foreign/low_kb", "foreign/high_kb":
+        inputs.try_file(file)
     guest.run(f"echo 0 > {DEVICE}/foreign/low_kb; echo 0 > {DEVICE}/foreign/high_kb")
     guest.target_kb(full)
     guest.landed()
     agreement.check("at its full size")
-
-    inputs = Inputs(lab, guest)
-    for file in "foreign/low_kb", "foreign/high_kb":
-        inputs.try_file(file)
     guest.unload()
