@@ -83,7 +83,11 @@ static unsigned int node_flags(int nid)
 	return 0;
 }
 
-/* Each page has memory of its own node, if there are several. */
+/*
+ * Each page has memory of its own node, if there are several. That is a wish: Xen looks for
+ * an extent of this order on every other node before it refuses, so that there is no use
+ * in asking again without it. See get_free_buddy() in Xen's common/page_alloc.c.
+ */
 static unsigned int populate(struct page **pages, unsigned int nr, unsigned int order)
 {
 	unsigned int i, part, got, done = 0;
