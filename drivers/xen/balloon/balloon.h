@@ -130,6 +130,7 @@ struct balloon_queue {
 enum balloon_step {
 	BALLOON_AT_TARGET,	/* current is the target: nothing to do */
 	BALLOON_PROGRESS,	/* at least one page changed hands */
+	BALLOON_SCARCE,		/* likewise, but Xen had not as many as it was asked for */
 	BALLOON_UPKEEP,		/* at the target, and something was put in order */
 	BALLOON_STALLED,	/* neither kernel nor Xen had a page for us */
 };
@@ -470,6 +471,7 @@ struct balloon_kernel_ops {
  * @at_target: so it was after the last step
  * @pace: the next step moves 2 to the power of this huge pages at most
  * @grow: the last step was one towards a larger guest
+ * @scarce: and Xen had not all of the base pages that it was asked for
  * @coalesce: the attribute
  * @coalesce_failed_on: the node that had no huge page last
  * @base_only: for tests: inflate in base pages from anywhere, as the in-tree
@@ -511,6 +513,7 @@ struct xen_balloon {
 	bool at_target;
 	unsigned int pace;
 	bool grow;
+	bool scarce;
 	bool coalesce;
 	int coalesce_failed_on;
 	bool base_only;

@@ -110,8 +110,12 @@ unsigned long balloon_deflate(struct xen_balloon *xb, unsigned long want)
 	/* No 2 MiB wanted, or none to be had from Xen. */
 	want = min(want, base_at_once(xb));
 	nr = balloon_dequeue_base(q, xb->pages, want, NUMA_NO_NODE);
+	if (nr)
+		want = nr;
+	got = nr ? balloon_populate(xb, nr, 0) : balloon_populate_part(xb, want);
+	xb->scarce = got < want;
 
-	return nr ? balloon_populate(xb, nr, 0) : balloon_populate_part(xb, want);
+	return got;
 }
 
 /* One step towards a larger guest, by up to @want. Returns pages got. */
@@ -138,6 +142,7 @@ unsigned long balloon_resize(struct xen_balloon *xb, long credit)
 	unsigned long moved;
 
 	keep_pace(xb, credit > 0);
+	xb->scarce = false;
 	moved = credit > 0 ? deflate(xb, credit) : inflate(xb, -credit);
 	if (moved)
 		quicken_pace(xb);

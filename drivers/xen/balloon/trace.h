@@ -16,6 +16,7 @@
 
 TRACE_DEFINE_ENUM(BALLOON_AT_TARGET);
 TRACE_DEFINE_ENUM(BALLOON_PROGRESS);
+TRACE_DEFINE_ENUM(BALLOON_SCARCE);
 TRACE_DEFINE_ENUM(BALLOON_UPKEEP);
 TRACE_DEFINE_ENUM(BALLOON_STALLED);
 
@@ -53,6 +54,7 @@ TRACE_EVENT(xen_balloon_step,
 		  __print_symbolic(__entry->result,
 				   { BALLOON_AT_TARGET, "at target" },
 				   { BALLOON_PROGRESS, "progress" },
+				   { BALLOON_SCARCE, "scarce" },
 				   { BALLOON_UPKEEP, "upkeep" },
 				   { BALLOON_STALLED, "stalled" }),
 		  __entry->target, __entry->guest, __entry->huge, __entry->base,

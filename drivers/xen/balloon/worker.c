@@ -17,6 +17,12 @@
 #define DELAY_MIN_MS	16U
 
 /*
+ * The wait after a step that got all that Xen had: what comes free meanwhile, if only a page
+ * at a time, is asked for together, and other guests get their share of it.
+ */
+#define DELAY_SCARCE_MS	125U
+
+/*
  * How often to look for what nobody tells us of: see intree_follow(). Seldom is
  * often enough for a target that was not heard: a probe that is in place is deaf
  * while the administrator has kprobes or ftrace off.
@@ -179,13 +185,13 @@ static enum balloon_step step(struct xen_balloon *xb)
 
 	put_off_upkeep(xb);
 	moved = balloon_resize(xb, credit);
-	if (!moved) {
-		if (credit < 0 && balloon_reclaim(xb))
-			xb->delay_ms = 0;
-		balloon_check_current(xb);
-	}
+	if (moved)
+		return xb->scarce ? BALLOON_SCARCE : BALLOON_PROGRESS;
 
-	return moved ? BALLOON_PROGRESS : BALLOON_STALLED;
+	if (credit < 0 && balloon_reclaim(xb))
+		xb->delay_ms = 0;
+	balloon_check_current(xb);
+	return BALLOON_STALLED;
 }
 
 static void back_off(struct xen_balloon *xb, enum balloon_step result)
@@ -214,7 +220,7 @@ static long until_look(const struct xen_balloon *xb)
 	return xb->kernel->must_look(xb) || xb->drift ? LOOK_OFTEN : LOOK_SELDOM;
 }
 
-/* How long to wait after a step, in jiffies; 0 after one that made progress. */
+/* How long to wait after a step, in jiffies; 0 after one that may go on at once. */
 static long wait_for(struct xen_balloon *xb, enum balloon_step result)
 {
 	long look = until_look(xb);
@@ -222,6 +228,8 @@ static long wait_for(struct xen_balloon *xb, enum balloon_step result)
 	switch (result) {
 	case BALLOON_PROGRESS:
 		return 0;
+	case BALLOON_SCARCE:
+		return msecs_to_jiffies(DELAY_SCARCE_MS);
 	case BALLOON_STALLED:
 		return min_t(long, look, msecs_to_jiffies(xb->delay_ms));
 	default:

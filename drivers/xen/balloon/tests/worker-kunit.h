@@ -215,6 +215,175 @@ static void a_stall_waits_longer_each_time_until_there_is_a_new_target(struct ku
 	KUNIT_EXPECT_EQ(test, sim.xb->delay_ms, 0U);
 }
 
+/* A host that is short, and others who want memory too */
+
+#define WANTED		(H(4) + 100)
+#define WHOLE_PIECES	5U
+
+/* Others have all of the host's memory but so much, and the guest wants more than that. */
+static void want_from(struct kunit *test, unsigned int pieces, unsigned int frames)
+{
+	sim_build(test, &step_world);
+	balloon_out(test, WANTED);
+	sim_rivals_take(WHOLE_PIECES, 0);
+	sim_rivals_take(0, sim.host_free);
+	sim_rivals_give(pieces, frames);
+	sim_target(FULL);
+}
+
+static void go_on_for(u64 ns)
+{
+	u64 end = sim.now + ns;
+
+	while (sim.now < end)
+		sim_turn();
+}
+
+static void all_that_the_host_has_is_taken_whatever_its_pieces(struct kunit *test)
+{
+	static const unsigned int frames[] = { 0, 1, 8, 9, 99, 100, 101, 511, 512, 513 };
+	unsigned long free, want;
+	unsigned int i, pieces;
+
+	for (pieces = 0; pieces <= WHOLE_PIECES; pieces++) {
+		for (i = 0; i < ARRAY_SIZE(frames); i++) {
+			want_from(test, pieces, frames[i]);
+			free = sim.host_free;
+			want = min(free, WANTED);
+			go_on_for(NSEC_PER_SEC);
+			KUNIT_EXPECT_EQ_MSG(test, sim_populated(), FULL - WANTED + want,
+					    "of %u pieces and %u pages", pieces, frames[i]);
+			KUNIT_EXPECT_EQ(test, sim.host_free, free - want);
+		}
+	}
+}
+
+static void whoever_has_nothing_to_get_asks_seldom(struct kunit *test)
+{
+	want_from(test, 0, 0);
+	go_on_for(60 * NSEC_PER_SEC);
+	/* For 2 MiB and for a few pages each time, which is each two seconds in the end. */
+	KUNIT_EXPECT_LE(test, sim.calls[SIM_POPULATE], 2 * (30 + 8UL));
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_REFUSED),
+			sim.calls[SIM_POPULATE]);
+}
+
+static void a_page_that_comes_free_is_had_within_2_s_however_long_there_was_none(struct kunit *test)
+{
+	unsigned long had;
+	unsigned int waits, i;
+	u64 start;
+
+	for (waits = 0; waits < 12; waits++) {
+		want_from(test, 0, 0);
+		for (i = 0; i < waits; i++)
+			KUNIT_EXPECT_GT(test, sim_turn(), 0L);
+		had = sim_populated();
+		/* The last wait has just begun. */
+		start = sim.now - (u64)sim.xb->delay_ms * NSEC_PER_MSEC;
+		sim_rivals_give(0, 1);
+		sim_turn();
+		KUNIT_EXPECT_EQ(test, sim_populated(), had + 1);
+		KUNIT_EXPECT_LE(test, sim.now - start, 2 * NSEC_PER_SEC + NSEC_PER_SEC / 4);
+	}
+}
+
+struct trickle_case {
+	const char *name;
+	unsigned int each_ms;		/* a page comes free */
+};
+
+static const struct trickle_case trickle_cases[] = {
+	{ "a page each millisecond", 1 },
+	{ "100 a second", 10 },
+	{ "10 a second", 100 },
+	{ "one a second", 1000 },
+};
+
+STEP_PARAMS(trickle);
+
+/* A look at the world after each try, and what came free until then: nothing is missed. */
+static void what_comes_a_page_at_a_time_is_taken_by_few_calls(struct kunit *test)
+{
+	const struct trickle_case *c = test->param_value;
+	unsigned long given = 0, had, passed;
+	u64 start;
+
+	want_from(test, 0, 0);
+	had = sim_populated();
+	start = sim.now;
+	while (given < 1000 && sim.now - start < 10 * NSEC_PER_SEC) {
+		sim_turn();
+		passed = div_u64(sim.now - start, c->each_ms * NSEC_PER_MSEC);
+		sim_rivals_give(0, passed - given);
+		given = passed;
+	}
+	passed = div_u64(sim.now - start, NSEC_PER_MSEC);
+	KUNIT_EXPECT_LE(test, sim.calls[SIM_POPULATE], 10 + passed * 20 / MSEC_PER_SEC);
+	go_on_for(3 * NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, sim_populated(), had + given);
+}
+
+static void what_rivals_leave_of_what_comes_free_is_taken(struct kunit *test)
+{
+	unsigned long free = 0, had;
+	unsigned int i;
+
+	want_from(test, 0, 0);
+	had = sim_populated();
+	for (i = 0; i < 200; i++) {
+		sim_rivals_give(sim_random(2), sim_random(20));
+		sim_rivals_take(sim_random(2), sim_random(20));
+		free = sim.host_free;
+		sim_turn();
+		KUNIT_EXPECT_LE(test, sim_populated(), FULL);
+		if (sim_populated() == FULL)
+			break;
+		KUNIT_EXPECT_TRUE(test, !free || sim_populated() > had);
+		had = sim_populated();
+	}
+	KUNIT_EXPECT_EQ(test, sim_populated(), FULL);
+}
+
+struct lowered_case {
+	const char *name;
+	long room;			/* of the limit above what the guest has */
+};
+
+static const struct lowered_case lowered_cases[] = {
+	{ "far below", -(long)H(3) }, { "2 MiB below", -512 }, { "a page below", -1 },
+	{ "at it", 0 }, { "a page above", 1 }, { "a page short of 2 MiB", 511 },
+	{ "2 MiB above", 512 }, { "2 MiB and a page", 513 }, { "all but a page", WANTED - 1 },
+};
+
+STEP_PARAMS(lowered);
+
+static void whoever_is_beyond_a_lowered_limit_keeps_that_and_asks_for_nothing(struct kunit *test)
+{
+	const struct lowered_case *c = test->param_value;
+	unsigned long low = FULL - WANTED, limit;
+
+	balloon_out(test, WANTED);
+	sim.max_pages = sim.tot_pages + c->room;
+	limit = low + c->room;
+	sim_target(FULL);
+	go_on_for(20 * NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, sim_populated(), max(low, limit));
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_REFUSED), 0UL);
+	KUNIT_EXPECT_EQ(test, !sim.calls[SIM_POPULATE], c->room <= 0);
+
+	/* It goes down as ever, and comes back as far as it may. */
+	sim_target(low - H(4));
+	go_on_for(NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, sim_populated(), low - H(4));
+	sim_target(FULL);
+	go_on_for(3 * NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, sim_populated(), limit);
+	sim.max_pages += WANTED - c->room;
+	go_on_for(3 * NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, sim_populated(), FULL);
+}
+
 /* Upkeep: what there is to do are @pieces times 512 base pages. */
 
 static void strew_base_pages(struct kunit *test, unsigned int pieces)
@@ -525,6 +694,13 @@ static struct kunit_case worker_cases[] = {
 	KUNIT_CASE(the_wait_is_over_after_any_other_step),
 	KUNIT_CASE_PARAM(the_wait_is_that_of_the_step, wait_gen_params),
 	KUNIT_CASE(a_stall_waits_longer_each_time_until_there_is_a_new_target),
+	KUNIT_CASE(all_that_the_host_has_is_taken_whatever_its_pieces),
+	KUNIT_CASE(whoever_has_nothing_to_get_asks_seldom),
+	KUNIT_CASE(a_page_that_comes_free_is_had_within_2_s_however_long_there_was_none),
+	KUNIT_CASE_PARAM(what_comes_a_page_at_a_time_is_taken_by_few_calls, trickle_gen_params),
+	KUNIT_CASE(what_rivals_leave_of_what_comes_free_is_taken),
+	KUNIT_CASE_PARAM(whoever_is_beyond_a_lowered_limit_keeps_that_and_asks_for_nothing,
+			 lowered_gen_params),
 	KUNIT_CASE(upkeep_begins_after_a_second_at_the_target),
 	KUNIT_CASE(upkeep_takes_a_fifth_of_a_cpu),
 	KUNIT_CASE(upkeep_counts_what_a_release_costs_the_other_cpus),
