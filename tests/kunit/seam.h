@@ -109,8 +109,8 @@
 #undef memory_add_physaddr_to_nid
 #define memory_add_physaddr_to_nid(start) ((void)(start), 0)
 #define add_memory(nid, start, size, flags) ((void)(nid), sim_add_memory(start, size, flags))
-#define register_memory_notifier(nb)	((void)(nb), sim_register_notifier())
-#define unregister_memory_notifier(nb)	((void)(nb))
+#define register_memory_notifier(nb)	sim_register_memory_notifier(nb)
+#define unregister_memory_notifier(nb)	((void)(nb), (void)(sim.memory_nb = NULL))
 
 /* The log */
 #undef pr_err

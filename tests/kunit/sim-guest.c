@@ -594,23 +594,34 @@ void sim_guest_build(void)
 }
 
 /**
+ * sim_build_region - the pages of a region are as those of memory that was just added
+ * @region: which
+ */
+void sim_build_region(unsigned int region)
+{
+	unsigned int i;
+
+	for (i = 0; i < SIM_REGION_PAGES; i++) {
+		build_page(sim_page(region, i));
+		SetPageReserved(sim_page(region, i));
+		set_page_count(sim_page(region, i), 1);
+	}
+}
+
+/**
  * sim_add_region - the guest's memory goes on for one region more, unpopulated
  *
  * Return: which.
  */
 unsigned int sim_add_region(void)
 {
-	unsigned int region = sim.config.regions++, i;
+	unsigned int region = sim.config.regions++;
 
 	if (sim.nr_device || sim.config.window)
 		sim_violation("there is no place for more memory");
 	memset(&sim.region[region], 0, sizeof(sim.region[region]));
 	memset32(sim.region[region].frame, SIM_HOLE, SIM_REGION_PAGES);
-	for (i = 0; i < SIM_REGION_PAGES; i++) {
-		build_page(sim_page(region, i));
-		SetPageReserved(sim_page(region, i));
-		set_page_count(sim_page(region, i), 1);
-	}
+	sim_build_region(region);
 
 	return region;
 }

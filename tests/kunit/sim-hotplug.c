@@ -2,9 +2,10 @@
 /*
  * The simulated kernel's memory hot-plug: blocks are added right after what the guest has,
  * and set online at once or later. Then they are the in-tree driver's, by the callback
- * that it has registered.
+ * that it has registered. And what is online can be set offline.
  */
 #include <linux/ioport.h>
+#include <linux/memory.h>
 #include <linux/mm.h>
 
 #include "balloon.h"
@@ -19,6 +20,26 @@ static u64 block_size(void)
 static u64 next_place(void)
 {
 	return PFN_PHYS(sim.first_pfn + sim_total()) + sim.nr_offline * block_size();
+}
+
+static void notify(unsigned long action, unsigned int region, unsigned int nr)
+{
+	struct memory_notify range = {
+		.start_pfn = page_to_pfn(sim_page(region, 0)),
+		.nr_pages = nr * SIM_REGION_PAGES,
+	};
+
+	if (sim.memory_nb)
+		sim.memory_nb->notifier_call(sim.memory_nb, action, &range);
+}
+
+int sim_register_memory_notifier(struct notifier_block *nb)
+{
+	int ret = sim_register_notifier();
+
+	if (!ret)
+		sim.memory_nb = nb;
+	return ret;
 }
 
 unsigned long sim_block_size(void)
@@ -82,9 +103,79 @@ int sim_add_memory(u64 start, u64 size, mhp_t flags)
  */
 void sim_set_online(void)
 {
-	unsigned int i;
+	unsigned int first = sim.config.regions, i;
 
 	sim.nr_offline--;
 	for (i = 0; i < SIM_BLOCK_REGIONS; i++)
-		sim_intree_online(sim_add_region());
+		sim_add_region();
+	notify(MEM_GOING_ONLINE, first, SIM_BLOCK_REGIONS);
+	for (i = 0; i < SIM_BLOCK_REGIONS; i++)
+		sim_intree_online(first + i);
+	notify(MEM_ONLINE, first, SIM_BLOCK_REGIONS);
+}
+
+/* Pages that may go are those that nobody has: see scan_movable_pages(). */
+static bool may_go(struct page *page, enum sim_owner owner)
+{
+	return owner == SIM_FREE || (PageOffline(page) && !page_ref_count(page));
+}
+
+static bool may_all_go(unsigned int region, unsigned int nr)
+{
+	unsigned int i, j;
+
+	for (i = region; i < region + nr; i++)
+		for (j = 0; j < SIM_REGION_PAGES; j++)
+			if (!may_go(sim_page(i, j), sim.region[i].owner[j]))
+				return false;
+
+	return true;
+}
+
+/**
+ * sim_set_offline - somebody sets memory offline, as offline_pages() does
+ * @region: the first region of it
+ * @nr: how many
+ *
+ * What would have to be moved for it makes it fail.
+ *
+ * Return: 0 or -EBUSY.
+ */
+int sim_set_offline(unsigned int region, unsigned int nr)
+{
+	unsigned int i, j;
+
+	notify(MEM_GOING_OFFLINE, region, nr);
+	if (!may_all_go(region, nr)) {
+		notify(MEM_CANCEL_OFFLINE, region, nr);
+		return -EBUSY;
+	}
+
+	for (i = region; i < region + nr; i++) {
+		for (j = 0; j < SIM_REGION_PAGES; j++) {
+			if (sim_use(i, j, SIM_OFFLINE))
+				sim.managed--;
+			sim.region[i].owner[j] = SIM_OFFLINE;
+		}
+		sim.region[i].changed = true;
+	}
+	notify(MEM_OFFLINE, region, nr);
+	return 0;
+}
+
+/**
+ * sim_online_again - somebody sets it online again
+ * @region: the first region
+ * @nr: how many
+ */
+void sim_online_again(unsigned int region, unsigned int nr)
+{
+	unsigned int i;
+
+	notify(MEM_GOING_ONLINE, region, nr);
+	for (i = region; i < region + nr; i++) {
+		sim_build_region(i);
+		sim_intree_online(i);
+	}
+	notify(MEM_ONLINE, region, nr);
 }

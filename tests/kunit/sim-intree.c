@@ -146,22 +146,6 @@ void sim_intree_online(unsigned int region)
 		append(sim_page(region, i));
 }
 
-/**
- * sim_reonline - a region's memory was set offline and is online again: it is as
- *	it was, but comes to the list
- * @region: the region, all free
- */
-void sim_reonline(unsigned int region)
-{
-	unsigned int i;
-
-	for (i = 0; i < SIM_REGION_PAGES; i++) {
-		sim_use(region, i, SIM_PINNED);
-		sim.managed--;
-	}
-	sim_intree_online(region);
-}
-
 static int lend(unsigned int nr, struct page **pages, enum sim_owner owner)
 {
 	struct page *page;

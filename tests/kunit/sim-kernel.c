@@ -52,7 +52,7 @@ static void give(struct xen_balloon *xb, unsigned int nr)
 	sim_violation("gave pages to be lent where nobody borrows");
 }
 
-static const struct balloon_kernel_ops bare_ops = {
+const struct balloon_kernel_ops sim_bare_ops = {
 	.follow = follow,
 	.must_look = must_look,
 	.publish = publish,
@@ -71,7 +71,6 @@ static const struct balloon_kernel_ops bare_ops = {
  */
 void sim_bare_begin(struct xen_balloon *xb)
 {
-	xb->kernel = &bare_ops;
 	balloon_correct_guest(&xb->queue, sim_total());
 	xb->total = balloon_sum(xb);
 	balloon_target_begin(xb, sim_total());

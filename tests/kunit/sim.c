@@ -98,7 +98,7 @@ int sim_load(void)
 
 	memset(xb, 0, sizeof(*xb));
 	xb->ops = sim.config.pv ? &sim_pv_ops : &sim_ops;
-	xb->kernel = &intree_ops;
+	xb->kernel = sim.config.bare ? &sim_bare_ops : &intree_ops;
 	xb->scrub_pages = &sim.scrub_pages;
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
@@ -123,7 +123,8 @@ int sim_load(void)
 	ret = balloon_oom_init(xb);
 	if (ret)
 		goto err_reclaim;
-	ret = balloon_hotplug_init(xb);
+	balloon_hotplug_init(xb);
+	ret = balloon_blocks_init(xb);
 	if (ret)
 		goto err_oom;
 
@@ -220,6 +221,8 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	sim.holes_end = 0;
 	sim.stays_offline = false;
 	sim.nr_offline = 0;
+	sim.memory_nb = NULL;
+	sim.later = NULL;
 	sim.contig_hangs = false;
 	sim.hung = NULL;
 	sim.nr_isolated = 0;
@@ -514,8 +517,7 @@ void sim_check(const char *when)
 {
 	struct balloon_figures n = balloon_figures(&sim.xb->queue);
 	unsigned long beyond = sim_total() - sim.config.regions * SIM_REGION_PAGES;
-	long unseen = intree_unseen_total(sim.xb);
-	unsigned long populated = 0, owned, huge, base, rivals, total = sim.xb->total + unseen;
+	unsigned long populated = 0, owned, huge, base, rivals;
 	struct list_head *entry;
 	unsigned int i;
 
@@ -530,7 +532,7 @@ void sim_check(const char *when)
 	list_for_each(entry, &sim.rivals)
 		rivals += SIM_REGION_PAGES;
 	owned = sim.sum[SIM_FREE][1] + sim.sum[SIM_PROGRAM][1] + sim.sum[SIM_PINNED][1] +
-		sim.xb->alloc.nr_held + beyond;
+		sim.xb->alloc.nr_held + beyond + sim.sum[SIM_OFFLINE][1];
 	huge = count_huge(when);
 	base = count_base(when);
 	for (i = 0; i < sim.config.regions; i++)
@@ -546,18 +548,21 @@ void sim_check(const char *when)
 	       sim.sum[SIM_FREE][0] + sim.sum[SIM_PROGRAM][0] + sim.sum[SIM_PINNED][0], 0);
 	expect(when, "pages that the driver has",
 	       sim.sum[SIM_DRIVER][0] + sim.sum[SIM_DRIVER][1],
-	       huge * SIM_REGION_PAGES + base + sim.xb->alloc.nr_held + n.quarantined);
-	expect(when, "MemTotal", sim.managed, owned);
+	       huge * SIM_REGION_PAGES + base + sim.xb->alloc.nr_held + n.leaving +
+	       n.quarantined);
+	expect(when, "MemTotal", sim.managed, owned - sim.sum[SIM_OFFLINE][1]);
 
 	expect(when, "figure of the guest", n.guest, owned);
 	expect(when, "figure of huge pages", n.huge, huge);
 	expect(when, "figure of base pages", n.base, base);
 	expect(when, "pages in transit", n.transit, 0);
-	expect(when, "pages in all states", balloon_sum(sim.xb), total);
-	expect(when, "total", total + sim.sum[SIM_UNLISTED][0], sim_total());
+	expect(when, "pages in all states", balloon_sum(sim.xb), sim.xb->total);
+	expect(when, "total", sim.xb->total + sim.sum[SIM_UNLISTED][0] + sim.sum[SIM_OFFLINE][0],
+	       sim_total());
 	if (sim.xb->kernel->expected)
 		expect(when, "pages that are offline", sim.xb->kernel->expected(sim.xb),
-		       sim.nr_offline * sim_block_size() / PAGE_SIZE + unseen);
+		       sim.nr_offline * sim_block_size() / PAGE_SIZE +
+		       sim.sum[SIM_OFFLINE][0]);
 	expect(when, "current_kb in pages", sim_balloon_stats.current_pages, owned);
 }
 
@@ -615,11 +620,13 @@ struct task_struct *sim_kthread_run(int (*fn)(void *data), void *data, const cha
 	return kthread_run(fn, data, "%s", name);
 }
 
-/* A work is done at once, unless it waits for a device. */
+/* A work is done at once, unless it waits for a device or for the end of the step. */
 bool sim_queue_work(struct work_struct *work)
 {
 	if (sim.contig_hangs)
 		sim.hung = work;
+	else if (work == &sim.xb->hotplug.add)
+		sim.later = work;
 	else
 		work->func(work);
 
@@ -633,6 +640,18 @@ unsigned long sim_wait_for(struct completion *done, unsigned long timeout)
 
 	sim.now += jiffies_to_nsecs(timeout);
 	return 0;
+}
+
+/**
+ * sim_do_works - the step is over, and what was queued in it is done
+ */
+void sim_do_works(void)
+{
+	struct work_struct *work = sim.later;
+
+	sim.later = NULL;
+	if (work)
+		work->func(work);
 }
 
 /**

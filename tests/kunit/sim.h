@@ -11,7 +11,7 @@
  *   reads or writes one faults.
  * - sim-compaction.c: the kernel's memory compaction, as far as it meets pages of
  *   the driver.
- * - sim-hotplug.c: memory that is added to the guest.
+ * - sim-hotplug.c: memory that is added to the guest, or set offline and online.
  * - sim-intree.c: the in-tree driver's list of pages and balloon_stats.
  * - sim-kernel.c: a kernel that has none.
  * - sim.c: putting it together, faults on demand, and the check that nothing is
@@ -80,6 +80,7 @@ enum sim_owner {
 	SIM_LISTED,		/* the in-tree driver, on its list */
 	SIM_LENT,		/* another driver, which maps foreign frames there */
 	SIM_UNLISTED,		/* the allocator of unpopulated pages */
+	SIM_OFFLINE,		/* nobody: it is offline */
 	SIM_NR_OWNERS
 };
 
@@ -253,7 +254,8 @@ struct sim_fault {
  * @place_taken: somebody has claimed the place where the next block of memory can be
  * @holes_end: the p2m has places up to there for what is added (PV)
  * @stays_offline: nobody sets online what is added
- * @nr_offline: blocks that were added and are offline
+ * @nr_offline: blocks that were added and were not online yet
+ * @memory_nb: who is told of memory that is set offline and online
  * @meanwhile: called once, in the midst of what the driver does next with the
  *	in-tree driver, or while it sleeps
  * @fault: what fails
@@ -266,6 +268,7 @@ struct sim_fault {
  * @now: the clock, in ns
  * @contig_hangs: alloc_contig_range() waits for a device, until sim_device_answers()
  * @hung: the work that does
+ * @later: a work that is done when the step is over
  * @contig_ns: how long alloc_contig_range() takes
  * @call_ns: how long a call of Xen takes
  * @cpus: how many CPUs the guest has online
@@ -334,6 +337,7 @@ struct sim {
 	unsigned long holes_end;
 	bool stays_offline;
 	unsigned int nr_offline;
+	struct notifier_block *memory_nb;
 	void (*meanwhile)(void);
 
 	struct sim_fault fault[SIM_NR_OPS];
@@ -345,6 +349,7 @@ struct sim {
 	u64 now;
 	bool contig_hangs;
 	struct work_struct *hung;
+	struct work_struct *later;
 	u64 contig_ns;
 	u64 call_ns;
 	unsigned int cpus;
@@ -392,6 +397,7 @@ u32 sim_random(u32 below);
 void sim_target(unsigned long pages);
 long sim_turn(void);
 unsigned int sim_settle(unsigned int turns);
+void sim_do_works(void);
 void sim_device_answers(void);
 __printf(1, 2) void sim_say(const char *fmt, ...);
 
@@ -425,6 +431,7 @@ unsigned int sim_programs_take(unsigned int pages);
 unsigned int sim_programs_drop(unsigned int pages);
 struct page *sim_get_page(enum sim_owner owner);
 void sim_kswapd(void);
+void sim_build_region(unsigned int region);
 unsigned int sim_add_region(void);
 
 bool sim_claim(unsigned long pfn);
@@ -437,6 +444,9 @@ void sim_leave_place(void);
 int sim_make_holes(unsigned long pfn, unsigned long nr);
 int sim_add_memory(u64 start, u64 size, mhp_t flags);
 void sim_set_online(void);
+int sim_register_memory_notifier(struct notifier_block *nb);
+int sim_set_offline(unsigned int region, unsigned int nr);
+void sim_online_again(unsigned int region, unsigned int nr);
 
 /* sim-compaction.c */
 unsigned int sim_isolate(unsigned int nr);
@@ -490,7 +500,6 @@ extern struct balloon_stats sim_balloon_stats;
 void sim_intree_build(void);
 void sim_intree_online(unsigned int region);
 unsigned int sim_intree_take(unsigned int pages);
-void sim_reonline(unsigned int region);
 unsigned int sim_borrow(unsigned int nr);
 unsigned int sim_return(unsigned int nr);
 void sim_meanwhile(void);
@@ -500,6 +509,7 @@ int sim_alloc_unpopulated(unsigned int nr, struct page **pages);
 void sim_free_unpopulated(unsigned int nr, struct page **pages);
 
 /* sim-kernel.c */
+extern const struct balloon_kernel_ops sim_bare_ops;
 void sim_bare_begin(struct xen_balloon *xb);
 
 #endif

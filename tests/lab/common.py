@@ -7,6 +7,7 @@ import time
 from guest import DEVICE
 
 DEBUG = "/sys/kernel/debug/xen-balloon"
+BLOCKS = "/sys/devices/system/memory"
 MIB = 1024  # in KiB
 HOLES_MIB = 360
 READY_WITHIN = 240  # seconds: what a program is given to begin, on a machine however slow

@@ -7,14 +7,13 @@ after rmmod. Where the kernel does not set it online by itself, dmesg tells whic
 
 import re
 
-from common import DEBUG, MIB, Holder, intree_and_ours, move, stats
+from common import BLOCKS, DEBUG, MIB, Holder, intree_and_ours, move, stats
 
 TIMEOUT = 420
 BOOT = 256 * MIB
 GROWN = 500 * MIB
 MORE = 700 * MIB
 HELD_MIB = 300
-BLOCKS = "/sys/devices/system/memory"
 OFFLINE = rf"write online to {BLOCKS}/(memory\d+)/state"
 
 

@@ -52,6 +52,7 @@ struct xen_balloon;
  * @huge: huge pages, unpopulated
  * @base: base pages, unpopulated
  * @transit: in the hands of one step
+ * @leaving: ballooned out, and about to be offline with the memory block they are of
  * @quarantined: cannot be trusted; never used again
  * @bad: of those, what the machine reported as bad while it was ballooned out
  */
@@ -60,6 +61,7 @@ struct balloon_figures {
 	unsigned long huge;
 	unsigned long base;
 	unsigned long transit;
+	unsigned long leaving;
 	unsigned long quarantined;
 	unsigned long bad;
 };
@@ -93,7 +95,8 @@ struct balloon_regions {
  * @info: what else is known of it: see regions.c
  * @start_pfn: first pfn, a multiple of 512
  * @nr: how many of its pages are in the base queue
- * @awaited: how many may come by being moved there
+ * @awaited: how many may come by being moved there, or back from a memory block that
+ *	does not go offline after all
  * @base: which are in the base queue
  */
 struct balloon_region {
@@ -110,6 +113,8 @@ struct balloon_region {
  * @lock: protects everything below; a leaf, taken in process context
  * @n: the accounting
  * @huge: pages of order 9, by page->lru of the first
+ * @leaving_huge: those of them that are about to be offline, without a reference
+ * @leaving_base: base pages that are, by page->lru, without a reference
  * @movable: the base pages that compaction may move, by page->lru; its lock
  *	nests in @lock, and is all that compaction takes to isolate one
  * @regions: what is known of each 2 MiB; of those with pages in it, the base queue
@@ -120,6 +125,8 @@ struct balloon_queue {
 	spinlock_t lock;	/* the accounting and the lists */
 	struct balloon_figures n;
 	struct list_head huge;
+	struct list_head leaving_huge;
+	struct list_head leaving_base;
 	struct balloon_dev_info movable;
 	struct balloon_regions regions;
 	unsigned long recounted_to;
@@ -339,24 +346,37 @@ struct balloon_reclaim {
  * struct balloon_hotplug - memory beyond what the kernel booted with: see hotplug.c
  * @add: the work that adds a block
  * @adding: it is at work; what follows, down to @added_at, is its own then
- * @block: number of the block that it added last, or tried to
+ * @block: number of the block that it added last, or tried to; or that went offline
+ *	later
+ * @fresh: number of one that was added and not online yet, or 0
  * @error: what came of it: 0 or a negative errno
  * @added_at: when it was done, by ktime_get_ns()
  * @said: the state that was said last
  * @said_of: of which target, or block
  * @over: no more blocks
- * @online: tells when memory is set online
  */
 struct balloon_hotplug {
 	struct work_struct add;
 	bool adding;
 	unsigned long block;
+	unsigned long fresh;
 	int error;
 	u64 added_at;
 	enum balloon_hotplug_state said;
 	unsigned long said_of;
 	bool over;
-	struct notifier_block online;
+};
+
+/**
+ * struct balloon_blocks - memory blocks that are set offline and online: see blocks.c
+ * @nb: tells of them
+ * @coming: pages without memory in the block that is about to be online
+ * @over: nothing of ours goes offline any more
+ */
+struct balloon_blocks {
+	struct notifier_block nb;
+	unsigned long coming;
+	bool over;
 };
 
 /* More regions than any guest has in practice: see adopt_region(). */
@@ -368,7 +388,7 @@ struct balloon_hotplug {
  * @heard: the target that it heard of last, in pages; 0 for one that is none, or -1
  * @unsettled: the target that was heard was not stored yet
  * @seen_target: balloon_stats.target_pages at the last look
- * @seen_total: balloon_stats.total_pages at the last look
+ * @seen_total: balloon_stats.total_pages without what is offline and has no memory
  * @published: balloon_stats.current_pages as written last
  * @adopted: pages of ours that balloon_stats.target_unpopulated counts; below 0,
  *	pages of the in-tree list that it counts the other way round, since they
@@ -419,7 +439,10 @@ struct balloon_intree {
  * @expect: so many pages are about to be added to the kernel's memory, or, below 0, are
  *	not after all. Once online they are kept to be lent, unpopulated. NULL where the
  *	kernel would take them for its own then. Context: any
- * @expected: pages that were added, and are not online yet. NULL where @expect is
+ * @expected: pages that were added, or went offline ballooned out, and are not online.
+ *	NULL where @expect is
+ * @online: so many pages without memory are about to come online, to where pages are kept
+ *	to be lent; or, below 0, are offline. NULL where @expect is
  *
  * Context: step_lock held, where nothing else is said.
  */
@@ -434,6 +457,7 @@ struct balloon_kernel_ops {
 	void (*give)(struct xen_balloon *xb, unsigned int nr);
 	void (*expect)(long nr);
 	unsigned long (*expected)(const struct xen_balloon *xb);
+	void (*online)(struct xen_balloon *xb, long nr);
 };
 
 /**
@@ -451,6 +475,7 @@ struct balloon_kernel_ops {
  * @reclaim: what is not available yet
  * @oom: when nothing is available
  * @hotplug: memory beyond that of boot
+ * @blocks: memory that is set offline and online
  * @intree: the in-tree driver
  * @scrub_pages: are pages to be zeroed before Xen gets them?
  * @offset: what Xen counts for this domain beyond @queue.n.guest: pages that
@@ -495,6 +520,7 @@ struct xen_balloon {
 	struct balloon_reclaim reclaim;
 	struct balloon_oom oom;
 	struct balloon_hotplug hotplug;
+	struct balloon_blocks blocks;
 	struct balloon_intree intree;
 	const bool *scrub_pages;
 	long offset;
@@ -630,6 +656,10 @@ void balloon_move_cancel(struct balloon_queue *q, struct page *newpage);
 void balloon_move_end(struct balloon_queue *q, struct page *newpage, struct page *page);
 void balloon_move_lose(struct balloon_queue *q, struct page *newpage, struct page *page);
 void balloon_quarantine(struct balloon_queue *q, struct page *page, unsigned int order);
+unsigned long balloon_leave(struct balloon_queue *q, unsigned long start_pfn,
+			    unsigned long end_pfn);
+unsigned long balloon_leave_cancel(struct balloon_queue *q);
+unsigned long balloon_leave_end(struct balloon_queue *q);
 void balloon_correct_guest(struct balloon_queue *q, long delta);
 struct balloon_figures balloon_figures(struct balloon_queue *q);
 struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *bad);
@@ -677,9 +707,13 @@ unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 /* hotplug.c */
 bool balloon_hotplug_may(struct xen_balloon *xb, unsigned long ceiling);
 void balloon_hotplug(struct xen_balloon *xb);
-int balloon_hotplug_init(struct xen_balloon *xb);
+bool balloon_hotplug_is_fresh(struct xen_balloon *xb, unsigned long pfn);
+void balloon_hotplug_init(struct xen_balloon *xb);
 void balloon_hotplug_end(struct xen_balloon *xb);
-void balloon_hotplug_exit(struct xen_balloon *xb);
+
+/* blocks.c */
+int balloon_blocks_init(struct xen_balloon *xb);
+void balloon_blocks_exit(struct xen_balloon *xb);
 
 /* target.c */
 unsigned long balloon_floor(unsigned long total);
@@ -760,7 +794,6 @@ unsigned long intree_park(struct xen_balloon *xb);
 void intree_unpark(struct xen_balloon *xb, unsigned long target);
 unsigned long intree_published(void);
 long intree_unseen(const struct xen_balloon *xb);
-long intree_unseen_total(struct xen_balloon *xb);
 
 /* takeover.c */
 int takeover_probe(struct xen_balloon *xb);

@@ -62,6 +62,7 @@ static int add_block(struct xen_balloon *xb)
 
 	/* The kernel may pass its pages on before it says that they were added. */
 	xb->hotplug.block = PHYS_PFN(place.start) / block_pages();
+	WRITE_ONCE(xb->hotplug.fresh, xb->hotplug.block);
 	xb->kernel->expect(block_pages());
 	ret = add_memory(memory_add_physaddr_to_nid(place.start), place.start, size,
 			 MHP_MERGE_RESOURCE);
@@ -159,7 +160,7 @@ static void say(const struct xen_balloon *xb, enum balloon_hotplug_state state)
 		/* Added before this driver was loaded, unless it is known which. */
 		if (h->block)
 			snprintf(block, sizeof(block), "memory%lu", h->block);
-		pr_warn("%lu KiB of memory that was added are offline: write online to /sys/devices/system/memory/%s/state, and to /sys/devices/system/memory/auto_online_blocks for what will be added\n",
+		pr_warn("%lu KiB of memory are offline: write online to /sys/devices/system/memory/%s/state, and to /sys/devices/system/memory/auto_online_blocks for what will be added\n",
 			PAGES_TO_KB(xb->kernel->expected(xb)), block);
 		break;
 	case HOTPLUG_LIMITED:
@@ -202,27 +203,30 @@ void balloon_hotplug(struct xen_balloon *xb)
 	}
 }
 
-static int note_online(struct notifier_block *online, unsigned long action, void *data)
+/**
+ * balloon_hotplug_is_fresh - is a block online for the first time, so that nothing of it
+ *	has memory?
+ * @xb: the driver
+ * @pfn: its first pfn
+ *
+ * Context: it is about to be online.
+ * Return: true at most once for each block that was added, and for none that this driver
+ * did not add.
+ */
+bool balloon_hotplug_is_fresh(struct xen_balloon *xb, unsigned long pfn)
 {
-	if (action == MEM_ONLINE)
-		balloon_worker_kick(container_of(online, struct xen_balloon, hotplug.online));
+	unsigned long block = pfn / block_pages();
 
-	return NOTIFY_OK;
+	return cmpxchg(&xb->hotplug.fresh, block, 0) == block;
 }
 
 /**
- * balloon_hotplug_init - be told of memory that is set online
+ * balloon_hotplug_init - memory can be added
  * @xb: the driver
- *
- * Return: 0, to be undone by balloon_hotplug_exit(); or a negative errno.
  */
-int balloon_hotplug_init(struct xen_balloon *xb)
+void balloon_hotplug_init(struct xen_balloon *xb)
 {
-	struct balloon_hotplug *h = &xb->hotplug;
-
-	INIT_WORK(&h->add, add_work);
-	h->online.notifier_call = note_online;
-	return register_memory_notifier(&h->online);
+	INIT_WORK(&xb->hotplug.add, add_work);
 }
 
 /**
@@ -237,15 +241,6 @@ void balloon_hotplug_end(struct xen_balloon *xb)
 	xb->hotplug.over = true;
 	mutex_unlock(&xb->step_lock);
 	flush_work(&xb->hotplug.add);
-}
-
-/**
- * balloon_hotplug_exit - undo balloon_hotplug_init()
- * @xb: the driver
- */
-void balloon_hotplug_exit(struct xen_balloon *xb)
-{
-	unregister_memory_notifier(&xb->hotplug.online);
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST

@@ -86,23 +86,6 @@ long intree_unseen(const struct xen_balloon *xb)
 	return READ_ONCE(balloon_stats.current_pages) - xb->intree.published;
 }
 
-/**
- * intree_unseen_total - what was hot-added since the last look, and is online
- * @xb: the driver
- *
- * The in-tree driver counts it when it is added. Its pages come to the list one
- * block after the other, before that or much later.
- *
- * Return: pages.
- */
-long intree_unseen_total(struct xen_balloon *xb)
-{
-	long grown = READ_ONCE(balloon_stats.total_pages) - xb->intree.seen_total;
-	long there = balloon_sum(xb) - xb->total;
-
-	return min(grown, max(there, 0L));
-}
-
 /*
  * When its list is empty and a driver asks for pages, the in-tree driver
  * balloons some out by itself and lowers current_pages: those are lent now.
@@ -167,7 +150,7 @@ static void intree_follow(struct xen_balloon *xb)
 {
 	unsigned long seen = READ_ONCE(balloon_stats.target_pages);
 	struct balloon_intree *it = &xb->intree;
-	long heard = atomic_long_xchg(&it->heard, -1), grown;
+	long heard = atomic_long_xchg(&it->heard, -1);
 
 	lockdep_assert_held(&xb->step_lock);
 
@@ -185,10 +168,6 @@ static void intree_follow(struct xen_balloon *xb)
 	it->seen_target = seen;
 
 	note_intree_change(xb);
-
-	grown = intree_unseen_total(xb);
-	xb->total += grown;
-	it->seen_total += grown;
 }
 
 /*
@@ -513,6 +492,11 @@ static unsigned long intree_expected(const struct xen_balloon *xb)
 
 	return max(more, 0L);
 }
+
+static void intree_online(struct xen_balloon *xb, long nr)
+{
+	xb->intree.seen_total += nr;
+}
 #endif
 
 /* What the in-tree driver counts and is not there, in whole blocks: it is offline. */
@@ -535,6 +519,7 @@ const struct balloon_kernel_ops intree_ops = {
 #ifdef CONFIG_XEN_BALLOON_MEMORY_HOTPLUG
 	.expect = intree_expect,
 	.expected = intree_expected,
+	.online = intree_online,
 #endif
 };
 

@@ -61,12 +61,10 @@ static int __init balloon_load(void)
 	ret = balloon_reclaim_init(xb);
 	if (ret)
 		goto err_queue;
-	ret = balloon_hotplug_init(xb);
-	if (ret)
-		goto err_reclaim;
+	balloon_hotplug_init(xb);
 	ret = xb->ops->init();
 	if (ret)
-		goto err_hotplug;
+		goto err_reclaim;
 
 	ret = balloon_resume_init(xb);
 	if (ret)
@@ -78,9 +76,12 @@ static int __init balloon_load(void)
 
 	n = balloon_figures(&xb->queue);
 
-	ret = balloon_sysfs_init(xb, takeover_device());
+	ret = balloon_blocks_init(xb);
 	if (ret)
 		goto err_takeover;
+	ret = balloon_sysfs_init(xb, takeover_device());
+	if (ret)
+		goto err_blocks;
 	balloon_debugfs_init(xb);
 	ret = balloon_oom_init(xb);
 	if (ret)
@@ -107,14 +108,14 @@ err_oom:
 err_faces:
 	balloon_debugfs_exit();
 	balloon_sysfs_exit(takeover_device());
+err_blocks:
+	balloon_blocks_exit(xb);
 err_takeover:
 	takeover_end(xb);
 err_resume:
 	balloon_resume_exit();
 err_ops:
 	xb->ops->exit();
-err_hotplug:
-	balloon_hotplug_exit(xb);
 err_reclaim:
 	balloon_reclaim_exit(xb);
 err_queue:
@@ -130,6 +131,7 @@ static void __exit balloon_unload(void)
 	struct xen_balloon *xb = &balloon;
 
 	balloon_hotplug_end(xb);
+	balloon_blocks_exit(xb);
 	balloon_contig_end(xb);
 	balloon_worker_stop(xb);
 	balloon_toolstack_exit();
@@ -140,7 +142,6 @@ static void __exit balloon_unload(void)
 	takeover_end(xb);
 	balloon_resume_exit();
 	xb->ops->exit();
-	balloon_hotplug_exit(xb);
 	balloon_reclaim_exit(xb);
 	balloon_queue_destroy(&xb->queue);
 	takeover_forget();

@@ -10,6 +10,7 @@
  *	in-tree list --adopt--> transit --disown--> in-tree list
  *	transit --quarantine--> quarantined
  *	huge, base --dequeue--> quarantined, when it was reported as bad
+ *	huge, base --leave--> leaving --leave_end--> (offline)
  *
  * A page of order 9 looks as the allocator gave it: not compound, one
  * reference on its first page, none on the others. Its base pages have one
@@ -40,6 +41,8 @@ int balloon_queue_init(struct balloon_queue *q)
 {
 	spin_lock_init(&q->lock);
 	INIT_LIST_HEAD(&q->huge);
+	INIT_LIST_HEAD(&q->leaving_huge);
+	INIT_LIST_HEAD(&q->leaving_base);
 	balloon_devinfo_init(&q->movable);
 
 	return balloon_regions_init(q);
@@ -515,6 +518,158 @@ void balloon_quarantine(struct balloon_queue *q, struct page *page, unsigned int
 	q->n.transit -= 1UL << order;
 	q->n.quarantined += 1UL << order;
 	spin_unlock(&q->lock);
+}
+
+/* One that somebody has a reference to just now stays. */
+static void leave_huge(struct balloon_queue *q, struct page *page)
+{
+	if (!page_ref_freeze(page, 1))
+		return;
+
+	spin_lock(&q->lock);
+	list_move(&page->lru, &q->leaving_huge);
+	q->n.huge--;
+	q->n.leaving += XENMEM_HUGE_PAGES;
+	spin_unlock(&q->lock);
+}
+
+/* The same; what compaction has stays, too. */
+static void leave_base(struct balloon_queue *q, struct balloon_region *region,
+		       struct page *page)
+{
+	lockdep_assert_held(&q->lock);
+
+	if (!balloon_keep_still(q, page))
+		return;
+	if (!page_ref_freeze(page, 1)) {
+		balloon_let_move(q, page);
+		return;
+	}
+
+	count_base(q, region, page, -1);
+	/* So that it can come back in any case. */
+	region->awaited++;
+	list_add(&page->lru, &q->leaving_base);
+	q->n.base--;
+	q->n.leaving++;
+}
+
+static void leave_region(struct balloon_queue *q, unsigned long pfn)
+{
+	struct balloon_region *region;
+	unsigned int bit;
+
+	spin_lock(&q->lock);
+	region = balloon_region_of(q, pfn_to_page(pfn));
+	if (region)
+		for_each_set_bit(bit, region->base, XENMEM_HUGE_PAGES)
+			leave_base(q, region, pfn_to_page(pfn + bit));
+	spin_unlock(&q->lock);
+}
+
+/**
+ * balloon_leave - what is in the queues of memory that is about to be offline goes with it:
+ *	huge, base to leaving
+ * @q: the queue
+ * @start_pfn: where that begins: the first pfn of a region
+ * @end_pfn: where it ends
+ *
+ * The kernel takes pages offline that are PageOffline and have no reference, as they are.
+ *
+ * Context: step_lock held; may sleep.
+ * Return: how many base pages leave.
+ */
+unsigned long balloon_leave(struct balloon_queue *q, unsigned long start_pfn,
+			    unsigned long end_pfn)
+{
+	struct page *page, *next;
+	unsigned long pfn;
+
+	list_for_each_entry_safe(page, next, &q->huge, lru) {
+		if (page_to_pfn(page) >= start_pfn && page_to_pfn(page) < end_pfn)
+			leave_huge(q, page);
+		cond_resched();
+	}
+	for (pfn = start_pfn; pfn < end_pfn; pfn += XENMEM_HUGE_PAGES) {
+		leave_region(q, pfn);
+		cond_resched();
+	}
+
+	return balloon_figures(q).leaving;
+}
+
+static void come_back(struct balloon_queue *q, struct page *page)
+{
+	struct balloon_region *region;
+
+	page_ref_unfreeze(page, 1);
+
+	spin_lock(&q->lock);
+	list_del(&page->lru);
+	region = balloon_region_of(q, page);
+	region->awaited--;
+	count_base(q, region, page, 1);
+	q->n.leaving--;
+	q->n.base++;
+	balloon_let_move(q, page);
+	spin_unlock(&q->lock);
+}
+
+/**
+ * balloon_leave_cancel - it is not taken offline: leaving to huge, base
+ * @q: the queue
+ *
+ * Context: step_lock held; may sleep.
+ * Return: how many base pages came back.
+ */
+unsigned long balloon_leave_cancel(struct balloon_queue *q)
+{
+	unsigned long nr = balloon_figures(q).leaving;
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &q->leaving_huge, lru) {
+		page_ref_unfreeze(page, 1);
+		spin_lock(&q->lock);
+		list_move(&page->lru, &q->huge);
+		q->n.leaving -= XENMEM_HUGE_PAGES;
+		q->n.huge++;
+		spin_unlock(&q->lock);
+		cond_resched();
+	}
+	list_for_each_entry_safe(page, next, &q->leaving_base, lru) {
+		come_back(q, page);
+		cond_resched();
+	}
+
+	return nr;
+}
+
+/**
+ * balloon_leave_end - it is offline
+ * @q: the queue, whose pages that were there are no pages any more
+ *
+ * Context: step_lock held; may sleep.
+ * Return: how many base pages they were.
+ */
+unsigned long balloon_leave_end(struct balloon_queue *q)
+{
+	unsigned long nr = balloon_figures(q).leaving;
+	struct page *page, *next;
+
+	INIT_LIST_HEAD(&q->leaving_huge);
+	list_for_each_entry_safe(page, next, &q->leaving_base, lru) {
+		spin_lock(&q->lock);
+		list_del(&page->lru);
+		balloon_region_of(q, page)->awaited--;
+		spin_unlock(&q->lock);
+		cond_resched();
+	}
+
+	spin_lock(&q->lock);
+	q->n.leaving = 0;
+	spin_unlock(&q->lock);
+
+	return nr;
 }
 
 /**

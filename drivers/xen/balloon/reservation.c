@@ -272,7 +272,7 @@ unsigned long balloon_sum(struct xen_balloon *xb)
 	struct balloon_figures n = balloon_figures(&xb->queue);
 
 	return n.guest + n.huge * XENMEM_HUGE_PAGES + n.base + n.transit +
-	       n.quarantined + xb->kernel->spare() + xb->kernel->lent(xb);
+	       n.leaving + n.quarantined + xb->kernel->spare() + xb->kernel->lent(xb);
 }
 
 static void set_offset(struct xen_balloon *xb, long offset)

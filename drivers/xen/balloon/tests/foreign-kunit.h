@@ -495,8 +495,8 @@ static void memory_that_was_set_online_again_is_the_guests(struct kunit *test)
 {
 	go_down(2, 0, 0);
 	sim.unchecked = true;
-	sim_reonline(20);
-	sim_reonline(21);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(20, 2), 0);
+	sim_online_again(20, 2);
 	sim_settle(200);
 	sim.unchecked = false;
 	sim_check("online again");
@@ -514,7 +514,8 @@ static void holes_among_memory_that_was_set_online_again_are_kept(struct kunit *
 {
 	sim.unchecked = true;
 	KUNIT_ASSERT_EQ(test, sim_intree_take(9), 9U);
-	sim_reonline(20);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(20, 1), 0);
+	sim_online_again(20, 1);
 	KUNIT_ASSERT_EQ(test, sim_intree_take(5), 5U);
 	sim_settle(200);
 	sim.unchecked = false;

@@ -243,6 +243,7 @@ static void what_is_offline_at_unloading_is_known_at_the_next_load(struct kunit 
 	sim.stays_offline = true;
 	sim_target(FULL + BLOCK);
 	settle();
+	balloon_blocks_exit(sim.xb);
 	mutex_lock(&sim.xb->step_lock);
 	intree_end(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
@@ -331,18 +332,6 @@ static void no_block_is_added_once_the_module_is_about_to_go(struct kunit *test)
 	expect_size(test, FULL);
 }
 
-static void the_worker_is_woken_by_memory_that_is_online_and_by_no_other(struct kunit *test)
-{
-	struct notifier_block *online = &sim.xb->hotplug.online;
-
-	WRITE_ONCE(sim.xb->kicked, false);
-	online->notifier_call(online, MEM_GOING_ONLINE, NULL);
-	online->notifier_call(online, MEM_OFFLINE, NULL);
-	KUNIT_EXPECT_FALSE(test, sim.xb->kicked);
-	KUNIT_EXPECT_EQ(test, online->notifier_call(online, MEM_ONLINE, NULL), NOTIFY_OK);
-	KUNIT_EXPECT_TRUE(test, sim.xb->kicked);
-}
-
 static void the_worker_is_woken_when_a_block_was_added(struct kunit *test)
 {
 	sim.contig_hangs = true;
@@ -371,7 +360,6 @@ static struct kunit_case hotplug_cases[] = {
 			 refuse_gen_params),
 	KUNIT_CASE(a_block_that_takes_for_ever_holds_up_no_target),
 	KUNIT_CASE(no_block_is_added_once_the_module_is_about_to_go),
-	KUNIT_CASE(the_worker_is_woken_by_memory_that_is_online_and_by_no_other),
 	KUNIT_CASE(the_worker_is_woken_when_a_block_was_added),
 	{}
 };

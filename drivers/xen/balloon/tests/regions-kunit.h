@@ -198,8 +198,8 @@ static void region_with_a_base_page_in_the_queue_is_broken(struct kunit *test)
 
 static void add_region(void)
 {
-	sim_intree_online(sim_add_region());
 	sim_balloon_stats.total_pages += SIM_REGION_PAGES;
+	sim_online_again(sim_add_region(), 1);
 }
 
 static unsigned long number_of(unsigned int region)

@@ -15,6 +15,7 @@ long sim_turn(void)
 {
 	long timeout = iterate(sim.xb);
 
+	sim_do_works();
 	if (!sim.unchecked)
 		sim_check("after a turn of the worker");
 	sim.now += (u64)jiffies_to_usecs(timeout) * NSEC_PER_USEC;

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that is set offline and online, block by block.
+ *
+ * Of what is ballooned out there is nothing to be moved: it goes offline as it is, and the
+ * guest has as much memory as before. What of a block has memory keeps it, and is the
+ * guest's all the time, as Xen counts it and the in-tree driver shows it. When the block is
+ * online again the whole of it comes to the in-tree driver's list: see keep_holes().
+ *
+ * Base pages that compaction has just now stay, and the kernel moves them as it moves
+ * programs' pages. What is lent, or kept for that, cannot go: the kernel gives up then.
+ */
+#include <linux/memory.h>
+#include <linux/wait.h>
+
+#include <compat/memory_hotplug.h>
+
+#include "balloon.h"
+
+static void going_offline(struct xen_balloon *xb, const struct memory_notify *range)
+{
+	unsigned long nr;
+
+	if (xb->blocks.over)
+		return;
+
+	balloon_alloc_settle(&xb->alloc);
+	nr = balloon_leave(&xb->queue, range->start_pfn, range->start_pfn + range->nr_pages);
+	count_leaving(pfn_to_page(range->start_pfn), nr);
+}
+
+static void stays_online(struct xen_balloon *xb, const struct memory_notify *range)
+{
+	long nr = balloon_leave_cancel(&xb->queue);
+
+	count_leaving(pfn_to_page(range->start_pfn), -nr);
+}
+
+static void is_offline(struct xen_balloon *xb, const struct memory_notify *range)
+{
+	unsigned long nr = balloon_leave_end(&xb->queue);
+
+	xb->total -= nr;
+	xb->kernel->online(xb, -nr);
+	if (nr)
+		xb->hotplug.block = PFN_PHYS(range->start_pfn) / memory_block_size_bytes();
+}
+
+/* How much of a block has no memory behind it. */
+static unsigned long count_holes(struct xen_balloon *xb, const struct memory_notify *range)
+{
+	unsigned long i, nr = 0;
+
+	if (balloon_hotplug_is_fresh(xb, range->start_pfn))
+		return range->nr_pages;
+
+	for (i = 0; i < range->nr_pages; i++) {
+		nr += !xb->ops->populated(pfn_to_page(range->start_pfn + i));
+		cond_resched();
+	}
+
+	return nr;
+}
+
+static void comes(struct xen_balloon *xb, long nr)
+{
+	xb->total += nr;
+	xb->kernel->online(xb, nr);
+}
+
+static int note(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct xen_balloon *xb = container_of(nb, struct xen_balloon, blocks.nb);
+	const struct memory_notify *range = data;
+
+	mutex_lock(&xb->step_lock);
+	switch (action) {
+	case MEM_GOING_OFFLINE:
+		going_offline(xb, range);
+		break;
+	case MEM_CANCEL_OFFLINE:
+		stays_online(xb, range);
+		break;
+	case MEM_OFFLINE:
+		is_offline(xb, range);
+		break;
+	case MEM_GOING_ONLINE:
+		xb->blocks.coming = count_holes(xb, range);
+		comes(xb, xb->blocks.coming);
+		break;
+	case MEM_CANCEL_ONLINE:
+		comes(xb, -xb->blocks.coming);
+		break;
+	default:
+		break;
+	}
+	mutex_unlock(&xb->step_lock);
+	balloon_worker_kick(xb);
+
+	return NOTIFY_OK;
+}
+
+/**
+ * balloon_blocks_init - be told of memory that is set offline or online
+ * @xb: the driver, with pages in place
+ *
+ * A kernel that does not leave it to a balloon driver what comes online would take what
+ * has no memory for its own: there nothing that is ballooned out goes offline.
+ *
+ * Return: 0, to be undone by balloon_blocks_exit(); or a negative errno.
+ */
+int balloon_blocks_init(struct xen_balloon *xb)
+{
+	xb->blocks.nb.notifier_call = note;
+	return xb->kernel->online ? register_memory_notifier(&xb->blocks.nb) : 0;
+}
+
+/**
+ * balloon_blocks_exit - undo balloon_blocks_init()
+ * @xb: the driver, its worker not yet stopped
+ *
+ * Context: may sleep, as long as somebody tries to set memory offline.
+ */
+void balloon_blocks_exit(struct xen_balloon *xb)
+{
+	mutex_lock(&xb->step_lock);
+	xb->blocks.over = true;
+	mutex_unlock(&xb->step_lock);
+	wait_event_idle(xb->wait, !balloon_figures(&xb->queue).leaving);
+	if (xb->kernel->online)
+		unregister_memory_notifier(&xb->blocks.nb);
+}
+
+#ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
+#include "tests/blocks-kunit.h"
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unit tests of blocks.c: of a guest of 64 MiB memory is set offline and online, of which a
+ * part is ballooned out.
+ */
+#include "step.h"
+
+#define BLOCK		((unsigned long)SIM_BLOCK_REGIONS * SIM_REGION_PAGES)
+/* The regions that blocks begin with in these tests. */
+#define FIRST		8U
+#define SECOND		(FIRST + SIM_BLOCK_REGIONS)
+
+static int blocks_init(struct kunit *test)
+{
+	sim_build(test, &step_world);
+
+	return 0;
+}
+
+/* Until all that came to the in-tree driver's list is sorted. */
+static void settle(void)
+{
+	sim_settle(200);
+}
+
+/* So many pages of a block are ballooned out: whole regions first. */
+static void balloon_out_of(struct kunit *test, unsigned int region, unsigned int pages)
+{
+	unsigned long guest = balloon_figures(&sim.xb->queue).guest;
+	unsigned int nr;
+
+	sim_balloon_stats.target_pages -= pages;
+	balloon_target_set(sim.xb, sim_balloon_stats.target_pages);
+	for (; pages; pages -= nr, region++) {
+		nr = min(pages, SIM_REGION_PAGES);
+		sim_queue_base(region, 0, nr);
+		guest -= nr;
+	}
+	sim_turn();
+	KUNIT_ASSERT_EQ(test, balloon_figures(&sim.xb->queue).guest, guest);
+	sim_check("ballooned out");
+}
+
+static void expect_total(struct kunit *test, unsigned long pages)
+{
+	KUNIT_EXPECT_EQ(test, sim.xb->total, pages);
+	KUNIT_EXPECT_EQ(test, balloon_sum(sim.xb), pages);
+}
+
+static int tell(unsigned long action, unsigned int region)
+{
+	struct memory_notify range = {
+		.start_pfn = page_to_pfn(sim_page(region, 0)),
+		.nr_pages = BLOCK,
+	};
+
+	return sim.memory_nb->notifier_call(sim.memory_nb, action, &range);
+}
+
+static void online_again(unsigned int region)
+{
+	/* What is on the list is counted twice until it is sorted. */
+	sim.unchecked = true;
+	sim_online_again(region, SIM_BLOCK_REGIONS);
+	sim.now += 300 * NSEC_PER_SEC;
+	settle();
+	sim.unchecked = false;
+	sim_check("online again");
+}
+
+struct out_case {
+	const char *name;
+	unsigned int pages;
+};
+
+static const struct out_case out_cases[] = {
+	{ "nothing", 0 },
+	{ "a base page", 1 },
+	{ "a huge page", SIM_REGION_PAGES },
+	{ "a huge page and base pages", SIM_REGION_PAGES + 70 },
+	{ "the whole block", BLOCK },
+};
+
+STEP_PARAMS(out);
+
+static void what_is_ballooned_out_goes_offline_and_comes_back_with_its_block(struct kunit *test)
+{
+	const struct out_case *c = test->param_value;
+	unsigned long guest = FULL - c->pages;
+
+	balloon_out_of(test, FIRST, c->pages);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	sim_check("offline");
+	expect_figures(test, guest, 0, 0, 0);
+	expect_total(test, guest);
+	settle();
+	sim_check("offline for a while");
+	expect_figures(test, guest, 0, 0, 0);
+
+	online_again(FIRST);
+	expect_figures(test, guest, c->pages / 512, c->pages % 512, 0);
+	expect_total(test, FULL);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, guest);
+
+	sim_target(FULL);
+	settle();
+	expect_figures(test, FULL, 0, 0, 0);
+}
+
+static void what_is_elsewhere_stays(struct kunit *test)
+{
+	balloon_out_of(test, FIRST - 1, 512 + 3);
+	balloon_out_of(test, SECOND, 512 + 5);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST + 1, SIM_BLOCK_REGIONS - 1), 0);
+	expect_figures(test, FULL - 2 * 512 - 8, 2, 8, 0);
+}
+
+static void memory_that_stays_online_has_all_that_was_ballooned_out(struct kunit *test)
+{
+	struct page *page = sim_page(FIRST, 0), *base = sim_page(FIRST + 1, 69);
+	unsigned long out = 512 + 70;
+
+	balloon_out_of(test, FIRST, out);
+	sim_use(FIRST + 3, 100, SIM_PINNED);
+	KUNIT_EXPECT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), -EBUSY);
+	sim_check("not offline");
+	expect_figures(test, FULL - out, 1, 70, 0);
+	expect_total(test, FULL);
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), 1);
+	KUNIT_EXPECT_EQ(test, page_ref_count(base), 1);
+	KUNIT_EXPECT_TRUE(test, base->mapping);
+
+	sim_target(FULL);
+	settle();
+	expect_figures(test, FULL, 0, 0, 0);
+}
+
+struct ref_case {
+	const char *name;
+	unsigned int pages;
+};
+
+static const struct ref_case ref_cases[] = {
+	{ "a base page", 70 },
+	{ "a huge page", 512 },
+};
+
+STEP_PARAMS(ref);
+
+static void a_page_that_somebody_has_a_reference_to_does_not_go(struct kunit *test)
+{
+	const struct ref_case *c = test->param_value;
+	struct page *page = sim_page(FIRST, 0);
+
+	balloon_out_of(test, FIRST, c->pages);
+	page_ref_inc(page);
+	KUNIT_EXPECT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), -EBUSY);
+	KUNIT_EXPECT_EQ(test, page_ref_dec_return(page), 1);
+	sim_check("not offline");
+	expect_figures(test, FULL - c->pages, c->pages / 512, c->pages % 512, 0);
+
+	KUNIT_EXPECT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+}
+
+/* The kernel may try for long, and the worker goes on. */
+static void what_is_about_to_go_offline_can_come_back_after_steps_of_the_worker(struct kunit *test)
+{
+	unsigned long out = 512 + 70;
+
+	balloon_out_of(test, FIRST, out);
+	tell(MEM_GOING_OFFLINE, FIRST);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).leaving, out);
+	expect_total(test, FULL);
+	sim_target(FULL - out - 700);
+	settle();
+	sim_target(FULL - out);
+	settle();
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, FULL - out);
+
+	tell(MEM_CANCEL_OFFLINE, FIRST);
+	sim_check("back");
+	expect_figures(test, FULL - out, 1, 70, 0);
+	sim_target(FULL);
+	settle();
+	expect_figures(test, FULL, 0, 0, 0);
+}
+
+static void of_two_blocks_that_are_offline_each_brings_back_its_own(struct kunit *test)
+{
+	balloon_out_of(test, FIRST, 512 + 70);
+	balloon_out_of(test, SECOND, 3 * 512 + 9);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(SECOND, SIM_BLOCK_REGIONS), 0);
+	expect_total(test, FULL - 4 * 512 - 79);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 4UL * 512 + 79);
+
+	online_again(FIRST);
+	expect_total(test, FULL - 3 * 512 - 9);
+	expect_figures(test, FULL - 4 * 512 - 79, 1, 70, 0);
+	online_again(SECOND);
+	expect_total(test, FULL);
+	expect_figures(test, FULL - 4 * 512 - 79, 4, 79, 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 0UL);
+}
+
+static void a_target_that_offline_memory_is_missing_for_is_told_how_to_get_it(struct kunit *test)
+{
+	unsigned long first = page_to_pfn(sim_page(FIRST, 0));
+	char file[80];
+
+	snprintf(file, sizeof(file), "/sys/devices/system/memory/memory%lu/state", first / BLOCK);
+	balloon_out_of(test, FIRST, 512 + 70);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	sim.now += 10 * NSEC_PER_SEC;
+	sim_target(FULL);
+	settle();
+	expect_figures(test, FULL - 512 - 70, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ADD], 0UL);
+	KUNIT_EXPECT_TRUE(test, said(file));
+
+	online_again(FIRST);
+	expect_figures(test, FULL, 0, 0, 0);
+}
+
+static void what_is_offline_at_unloading_comes_back_after_the_next_load(struct kunit *test)
+{
+	unsigned long guest = FULL - 512 - 70;
+
+	balloon_out_of(test, FIRST, 512 + 70);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	balloon_blocks_exit(sim.xb);
+	mutex_lock(&sim.xb->step_lock);
+	intree_end(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.total_pages, FULL);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, guest);
+	balloon_queue_destroy(&sim.xb->queue);
+
+	sim_load_driver(test);
+	expect_total(test, guest);
+	sim_target(guest);
+	online_again(FIRST);
+	expect_total(test, FULL);
+	expect_figures(test, guest, 1, 70, 0);
+}
+
+static void nothing_goes_once_the_module_is_about_to_go(struct kunit *test)
+{
+	struct notifier_block *nb = sim.memory_nb;
+
+	balloon_out_of(test, FIRST, 512 + 70);
+	balloon_blocks_exit(sim.xb);
+	KUNIT_EXPECT_NULL(test, sim.memory_nb);
+	sim.memory_nb = nb;
+	tell(MEM_GOING_OFFLINE, FIRST);
+	expect_figures(test, FULL - 512 - 70, 1, 70, 0);
+}
+
+static void memory_that_does_not_come_online_after_all_is_not_counted(struct kunit *test)
+{
+	balloon_out_of(test, FIRST, 512 + 70);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	tell(MEM_GOING_ONLINE, FIRST);
+	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
+	tell(MEM_CANCEL_ONLINE, FIRST);
+	expect_total(test, FULL - 512 - 70);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 512UL + 70);
+	online_again(FIRST);
+}
+
+static void a_kernel_that_takes_what_is_online_for_populated_keeps_it_so(struct kunit *test)
+{
+	struct sim_config config = step_world;
+
+	config.bare = true;
+	sim_build(test, &config);
+	balloon_out_of(test, FIRST, 512);
+	KUNIT_EXPECT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), -EBUSY);
+	KUNIT_EXPECT_EQ(test, sim_set_offline(SECOND, SIM_BLOCK_REGIONS), 0);
+	expect_figures(test, FULL - 512, 1, 0, 0);
+}
+
+static void the_worker_is_woken_by_memory_that_is_online(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	sim_turn();
+	WRITE_ONCE(sim.xb->kicked, false);
+	KUNIT_EXPECT_EQ(test, tell(MEM_ONLINE, FIRST), NOTIFY_OK);
+	KUNIT_EXPECT_TRUE(test, sim.xb->kicked);
+}
+
+static struct kunit_case blocks_cases[] = {
+	KUNIT_CASE_PARAM(what_is_ballooned_out_goes_offline_and_comes_back_with_its_block,
+			 out_gen_params),
+	KUNIT_CASE(what_is_elsewhere_stays),
+	KUNIT_CASE(memory_that_stays_online_has_all_that_was_ballooned_out),
+	KUNIT_CASE_PARAM(a_page_that_somebody_has_a_reference_to_does_not_go, ref_gen_params),
+	KUNIT_CASE(what_is_about_to_go_offline_can_come_back_after_steps_of_the_worker),
+	KUNIT_CASE(of_two_blocks_that_are_offline_each_brings_back_its_own),
+	KUNIT_CASE(a_target_that_offline_memory_is_missing_for_is_told_how_to_get_it),
+	KUNIT_CASE(what_is_offline_at_unloading_comes_back_after_the_next_load),
+	KUNIT_CASE(nothing_goes_once_the_module_is_about_to_go),
+	KUNIT_CASE(memory_that_does_not_come_online_after_all_is_not_counted),
+	KUNIT_CASE(a_kernel_that_takes_what_is_online_for_populated_keeps_it_so),
+	KUNIT_CASE(the_worker_is_woken_by_memory_that_is_online),
+	{}
+};
+
+static struct kunit_suite blocks_suite = {
+	.name = "blocks",
+	.init = blocks_init,
+	.exit = sim_exit,
+	.test_cases = blocks_cases,
+};
+
+kunit_test_suite(blocks_suite);
