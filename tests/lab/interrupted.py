@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guest stands still for a minute, a CPU goes and comes, it is to hibernate, and it reboots, on its way to targets.
+
+Each time it goes on to its target, and each count agrees. Hibernation is refused as long as something is ballooned
+out: the guest would go on in a domain that has memory there, and never find it. The host has all back of one that
+rebooted.
+"""
+
+import time
+
+from common import DEVICE, MIB, Agreement, Holder, walk
+
+TIMEOUT = 600
+TAKES_LONG = True
+HELD_MIB = 80
+LOW = 330 * MIB
+TIMES = 3
+PAUSES = (1, 3, 60)         # seconds
+CPU = "/sys/devices/system/cpu/cpu1/online"
+HOTPLUG = f"""
+n=0
+while [ ! -e /walked ]; do echo 0 > {CPU}; echo 1 > {CPU}; n=$((n + 1)); done
+echo $n
+"""
+STEP_S = 200                # of which the guest stands still for a minute
+
+
+def targets(full):
+    return [LOW, full, LOW + 4, full - 4, LOW + 2 * MIB, full] * TIMES
+
+
+def stands_still(lab, guest, full):
+    walker = guest.spawn(f"walk {STEP_S} {' '.join(map(str, targets(full)))}")
+    for seconds in PAUSES:
+        time.sleep(1)
+        guest.pause()
+        time.sleep(seconds)
+        guest.unpause()
+    said = walker.wait(STEP_S).strip().splitlines()[-1]
+    wanted = len(targets(full))
+    lab.equal("walk while the guest stood still now and then", said, f"landed on {wanted} of {wanted} targets")
+
+
+def loses_a_cpu(lab, guest, full):
+    hotplug = guest.spawn(HOTPLUG)
+    walk(lab, guest, targets(full))
+    guest.run("touch /walked")
+    cycles = int(hotplug.wait(60).split()[0])
+    lab.check(cycles > 1, f"times that a CPU went and came meanwhile: {cycles}, expected some")
+
+
+def is_not_hibernated(lab, guest, full):
+    guest.target_kb(LOW)
+    guest.landed()
+    guest.run("dmesg -c > /dev/null")
+    said = guest.run("{ echo disk > /sys/power/state; } 2>&1 || echo refused").split()
+    lab.check(said[-2:] == ["busy", "refused"], f"hibernation: {' '.join(said)}")
+    lab.check(f"found {full - LOW} KiB ballooned out, expected none for hibernation" in guest.dmesg(), "it is said why")
+
+
+def reboots(lab, guest, full):
+    """While it is about to grow; xl is to destroy what reboots."""
+    before, has = lab.host_free_kb(), guest.xen_pages() * 4
+    guest.spawn(f"echo {full} > {DEVICE}/target_kb; reboot -f")
+    lab.wait(lambda: not guest.exists(), 60, "the guest to be gone")
+    lab.wait(lambda: lab.host_free_kb() >= before + has, 30, "the host to have all of it back")
+    guest.destroy()
+
+
+def run(lab, kind, kernel):
+    guest = lab.guest(kind, kernel, vcpus=2)
+    guest.load()
+    agreement, full = Agreement(lab, guest), guest.current_kb()
+    holder = Holder(lab, guest, HELD_MIB)
+    stands_still(lab, guest, full)
+    agreement.check("after it stood still")
+    loses_a_cpu(lab, guest, full)
+    agreement.check("after CPUs went and came")
+    is_not_hibernated(lab, guest, full)
+    agreement.check("after hibernation was refused")
+    holder.intact()
+    reboots(lab, guest, full)
