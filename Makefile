@@ -10,7 +10,7 @@ btf := $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 kbuild := $(MAKE) -C $(KDIR) M=$(CURDIR) $(btf) CONFIG_MODULE_SIG_ALL= INSTALL_MOD_DIR=updates
 
 .PHONY: modules modules_install clean headers setup check check-static check-kunit check-lab \
-	kunit kunit-planted coverage mutants lab bench demo help
+	kunit kunit-planted coverage mutants lab soak bench demo help
 
 modules modules_install clean: headers
 	$(kbuild) $@
@@ -41,6 +41,11 @@ mutants: setup
 lab: setup
 	@scripts/lab/run.py $(addprefix --kernel=,$(KERNEL)) $(S)
 
+# KASAN runs in PVH guests only.
+soak: setup
+	@SOAK_SECONDS=$$(($(or $(HOURS),2) * 3600)) SOAK_SEED=$(SEED) \
+		scripts/lab/run.py --type=$(or $(TYPE),pvh) --kernel=$(if $(filter pv,$(TYPE)),lockdep,debug) soak
+
 bench: setup
 	@tests/bench/bench.py $(if $(QUICK),--quick) $(F)
 
@@ -68,4 +73,6 @@ help:
 	@echo "make mutants [N=120] [SEED=1]"
 	@echo "                        see whether they notice mistakes in the engine: N of some 2000"
 	@echo "make lab S=\"NAME ...\"   run some scenarios of tests/lab"
+	@echo "make soak [HOURS=2] [TYPE=pvh] [SEED=N]"
+	@echo "                        do all that can happen to a guest, at random, for so long: pvh, pv"
 	@echo "make lab KERNEL=debug   run them on a test kernel: debug, lockdep, base, nounpopulated, 6.1-debug ..."
