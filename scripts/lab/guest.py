@@ -14,6 +14,8 @@ from xenstore import XenstoreError
 
 BOOT_TIMEOUT = 480
 PIECE = 3000                # bytes of a command in one node of xenstore
+FAULTS = ("failslab", "fail_page_alloc")        # see Documentation/fault-injection in Linux
+MANY = 1 << 30
 LIVENESS = 1.0              # seconds between two looks whether the guest still is there
 TARGET_ARRIVES = 5          # seconds for a new target to get from xenstore into the guest
 
@@ -96,6 +98,7 @@ class Guest:
                  initrd="initrd", cpus="1"):
         self.lab = lab
         self.host = lab.host
+        self._failing = False
         self.kind, self.kernel, self.vcpus = kind, kernel, vcpus
         self.initrd, self.cpus = initrd, cpus
         self.memory, self.maxmem = memory, maxmem or memory
@@ -260,9 +263,28 @@ class Guest:
     def load(self, params=""):
         # Of each page that is ballooned out Xen is asked whether it is, which takes long in emulation.
         self.run(f"insmod /xen-balloon.ko {params}", timeout=240)
+        if self.lab.faults:
+            self._have_allocations_fail(self.lab.faults)
 
     def unload(self):
         self.run("rmmod xen_balloon", timeout=120)
+        self.count_faults()
+
+    def _have_allocations_fail(self, percent):
+        """From now on that part of the allocations that the driver asks for, or has others ask for, fails."""
+        size, base = self.run("awk '$1 == \"xen_balloon\" {print $2, $6}' /proc/modules").split()
+        where = f"echo {base} > require-start; echo {int(base, 16) + int(size)} > require-end"
+        for kind in FAULTS:
+            self.run(f"cd /sys/kernel/debug/{kind}; {where}; echo N > ignore-gfp-wait; echo 0 > verbose; "
+                     f"[ ! -e min-order ] || echo 0 > min-order; echo {MANY} > times; echo {percent} > probability")
+        self._failing = True
+
+    def count_faults(self):
+        """None fails any more; the lab is told how many did."""
+        for kind in FAULTS if self._failing else ():
+            left = self.run(f"cd /sys/kernel/debug/{kind}; echo 0 > probability; cat times")
+            self.lab.failed[kind] = self.lab.failed.get(kind, 0) + MANY - int(left)
+        self._failing = False
 
     def _xenstore_target(self):
         return int(self.host.store.read(f"{self._path}/memory/target"))

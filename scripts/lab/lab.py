@@ -25,12 +25,18 @@ class Skip(Exception):
 
 
 class Lab:
-    """One scenario's hold on the host. Everything in its guests may take `slow` times as long."""
+    """One scenario's hold on the host.
 
-    def __init__(self, host, note, slow=1):
+    Everything in its guests may take `slow` times as long, and `faults` percent of the allocations that the
+    driver asks for there fail; `failed` is how many did.
+    """
+
+    def __init__(self, host, note, slow=1, faults=0):
         self.host = host
         self.note = note
         self.slow = slow
+        self.faults = faults
+        self.failed = {}
         self.checks = 0
         self.memory_file = host.memory_file
         self.debug_key = host.debug_key
@@ -98,6 +104,7 @@ class Lab:
         """Fail where the kernel of a living guest tells that something went wrong in it."""
         for guest in self._guests:
             if guest.booted:
+                guest.count_faults()
                 self.note(f"{guest.name}: {health.inspect(self, guest)}")
 
     def settle(self):

@@ -27,16 +27,18 @@ from session import Session, make_folder
 SLOW = {"debug": 4, "lockdep": 3}       # times as long may everything take in guests of these flavours
 
 
-def judge(scenario, kind, kernel, host, note):
+def judge(scenario, kind, kernel, host, note, faults=0):
     """Run a scenario once; return its verdict and the reason."""
     host.watch.expect(scenario.expected)
     slow = SLOW.get(kernels.flavour_of(kernel), 1)
-    lab = Lab(host, note, slow)
+    lab = Lab(host, note, slow, faults)
     try:
         with deadline(scenario.timeout * slow):
             scenario.run(lab, kind, kernel)
             if kernels.flavour_of(kernel) and not scenario.expected:
                 lab.inspect()
+            if faults:
+                lab.check(sum(lab.failed.values()) > 0, f"allocations that failed: {lab.failed}, expected some")
             lab.settle()
             lab.look()
         if not lab.checks:
@@ -86,7 +88,7 @@ def take_turns(cases):
                    f"; at all turns: {', '.join(unproven) or 'none'}")
 
 
-def run_all(cases, names, remark=""):
+def run_all(cases, names, remark="", faults=0):
     """Run every (scenario, kind, kernel); return whether nothing failed."""
     ktap = Ktap(len(cases))
     if remark:
@@ -98,7 +100,8 @@ def run_all(cases, names, remark=""):
             start = time.monotonic()
             packages.say(f"running {name}")
             try:
-                verdict, reason = judge(scenario, kind, kernel, session.host(Machine(nodes=scenario.nodes)), ktap.note)
+                verdict, reason = judge(scenario, kind, kernel, session.host(Machine(nodes=scenario.nodes)), ktap.note,
+                                        faults)
             except (HostError, Timeout, packages.PackageError, images.ImageError) as error:
                 verdict, reason = ERROR, f"no host: {error}"
             if scenario.verdict != SUCCESS:
@@ -120,6 +123,8 @@ def main():
     parser.add_argument("--by-turns", action="store_true",
                         help="each scenario in one type of guest and on one kernel, CORE ones in several, "
                              "and those that make it long at every few commits")
+    parser.add_argument("--faults", type=int, default=0, metavar="PERCENT",
+                        help="so many of the allocations that the driver asks for fail; for debug and lockdep kernels")
     parser.add_argument("--list", action="store_true", help="list the scenarios, and run none")
     parser.add_argument("scenario", nargs="*", help="its name, or its path; all where none is given")
     args = parser.parse_args()
@@ -139,7 +144,7 @@ def main():
         prepare(names)
     except packages.PackageError as error:
         sys.exit(f"run.py: {error}")
-    sys.exit(0 if run_all(cases, names, remark) else 1)
+    sys.exit(0 if run_all(cases, names, remark, args.faults) else 1)
 
 
 if __name__ == "__main__":
