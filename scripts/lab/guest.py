@@ -16,6 +16,8 @@ BOOT_TIMEOUT = 480
 PIECE = 3000                # bytes of a command in one node of xenstore
 FAULTS = ("failslab", "fail_page_alloc")        # see Documentation/fault-injection in Linux
 MANY = 1 << 30
+OPENS = "stats_open|invariant_open"
+OPEN_BYTES = 128            # more than each of them has
 LIVENESS = 1.0              # seconds between two looks whether the guest still is there
 TARGET_ARRIVES = 5          # seconds for a new target to get from xenstore into the guest
 
@@ -273,7 +275,12 @@ class Guest:
     def _have_allocations_fail(self, percent):
         """From now on that part of the allocations that the driver asks for, or has others ask for, fails."""
         size, base = self.run("awk '$1 == \"xen_balloon\" {print $2, $6}' /proc/modules").split()
-        where = f"echo {base} > require-start; echo {int(base, 16) + int(size)} > require-end"
+        # Who looks at the driver is to see something.
+        opens = [int(at, 16) for at in self.run(f"awk '$3 ~ /^({OPENS})$/ && /xen_balloon/ {{print $1}}' "
+                                                "/proc/kallsyms").split()]
+        where = "; ".join(f"echo {at} > {name}" for name, at in (
+            ("require-start", int(base, 16)), ("require-end", int(base, 16) + int(size)),
+            ("reject-start", min(opens)), ("reject-end", max(opens) + OPEN_BYTES)))
         for kind in FAULTS:
             self.run(f"cd /sys/kernel/debug/{kind}; {where}; echo N > ignore-gfp-wait; echo 0 > verbose; "
                      f"[ ! -e min-order ] || echo 0 > min-order; echo {MANY} > times; echo {percent} > probability")
