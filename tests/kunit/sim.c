@@ -222,6 +222,7 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	sim.stays_offline = false;
 	sim.nr_offline = 0;
 	sim.memory_nb = NULL;
+	sim.thread_sleeps = false;
 	sim.later = NULL;
 	sim.contig_hangs = false;
 	sim.hung = NULL;
@@ -617,7 +618,9 @@ struct task_struct *sim_kthread_run(int (*fn)(void *data), void *data, const cha
 	if (sim_fails(SIM_THREAD, NULL, NULL))
 		return ERR_PTR(-ENOMEM);
 
-	return kthread_run(fn, data, "%s", name);
+	/* Told to stop before it ran, it never does. */
+	return sim.thread_sleeps ? kthread_create(fn, data, "%s", name) :
+				   kthread_run(fn, data, "%s", name);
 }
 
 /* A work is done at once, unless it waits for a device or for the end of the step. */

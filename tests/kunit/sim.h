@@ -269,6 +269,7 @@ struct sim_fault {
  * @contig_hangs: alloc_contig_range() waits for a device, until sim_device_answers()
  * @hung: the work that does
  * @later: a work that is done when the step is over
+ * @thread_sleeps: a thread is made, and not woken
  * @contig_ns: how long alloc_contig_range() takes
  * @call_ns: how long a call of Xen takes
  * @cpus: how many CPUs the guest has online
@@ -350,6 +351,7 @@ struct sim {
 	bool contig_hangs;
 	struct work_struct *hung;
 	struct work_struct *later;
+	bool thread_sleeps;
 	u64 contig_ns;
 	u64 call_ns;
 	unsigned int cpus;

@@ -343,8 +343,10 @@ static void have_no_worker(void)
 	worker_ran = false;
 }
 
+/* Whether it runs before it is stopped would be left to chance. */
 static void run_worker(void)
 {
+	sim.thread_sleeps = true;
 	if (balloon_worker_start(sim.xb))
 		return;
 	balloon_worker_stop(sim.xb);
