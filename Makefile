@@ -10,7 +10,7 @@ btf := $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 kbuild := $(MAKE) -C $(KDIR) M=$(CURDIR) $(btf) CONFIG_MODULE_SIG_ALL= INSTALL_MOD_DIR=updates
 
 .PHONY: modules modules_install clean headers setup check check-static check-kunit check-lab \
-	kunit kunit-planted coverage mutants lab soak bench demo help
+	kunit kunit-planted coverage mutants lab soak check-faults bench demo help
 
 modules modules_install clean: headers
 	$(kbuild) $@
@@ -42,6 +42,12 @@ lab: setup
 	@scripts/lab/run.py $(addprefix --kernel=,$(KERNEL)) $(S)
 
 # KASAN runs in PVH guests only.
+check-faults: setup
+	@for percent in $(or $(PERCENT),1 10); do \
+		scripts/lab/run.py --kernel=debug --faults=$$percent $(or $(S),targets race) && \
+		scripts/lab/run.py --type=pv --kernel=lockdep --faults=$$percent $(or $(S),targets race) || exit 1; \
+	done
+
 soak: setup
 	@SOAK_SECONDS=$$(($(or $(HOURS),2) * 3600)) SOAK_SEED=$(SEED) \
 		scripts/lab/run.py --type=$(or $(TYPE),pvh) --kernel=$(if $(filter pv,$(TYPE)),lockdep,debug) soak
@@ -75,4 +81,6 @@ help:
 	@echo "make lab S=\"NAME ...\"   run some scenarios of tests/lab"
 	@echo "make soak [HOURS=2] [TYPE=pvh] [SEED=N]"
 	@echo "                        do all that can happen to a guest, at random, for so long: pvh, pv"
+	@echo "make check-faults [PERCENT=10] [S=\"NAME ...\"]"
+	@echo "                        run some where 1 and 10 % of the allocations for the driver fail: targets, race"
 	@echo "make lab KERNEL=debug   run them on a test kernel: debug, lockdep, base, nounpopulated, 6.1-debug ..."

@@ -117,7 +117,7 @@ def move(guest, target_kb, timeout=60):
 
 def walk(lab, guest, targets, seconds=60, timeout=300):
     """Leads the guest through targets, each within so many seconds; each is checked inside the guest."""
-    said = guest.run(f"walk {seconds} {' '.join(map(str, targets))}", timeout=timeout, check=False)
+    said = guest.run(f"walk {seconds * lab.slow} {' '.join(map(str, targets))}", timeout=timeout, check=False)
     lines = said.strip().splitlines()
     lab.check(lines[-1:] == [f"landed on {len(targets)} of {len(targets)} targets"],
               f"walk through {targets} kB: {'; '.join(lines[-3:])}")
