@@ -10,7 +10,6 @@ rows of foreign/ in Documentation/input.rst are tried here, since other kernels 
 from common import DEBUG, DEVICE, MIB, READY_WITHIN, Agreement, Holder, queues, share_pages
 from inputs import Inputs
 
-UNPROVEN = ("pv",)
 KERNELS = ("6.12-nounpopulated",)
 MEMORY = 256
 LOW = 200 * MIB
