@@ -6,7 +6,7 @@ ballooned pages in it stays online. Of a guest that has grown by a block that is
 ballooned out, and by one that is not, of which all is, both are set offline, to the page.
 """
 
-from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, intree_and_ours, move, queues
+from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, counts, intree_and_ours, move, queues
 
 TIMEOUT = 600
 TAKES_LONG = True
@@ -62,6 +62,12 @@ def give_base_pages(guest):
     guest.run(f"echo N > {DEBUG}/base_only")
 
 
+def whole(guest):
+    """In kB: what it has, and what it could have."""
+    now = counts(guest)
+    return now["current"] + now["queues"]
+
+
 def ballooned(guest):
     """In kB: huge pages and base pages, and all that is the kernel's."""
     now = queues(guest)
@@ -88,10 +94,11 @@ def run(lab, kind, kernel):
     for guest in (intree, ours):
         guest.landed()
     ours.load()
+    start = whole(ours)
     blocks = {guest: [grow(guest)] for guest in (intree, ours)}
     for guest in (intree, ours):
         blocks[guest].append(add(lab, guest))
-    lab.wait(lambda: queues(ours)["huge"] >= BLOCK, 60, "the new block to be in the queue")
+    lab.wait(lambda: whole(ours) == start + 2 * BLOCK, 60, "all of the new block to be in the queue")
     agreement = Agreement(lab, ours)
     holder = Holder(lab, ours, HELD_MIB)
     ours.run(f"echo 0 > {DEVICE}/upkeep/coalesce")
