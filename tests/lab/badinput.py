@@ -13,7 +13,7 @@ from inputs import SAID, TARGETS, Inputs, rows
 
 UNPROVEN = ("pv", "pvh")
 TAKES_LONG = True
-TIMEOUT = 900
+TIMEOUT = 1200
 TIMES = 10000
 LINES = 24          # that they may leave in a minute: ten of each of two kinds, and that others were suppressed
 HOME = 400 * MIB
@@ -93,7 +93,7 @@ def is_not_flooded(lab, guest):
 def is_not_flooded_through_xenstore(lab, guest, inputs):
     guest.run("dmesg -c > /dev/null")
     start, key = time.monotonic(), f"{inputs.path}/memory/target"
-    lab.dom0(STORE_FLOOD % (key, key, key, key), timeout=300)
+    lab.dom0(STORE_FLOOD % (key, key, key, key), timeout=600)
     few_lines(lab, guest, start, "xenstore")
     lab.host.store.write(key, str(HOME + inputs.beyond).encode())
     lab.wait(lambda: guest.current_kb() == HOME, 60, "the guest to be at the first good target")
