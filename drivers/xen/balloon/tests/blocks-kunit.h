@@ -30,7 +30,9 @@ static void balloon_out_of(struct kunit *test, unsigned int region, unsigned int
 	unsigned int nr;
 
 	sim_balloon_stats.target_pages -= pages;
+	mutex_lock(&sim.xb->step_lock);
 	balloon_target_set(sim.xb, sim_balloon_stats.target_pages);
+	mutex_unlock(&sim.xb->step_lock);
 	for (; pages; pages -= nr, region++) {
 		nr = min(pages, SIM_REGION_PAGES);
 		sim_queue_base(region, 0, nr);
