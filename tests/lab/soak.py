@@ -14,6 +14,7 @@ from common import BLOCKS, DEBUG, DEVICE, MIB, Holder, counts, move, share_pages
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 120))
 SEED = os.environ.get("SOAK_SEED")
+UNPROVEN = ("pv", "pvh")
 TIMEOUT = 600 + 20 * SECONDS
 TAKES_LONG = True
 MEMORY = 320 * MIB
@@ -92,8 +93,9 @@ class Soak:
             self.giver.run("killall grants; true")
             self.refs = share_pages(self.lab, self.giver, self.guest.domid, SHARED)
             self.shared_with = self.guest.domid
-        mapper = self.guest.spawn(f"grants map {self.giver.domid} {PEAK} {self.draw.randrange(1000)} {self.refs}")
-        self.lab.wait(lambda: "peak" in mapper.output(), 120, "pages to be mapped")
+        mapper = self.guest.spawn(f"grants map {self.giver.domid} {PEAK} {self.draw.randrange(1000)} {self.refs} 2>&1")
+        self.lab.wait(mapper.output, 120, "pages to be mapped")
+        self.lab.equal("what was said of the loan", mapper.output().strip().splitlines()[0], "peak")
         self.guest.target_kb(self.target())
         self.guest.run("killall -USR1 grants")
         said = mapper.wait(120).strip().splitlines()[-1]
