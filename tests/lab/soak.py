@@ -93,6 +93,7 @@ class Soak:
             self.giver.run("killall grants; true")
             self.refs = share_pages(self.lab, self.giver, self.guest.domid, SHARED)
             self.shared_with = self.guest.domid
+        self.guest.run("[ -e /dev/xen/gntdev ] || insmod /xen-gntdev.ko")
         mapper = self.guest.spawn(f"grants map {self.giver.domid} {PEAK} {self.draw.randrange(1000)} {self.refs} 2>&1")
         self.lab.wait(mapper.output, 120, "pages to be mapped")
         self.lab.equal("what was said of the loan", mapper.output().strip().splitlines()[0], "peak")
