@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path += [str(TOP / "scripts" / folder) for folder in ("lab", "kernel")]
+sys.path += [str(TOP / "scripts" / folder) for folder in ("lab", "kernel", "kunit")]
 
+import engine       # noqa: E402
 import images       # noqa: E402
 import packages     # noqa: E402
 
@@ -21,12 +22,6 @@ SERIES = "6.12"
 KUNIT = TOP / "tests/kunit"
 DRIVER = TOP / "drivers/xen/balloon"
 COMPILERS = re.compile(r"__x86_indirect_thunk_\w+$")    # one for each register
-
-
-def parts():
-    """Return the names of the files that the unit tests are about, without .c."""
-    text = (KUNIT / "Kbuild").read_text()
-    return [name for listed in re.findall(r"^(?:engine|xenmem) [:+]= (.*)$", text, re.M) for name in listed.split()]
 
 
 def called(build, names):
@@ -37,7 +32,7 @@ def called(build, names):
         for *_, kind, symbol in map(str.split, lines):
             if kind != "U":
                 defined.add(symbol)
-            elif path.stem in names:
+            elif f"{path.stem}.c" in names:
                 wanted.setdefault(symbol, set()).add(f"{path.stem}.c")
     return {symbol: files for symbol, files in wanted.items() if symbol not in defined}
 
@@ -88,7 +83,7 @@ def main():
         module, = images.build_module(SERIES, "calls", images.DRIVER, images.REPO)
     except (images.ImageError, packages.PackageError) as error:
         sys.exit(f"calls.py: {error}")
-    calls = called(module.parent, parts())
+    calls = called(module.parent, engine.files("engine", "xenmem"))
     found = {
         "each call outside of the driver fails in the unit tests, or cannot": unknown_calls(calls),
         "what fails for it is known to the simulation": unknown_faults(),

@@ -9,10 +9,11 @@ import re
 import images
 
 FOLDER = "drivers/xen/balloon"
-NAMES = re.compile(r"^engine [:+]= (.*)$", re.MULTILINE)
+NAMES = re.compile(r"^(\w+) [:+]= (.*)$", re.MULTILINE)
 
 
-def files():
-    """Return their names, without the folder."""
+def files(*lists):
+    """Return their names, without the folder, or those of other lists of the Kbuild."""
     kbuild = (images.REPO / "tests/kunit/Kbuild").read_text()
-    return [f"{name}.c" for names in NAMES.findall(kbuild) for name in names.split()]
+    return [f"{name}.c" for which, names in NAMES.findall(kbuild) if which in (lists or ("engine",))
+            for name in names.split()]
