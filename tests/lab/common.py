@@ -14,6 +14,11 @@ READY_WITHIN = 240  # seconds: what a program is given to begin, on a machine ho
 LOOKS = 3           # at counts that should agree
 SPARED_KB = 44 * MIB        # of what is available while that is so; with less the in-tree driver kills
 
+SWAP = """
+for name in lz4_compress lz4hc_compress zsmalloc zram; do [ ! -e /$name.ko ] || insmod /$name.ko; done
+echo 400M > /sys/block/zram0/disksize && mkswap /dev/zram0 > /dev/null && swapon /dev/zram0
+"""
+
 COUNTS = f"""
 cd {DEVICE}
 echo current $(cat info/current_kb)
@@ -121,6 +126,16 @@ def walk(lab, guest, targets, seconds=60, timeout=300):
     lines = said.strip().splitlines()
     lab.check(lines[-1:] == [f"landed on {len(targets)} of {len(targets)} targets"],
               f"walk through {targets} kB: {'; '.join(lines[-3:])}")
+
+
+def uptime(guest):
+    """In seconds."""
+    return float(guest.run("cat /proc/uptime").split()[0])
+
+
+def blocks(guest):
+    """The names of its memory blocks, and of what else is there."""
+    return set(guest.run(f"ls {BLOCKS}").split())
 
 
 def thread_time(guest):

@@ -6,7 +6,7 @@ ballooned pages in it stays online. Of a guest that has grown by a block that is
 ballooned out, and by one that is not, of which all is, both are set offline, to the page.
 """
 
-from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, counts, intree_and_ours, move, queues
+from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, blocks, counts, intree_and_ours, move, queues
 
 TIMEOUT = 600
 TAKES_LONG = True
@@ -25,17 +25,13 @@ cat {BLOCKS}/%s/state
 """
 
 
-def names(guest):
-    return set(guest.run(f"ls {BLOCKS}").split())
-
-
 def grow(guest):
     """By a block that is Movable, and is used; returns its name."""
-    before = names(guest)
+    before = blocks(guest)
     guest.run(f"echo online_movable > {BLOCKS}/auto_online_blocks")
     guest.mem_max(f"{BOOT + BLOCK}k")
     move(guest, BOOT + BLOCK, 120)
-    return (names(guest) - before).pop()
+    return (blocks(guest) - before).pop()
 
 
 def add(lab, guest):
@@ -43,13 +39,13 @@ def add(lab, guest):
 
     Of one that is used the kernel has a page or two that it cannot move.
     """
-    before = names(guest)
+    before = blocks(guest)
     guest.run(f"echo offline > {BLOCKS}/auto_online_blocks")
     guest.mem_max(f"{BOOT + 2 * BLOCK}k")
     guest.mem_set(f"{BOOT + 2 * BLOCK}k")
-    lab.wait(lambda: names(guest) - before, 60, "a block to be added")
+    lab.wait(lambda: blocks(guest) - before, 60, "a block to be added")
     move(guest, DOWN + BASE)
-    block = (names(guest) - before).pop()
+    block = (blocks(guest) - before).pop()
     guest.run(f"echo online > {BLOCKS}/{block}/state")
     return block
 
@@ -95,9 +91,9 @@ def run(lab, kind, kernel):
         guest.landed()
     ours.load()
     start = whole(ours)
-    blocks = {guest: [grow(guest)] for guest in (intree, ours)}
+    added = {guest: [grow(guest)] for guest in (intree, ours)}
     for guest in (intree, ours):
-        blocks[guest].append(add(lab, guest))
+        added[guest].append(add(lab, guest))
     lab.wait(lambda: whole(ours) == start + 2 * BLOCK, 60, "all of the new block to be in the queue")
     agreement = Agreement(lab, ours)
     holder = Holder(lab, ours, HELD_MIB)
@@ -105,9 +101,9 @@ def run(lab, kind, kernel):
     give_base_pages(ours)
     move(intree, DOWN)
 
-    states = [intree.run(OFFLINE % (block, block), timeout=200).strip() for block in blocks[intree]]
+    states = [intree.run(OFFLINE % (block, block), timeout=200).strip() for block in added[intree]]
     lab.note(f"in-tree, Movable and not: {states}")
-    movable, normal = blocks[ours]
+    movable, normal = added[ours]
     lost = goes_offline(lab, ours, movable, False) + goes_offline(lab, ours, normal, True)
 
     # There is no more than that, and it is said why.

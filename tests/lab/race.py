@@ -9,7 +9,7 @@ in the environment has it go on for so long, in the guest's time.
 import os
 import random
 
-from common import DEBUG, Agreement, Holder, stats, walk
+from common import DEBUG, Agreement, Holder, stats, uptime, walk
 
 SECONDS = int(os.environ.get("RACE_SECONDS", 60))
 TIMEOUT = 400 + 6 * SECONDS
@@ -19,10 +19,6 @@ LOWEST_KB = 330 * 1024
 COMPACT = "while [ ! -e /raced ]; do echo 1 > /proc/sys/vm/compact_memory; done"
 LOOK = "while [ ! -e /raced ]; do cat /proc/kpageflags /proc/kpagecount > /dev/null; sleep 0.2; done"
 CHURN = "while [ ! -e /raced ]; do timeout 2 holes 60 > /dev/null; done"
-
-
-def uptime(guest):
-    return float(guest.run("cat /proc/uptime").split()[0])
 
 
 def run(lab, kind, kernel):

@@ -10,7 +10,7 @@ has it do the same once more.
 import os
 import random
 
-from common import BLOCKS, DEBUG, DEVICE, MIB, Holder, counts, move, share_pages, stats, walk
+from common import BLOCKS, DEBUG, DEVICE, MIB, Holder, blocks, counts, move, share_pages, stats, uptime, walk
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 120))
 SEED = os.environ.get("SOAK_SEED")
@@ -37,7 +37,6 @@ class Soak:
             dict(kind="pvh", kernel=kernel, memory=128, name="giver")])
         self.guest.run(f"echo online > {BLOCKS}/auto_online_blocks")
         self.guest.load()
-        self.loaded = True
         self.full = self.guest.current_kb()
         self.added = []         # names of the blocks
         here = counts(self.guest)
@@ -141,11 +140,11 @@ class Soak:
     def grow(self):
         if self.full + BLOCK > MOST:
             return
-        before = set(self.guest.run(f"ls {BLOCKS}").split())
+        before = blocks(self.guest)
         self.full += BLOCK
         self.guest.mem_max(f"{self.full}k")
         move(self.guest, self.full, 120)
-        self.added += set(self.guest.run(f"ls {BLOCKS}").split()) - before
+        self.added += blocks(self.guest) - before
 
     def offline(self):
         """A block goes, if the kernel has nothing in it that it cannot move, and comes back later."""
@@ -161,10 +160,6 @@ class Soak:
 
 DEEDS = ("mem_set", "target_kb", "many_targets", "unreachable", "base_only", "compaction", "pressure", "loan", "reload",
          "pause", "cpu", "checkpoint", "save_and_restore", "migrate", "grow", "offline")
-
-
-def uptime(guest):
-    return float(guest.run("cat /proc/uptime").split()[0])
 
 
 def run(lab, kind, kernel):

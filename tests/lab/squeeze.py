@@ -8,7 +8,7 @@ none that gets further; nobody is killed.
 
 import time
 
-from common import DEVICE, MIB, Agreement, intree_and_ours, stats
+from common import DEVICE, MIB, SWAP, Agreement, intree_and_ours, stats
 
 UNPROVEN = ("pv",)
 TAKES_LONG = True
@@ -17,13 +17,10 @@ TARGET = 200 * MIB
 IDLE_MIB, CACHE_MIB = 250, 200
 GIVEN_S = 60
 STILL_S = 8         # it has come to an end when nothing moved for so long
-MODULES = "lz4_compress lz4hc_compress zsmalloc zram"
 
 # What: how the guest is filled, and how that is undone
 FILLS = {
-    "idle memory and swap": (f"""
-for name in {MODULES}; do [ ! -e /$name.ko ] || insmod /$name.ko; done
-echo 400M > /sys/block/zram0/disksize && mkswap /dev/zram0 > /dev/null && swapon /dev/zram0
+    "idle memory and swap": (f"""{SWAP}
 mount -o remount,size=90% /tmp
 awk 'BEGIN {{ for (n = 0; n < 41943; n++) print "of a program that sleeps" }}' > /tmp/mib
 for i in $(seq {IDLE_MIB}); do cat /tmp/mib; done > /tmp/idle

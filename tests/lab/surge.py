@@ -8,7 +8,7 @@ with zram to swap to.
 import random
 import time
 
-from common import DEBUG, MIB, READY_WITHIN, intree_and_ours
+from common import DEBUG, MIB, READY_WITHIN, SWAP, intree_and_ours
 
 UNPROVEN = ("pv", "pvh")
 TAKES_LONG = True
@@ -18,11 +18,6 @@ LOW, FULL = 200 * MIB, 512 * MIB        # often lower than can be reached with t
 TARGETS = 25
 EVERY = 0.7                 # seconds
 COUNTED = ("oom_kill", "pswpout", "allocstall_movable", "allocstall_normal")
-MODULES = "lz4_compress lz4hc_compress zsmalloc zram"
-SWAP = f"""
-for name in {MODULES}; do [ ! -e /$name.ko ] || insmod /$name.ko; done
-echo 400M > /sys/block/zram0/disksize && mkswap /dev/zram0 > /dev/null && swapon /dev/zram0
-"""
 
 
 def surges(lab, guests, draw, how):

@@ -86,7 +86,8 @@ int main(int argc, char **argv)
 
 	puts("ready");
 	do {
-		goal = limit() ? random() % limit() + 1 : 0;
+		goal = limit();
+		goal = goal ? random() % goal + 1 : 0;
 		while (own < goal && own < limit())
 			take();
 		while (own > goal)
