@@ -36,12 +36,18 @@ static void stays_online(struct xen_balloon *xb, const struct memory_notify *ran
 	count_leaving(pfn_to_page(range->start_pfn), -nr);
 }
 
+/* So many pages without memory come; below 0, they are gone. */
+static void comes(struct xen_balloon *xb, long nr)
+{
+	xb->total += nr;
+	xb->kernel->online(xb, nr);
+}
+
 static void is_offline(struct xen_balloon *xb, const struct memory_notify *range)
 {
-	unsigned long nr = balloon_leave_end(&xb->queue);
+	long nr = balloon_leave_end(&xb->queue);
 
-	xb->total -= nr;
-	xb->kernel->online(xb, -nr);
+	comes(xb, -nr);
 	if (nr)
 		xb->hotplug.block = PFN_PHYS(range->start_pfn) / memory_block_size_bytes();
 }
@@ -60,12 +66,6 @@ static unsigned long count_holes(struct xen_balloon *xb, const struct memory_not
 	}
 
 	return nr;
-}
-
-static void comes(struct xen_balloon *xb, long nr)
-{
-	xb->total += nr;
-	xb->kernel->online(xb, nr);
 }
 
 static int note(struct notifier_block *nb, unsigned long action, void *data)
