@@ -162,6 +162,17 @@ void sim_load_driver(struct kunit *test)
 	sim_take_over();
 }
 
+/**
+ * sim_hand_back - as at unloading, but for the queue, which is empty then
+ */
+void sim_hand_back(void)
+{
+	balloon_blocks_exit(sim.xb);
+	mutex_lock(&sim.xb->step_lock);
+	intree_end(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+}
+
 /* Give up what the driver has, without asking it. */
 static void tear_down(void)
 {

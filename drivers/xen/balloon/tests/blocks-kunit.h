@@ -230,10 +230,7 @@ static void what_is_offline_at_unloading_comes_back_after_the_next_load(struct k
 
 	balloon_out_of(test, FIRST, 512 + 70);
 	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
-	balloon_blocks_exit(sim.xb);
-	mutex_lock(&sim.xb->step_lock);
-	intree_end(sim.xb);
-	mutex_unlock(&sim.xb->step_lock);
+	sim_hand_back();
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.total_pages, FULL);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, guest);
 	balloon_queue_destroy(&sim.xb->queue);

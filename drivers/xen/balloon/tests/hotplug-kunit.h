@@ -243,10 +243,7 @@ static void what_is_offline_at_unloading_is_known_at_the_next_load(struct kunit 
 	sim.stays_offline = true;
 	sim_target(FULL + BLOCK);
 	settle();
-	balloon_blocks_exit(sim.xb);
-	mutex_lock(&sim.xb->step_lock);
-	intree_end(sim.xb);
-	mutex_unlock(&sim.xb->step_lock);
+	sim_hand_back();
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.total_pages, FULL + BLOCK);
 
 	balloon_queue_destroy(&sim.xb->queue);

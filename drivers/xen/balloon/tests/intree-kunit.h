@@ -66,8 +66,7 @@ static unsigned int count_reserved(void)
 /* As balloon_unload() does. What others have then is what is not ours. */
 static void unload(void)
 {
-	balloon_blocks_exit(sim.xb);
-	LOCKED(intree_end(sim.xb));
+	sim_hand_back();
 	balloon_queue_destroy(&sim.xb->queue);
 	sim.xb->total = balloon_sum(sim.xb);
 }

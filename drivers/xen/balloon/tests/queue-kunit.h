@@ -7,7 +7,7 @@
 #include <linux/delay.h>
 #include <linux/kthread.h>
 
-#include "assert.h"
+#include "account.h"
 
 #define QUEUE_REGIONS	8U
 #define QUEUE_GUEST	(QUEUE_REGIONS * SIM_REGION_PAGES)
@@ -58,29 +58,6 @@ static void expect_count(struct kunit *test, struct page *page, unsigned int nr,
 
 	for (i = 0; i < nr; i++)
 		KUNIT_ASSERT_EQ_MSG(test, page_count(page + i), expected, "page %u", i);
-}
-
-static struct balloon_region *find_region(unsigned int region)
-{
-	struct balloon_queue *q = &sim.xb->queue;
-	struct balloon_region *found;
-
-	spin_lock(&q->lock);
-	found = balloon_region_of(q, sim_page(region, 0));
-	spin_unlock(&q->lock);
-
-	return found;
-}
-
-static bool filed_under(unsigned int region, unsigned int class)
-{
-	struct balloon_region *entry;
-
-	list_for_each_entry(entry, &sim.xb->queue.regions.by_fill[class], list)
-		if (entry->start_pfn == page_to_pfn(sim_page(region, 0)))
-			return true;
-
-	return false;
 }
 
 /* A page that the allocator gave: populated, and the driver's. */

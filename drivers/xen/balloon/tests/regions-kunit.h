@@ -2,7 +2,7 @@
 /*
  * Unit tests of regions.c: of which regions account is kept, and in what memory.
  */
-#include "assert.h"
+#include "account.h"
 
 #define NR_REGIONS	8U
 
@@ -18,29 +18,6 @@ static int regions_init(struct kunit *test)
 	sim_build(test, &regions_config);
 
 	return 0;
-}
-
-static struct balloon_region *find_region(unsigned int region)
-{
-	struct balloon_queue *q = &sim.xb->queue;
-	struct balloon_region *found;
-
-	spin_lock(&q->lock);
-	found = balloon_region_of(q, sim_page(region, 0));
-	spin_unlock(&q->lock);
-
-	return found;
-}
-
-static bool filed_under(unsigned int region, unsigned int class)
-{
-	struct balloon_region *entry;
-
-	list_for_each_entry(entry, &sim.xb->queue.regions.by_fill[class], list)
-		if (entry->start_pfn == page_to_pfn(sim_page(region, 0)))
-			return true;
-
-	return false;
 }
 
 static void region_is_found_by_each_of_its_pages_and_by_no_other(struct kunit *test)
