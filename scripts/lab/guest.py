@@ -194,6 +194,15 @@ class Guest:
         self._found()
         self.booted = True
 
+    def kexec(self, command):
+        """Have the guest boot another kernel in the domain that it has, and wait until its agent answers."""
+        self.host.store.forget(f"{self._path}/data/agent")
+        self.booted = False
+        self.send(command)
+        # Xen's tools make its part of xenstore anew meanwhile.
+        self.lab.wait(self._started, BOOT_TIMEOUT, f"the agent of {self.name}'s next kernel to start")
+        self.boot()
+
     # Commands
 
     def exists(self):

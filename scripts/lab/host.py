@@ -73,6 +73,7 @@ class Machine:
     memory: int = 3500          # MiB
     cpus: int = 2
     bench: bool = False
+    kexec: bool = False         # there is an initrd with what boots another kernel
 
 
 class Host:
@@ -117,7 +118,7 @@ class Host:
         start = time.monotonic()
         with images.locked():
             xen, vmlinux = images.xen(), images.kernel_elf(images.DOM0_SERIES)
-            images.dom0_image(self.folder / "dom0.img", self.kernels, self.machine.bench)
+            images.dom0_image(self.folder / "dom0.img", self.kernels, self.machine.bench, self.machine.kexec)
         self._cleanup.callback((self.folder / "dom0.img").unlink, missing_ok=True)
         if self.machine.nodes == 1:
             self.memory_file = self._make_memory_file(self.machine.memory)

@@ -53,6 +53,7 @@ DOM0_FILES = ("usr/lib/xen-4.17/boot/hvmloader", "usr/share/seabios/bios-256k.bi
               "usr/share/qemu/linuxboot.bin", "usr/share/qemu/linuxboot_dma.bin",
               "usr/share/qemu/kvmvapic.bin", "usr/share/qemu/keymaps/en-us")
 BENCH_PROGRAMS = {"bench": (), "work": ("usr/bin/stress-ng",)}     # which is large, with its libraries
+KEXEC_PROGRAMS = ("sbin/kexec", "usr/bin/makedumpfile")
 # Built into kernels of ours, and some into others.
 GUEST_MODULES = ("xen-gntdev", "xen-gntalloc", "lz4_compress", "lz4hc_compress", "zsmalloc", "zram",
                  "crc16", "crc32c_generic", "mbcache", "jbd2", "ext4", "loop")
@@ -401,29 +402,36 @@ def guest_image(series):
                                       stamp(__file__)], build)
 
 
-def bench_image(series, name):
-    """Return the path of a benchmark's guest's initramfs: guest_image(), what measures it or loads it, and modules."""
-    root = packages.workload()
+def larger_image(series, name, root, packaged, wanted):
+    """Return the path of guest_image() with packaged programs of `root`, their libraries, and (name, path) of files."""
     guest = guest_image(series)
-    wanted = programs(BENCH)
-    built = bench_modules(series)
 
     def build():
         cpio = Cpio()
-        for stem, path in wanted:
-            cpio.file(f"bin/{stem}", path.read_bytes())
-        for packaged in (root / path for path in BENCH_PROGRAMS[name]):
-            cpio.file(f"bin/{packaged.name}", packaged.read_bytes())
-            add_libraries(cpio, root, needed(packaged))
-        for path in built:
-            cpio.file(path.name, path.read_bytes())
+        for at in (root / path for path in packaged):
+            cpio.file(f"bin/{at.name}", at.read_bytes())
+        add_libraries(cpio, root, [library for path in packaged for library in needed(root / path)])
+        for at, path in wanted:
+            cpio.file(at, path.read_bytes())
         # As one stream: of two, libxenguest (which unpacks it up to Xen 4.19) would take the first only.
         return gzip.compress(gzip.decompress(guest.read_bytes()) + cpio.bytes(), 6)
-    return stored(f"{name}-{series}", [root, guest, wanted, [stamp(path) for path in built], stamp(__file__)], build)
+    return stored(f"{name}-{series}", [root, guest, [(at, stamp(path)) for at, path in wanted], stamp(__file__)], build)
 
 
-def dom0_image(path, kernels, bench=False):
-    """Write dom0's initramfs for a run with guests of these kernels, and with a benchmark's where asked to."""
+def bench_image(series, name):
+    """Return the path of a benchmark's guest's initramfs: what measures it or loads it, and modules."""
+    wanted = [(f"bin/{stem}", path) for stem, path in programs(BENCH)]
+    wanted += [(path.name, path) for path in bench_modules(series)]
+    return larger_image(series, name, packages.workload(), BENCH_PROGRAMS[name], wanted)
+
+
+def kexec_image(series):
+    """Return the path of the initramfs of a guest that has what boots another kernel, and its own to be booted."""
+    return larger_image(series, "kexec", packages.kexec(), KEXEC_PROGRAMS, [("vmlinuz", kernel_image(series))])
+
+
+def dom0_image(path, kernels, bench=False, kexec=False):
+    """Write dom0's initramfs for a run with guests of these kernels, and with larger ones of guests where asked to."""
     with open(path, "wb") as out:
         out.write(dom0_base().read_bytes())
         cpio = Cpio()
@@ -433,6 +441,8 @@ def dom0_image(path, kernels, bench=False):
             cpio.file(f"boot/{series}/initrd", guest_image(series).read_bytes(), 0o644)
             for name in BENCH_PROGRAMS if bench else ():
                 cpio.file(f"boot/{series}/initrd-{name}", bench_image(series, name).read_bytes(), 0o644)
+            if kexec:
+                cpio.file(f"boot/{series}/initrd-kexec", kexec_image(series).read_bytes(), 0o644)
         for name, program_path in programs(DOM0) + (programs(BENCH_DOM0) if bench else []):
             cpio.file(f"bin/{name}", program_path.read_bytes())
         out.write(cpio.bytes())

@@ -32,6 +32,7 @@ SERIES = ("6.1", "6.12")
 USERLAND = ("xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xenstore-utils",
             "qemu-system-xen", "qemu-system-data", "seabios", "busybox-static")
 WORKLOAD = ("stress-ng",)
+KEXEC = ("kexec-tools", "makedumpfile")
 SCRIPTS = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch", "package/*")
 DAY = 24 * 3600
 TRIES = 3
@@ -134,6 +135,7 @@ def find_source(series):
 
 FINDERS = {"userland": functools.partial(find_programs, USERLAND),
            "workload": functools.partial(find_programs, WORKLOAD),
+           "kexec": functools.partial(find_programs, KEXEC),
            **{f"kernel {series}": functools.partial(find_kernel, series) for series in SERIES},
            **{f"linux-source {series}": functools.partial(find_source, series) for series in SERIES}}
 
@@ -305,6 +307,11 @@ def userland():
 def workload():
     """Return the folder where the programs that load a guest, and their libraries, are unpacked."""
     return unpacked("workload", unpack_all)[0]
+
+
+def kexec():
+    """Return the folder where the programs that boot another kernel, or save a crashed one's memory, are unpacked."""
+    return unpacked("kexec", unpack_all)[0]
 
 
 def fetch():

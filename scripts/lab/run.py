@@ -100,8 +100,8 @@ def run_all(cases, names, remark="", faults=0):
             start = time.monotonic()
             packages.say(f"running {name}")
             try:
-                verdict, reason = judge(scenario, kind, kernel, session.host(Machine(nodes=scenario.nodes)), ktap.note,
-                                        faults)
+                host = session.host(Machine(nodes=scenario.nodes, kexec=scenario.kexec))
+                verdict, reason = judge(scenario, kind, kernel, host, ktap.note, faults)
             except (HostError, Timeout, packages.PackageError, images.ImageError) as error:
                 verdict, reason = ERROR, f"no host: {error}"
             if scenario.verdict != SUCCESS:

@@ -3,11 +3,11 @@
 
 A scenario is a file of tests/lab: run(lab, kind, kernel) shows what its head says, for each of its
 TYPES of guests and KERNELS (of Debian's, or ours where it needs one), within TIMEOUT seconds, on a
-machine with NODES of memory; EXPECTED are the reports on a console that it provokes; CORE are the
-types of guests that it is run in at every turn where scenarios take turns; one that TAKES_LONG
-counts as several of the others there; in UNPROVEN types it was not yet seen to pass, and has no turn.
-Those of tests/lab/bench misbehave on purpose: EXPECT_VERDICT
-and EXPECT_REASON say what must be found.
+machine with NODES of memory, where guests can boot another kernel if it says KEXEC; EXPECTED are the
+reports on a console that it provokes; CORE are the types of guests that it is run in at every turn
+where scenarios take turns; one that TAKES_LONG counts as several of the others there; in UNPROVEN
+types it was not yet seen to pass, and has no turn. Those of tests/lab/bench misbehave on purpose:
+EXPECT_VERDICT and EXPECT_REASON say what must be found.
 """
 
 import importlib.util
@@ -43,6 +43,7 @@ class Scenario:
         self.core = getattr(module, "CORE", ())
         self.unproven = getattr(module, "UNPROVEN", ())
         self.nodes = getattr(module, "NODES", 1)
+        self.kexec = getattr(module, "KEXEC", False)
         self.timeout = getattr(module, "TIMEOUT", 300)
         self.expected = getattr(module, "EXPECTED", ())
         self.verdict = getattr(module, "EXPECT_VERDICT", SUCCESS)

@@ -26,6 +26,7 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/oom.h>
+#include <linux/reboot.h>
 #include <linux/sched/isolation.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -138,6 +139,9 @@
 
 #define register_oom_notifier(nb)	((void)(nb), sim_register_notifier())
 #define unregister_oom_notifier(nb)	((void)(nb))
+#define register_reboot_notifier(nb)	((void)(nb), sim_register_notifier())
+#define unregister_reboot_notifier(nb)	((void)(nb))
+#define emergency_restart()		((void)sim.restarts++)
 
 /* The in-tree driver, and what goes with it */
 #undef cmpxchg

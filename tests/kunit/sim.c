@@ -127,9 +127,14 @@ int sim_load(void)
 	ret = balloon_blocks_init(xb);
 	if (ret)
 		goto err_oom;
+	ret = balloon_kexec_init(xb);
+	if (ret)
+		goto err_blocks;
 
 	return 0;
 
+err_blocks:
+	balloon_blocks_exit(xb);
 err_oom:
 	balloon_oom_exit(xb);
 err_reclaim:
@@ -242,6 +247,7 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	sim.moved = 0;
 	sim.said[0] = '\0';
 	sim.nr_said = 0;
+	sim.restarts = 0;
 	prandom_seed_state(&sim.rnd, 1);
 	sim.kmalloced = 0;
 	memset(sim.region, 0, config->regions * sizeof(*sim.region));

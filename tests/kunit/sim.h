@@ -64,7 +64,7 @@ enum sim_op {
 	SIM_INTREE,		/* xen_alloc_ballooned_pages() */
 	SIM_UNPOPULATED,	/* xen_alloc_unpopulated_pages() */
 	SIM_THREAD,		/* kthread_run() */
-	SIM_NOTIFIER,		/* register_oom_notifier(), register_memory_notifier() */
+	SIM_NOTIFIER,		/* register_oom_notifier(), _memory_, _reboot_ */
 	SIM_PLACE,		/* allocate_resource() */
 	SIM_HOLES,		/* xenmem_ops.make_holes */
 	SIM_ADD,		/* add_memory() */
@@ -292,6 +292,7 @@ struct sim_fault {
  *	is the driver's, until the driver waits
  * @said: the driver's last message, or what a provoked violation was
  * @nr_said: how many there were
+ * @restarts: how often the driver had the guest boot as a whole
  */
 struct sim {
 	struct kunit *test;
@@ -371,6 +372,7 @@ struct sim {
 	struct page *walker;
 	char said[256];
 	unsigned int nr_said;
+	unsigned int restarts;
 };
 
 extern struct sim sim;

@@ -51,13 +51,13 @@ class Dom0Test(unittest.TestCase):
 
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        for part in ("dom0_base", "kernel_elf", "kernel_image", "guest_image", "bench_image"):
+        for part in ("dom0_base", "kernel_elf", "kernel_image", "guest_image", "bench_image", "kexec_image"):
             path = self.folder / part
             path.write_bytes(b"" if part == "dom0_base" else f"{part}.".encode())
             self.enterContext(mock.patch.object(images, part, return_value=path))
 
-    def boot(self, *bench):
-        images.dom0_image(self.folder / "image", ["6.12"], *bench)
+    def boot(self, **more):
+        images.dom0_image(self.folder / "image", ["6.12"], **more)
         found = files((self.folder / "image").read_bytes())
         return {name.removeprefix("boot/6.12/"): data for name, data in found.items() if data}
 
@@ -68,12 +68,18 @@ class Dom0Test(unittest.TestCase):
         self.assertEqual({name: found[name] for name in found.keys() - programs},
                          {"vmlinux": b"kernel_elf.", "vmlinuz": b"kernel_image.", "initrd": b"guest_image."})
         images.bench_image.assert_not_called()
+        images.kexec_image.assert_not_called()
 
     def test_a_benchmarks_guest_has_more_beside_what_the_others_have(self):
-        found = self.boot(True)
+        found = self.boot(bench=True)
         self.assertEqual(found["initrd"], b"guest_image.")
         self.assertEqual(found["initrd-bench"], b"bench_image.")
         self.assertEqual(found["initrd-work"], b"bench_image.")
+
+    def test_a_guest_that_boots_another_kernel_has_more_beside_what_the_others_have(self):
+        found = self.boot(kexec=True)
+        self.assertEqual(found["initrd"], b"guest_image.")
+        self.assertEqual(found["initrd-kexec"], b"kexec_image.")
 
     def test_what_the_checks_fetch_has_nothing_of_a_benchmarks(self):
         with mock.patch("packages.unpacked", return_value=(self.folder, {"release": "6.12.1"})) as unpacked:

@@ -476,6 +476,7 @@ struct balloon_kernel_ops {
  * @oom: when nothing is available
  * @hotplug: memory beyond that of boot
  * @blocks: memory that is set offline and online
+ * @reboot: tells that another kernel is about to be booted
  * @intree: the in-tree driver
  * @scrub_pages: are pages to be zeroed before Xen gets them?
  * @offset: what Xen counts for this domain beyond @queue.n.guest: pages that
@@ -521,6 +522,7 @@ struct xen_balloon {
 	struct balloon_oom oom;
 	struct balloon_hotplug hotplug;
 	struct balloon_blocks blocks;
+	struct notifier_block reboot;
 	struct balloon_intree intree;
 	const bool *scrub_pages;
 	long offset;
@@ -777,6 +779,10 @@ unsigned long balloon_resize(struct xen_balloon *xb, long credit);
 /* oom.c */
 int balloon_oom_init(struct xen_balloon *xb);
 void balloon_oom_exit(struct xen_balloon *xb);
+
+/* kexec.c */
+int balloon_kexec_init(struct xen_balloon *xb);
+void balloon_kexec_exit(struct xen_balloon *xb);
 
 /* worker.c */
 bool balloon_upkeep_init(struct xen_balloon *xb);

@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/crash_dump.h>
 #include <linux/module.h>
 #include <linux/printk.h>
 #include <xen/features.h>
@@ -33,6 +34,11 @@ static int __init balloon_load(void)
 	if (!xen_domain() || xen_initial_domain()) {
 		pr_err("found %s, expected a guest of Xen\n",
 		       xen_domain() ? "the initial domain" : "no Xen");
+		return -ENODEV;
+	}
+
+	if (is_kdump_kernel()) {
+		pr_err("found a kernel that saves what a crashed one left, expected any other: its memory is set apart\n");
 		return -ENODEV;
 	}
 
@@ -89,10 +95,13 @@ static int __init balloon_load(void)
 	ret = balloon_toolstack_init(xb);
 	if (ret)
 		goto err_oom;
+	ret = balloon_kexec_init(xb);
+	if (ret)
+		goto err_toolstack;
 
 	ret = balloon_worker_start(xb);
 	if (ret)
-		goto err_toolstack;
+		goto err_kexec;
 
 	pr_info("took over from the in-tree driver: %s guest of %lu KiB, ballooned out %lu huge pages and %lu base pages, target %lu KiB\n",
 		xb->ops->name, PAGES_TO_KB(n.guest), n.huge, n.base,
@@ -101,6 +110,8 @@ static int __init balloon_load(void)
 		pr_info("some CPUs are isolated, and coalescing and healing would interrupt them: both are off\n");
 	return 0;
 
+err_kexec:
+	balloon_kexec_exit(xb);
 err_toolstack:
 	balloon_toolstack_exit();
 err_oom:
@@ -134,6 +145,7 @@ static void __exit balloon_unload(void)
 	balloon_blocks_exit(xb);
 	balloon_contig_end(xb);
 	balloon_worker_stop(xb);
+	balloon_kexec_exit(xb);
 	balloon_toolstack_exit();
 	balloon_oom_exit(xb);
 	balloon_alloc_settle(&xb->alloc);
