@@ -551,6 +551,18 @@ static void begin(struct kunit *test, const struct step *step)
 	memset(sim.calls, 0, sizeof(sim.calls));
 }
 
+/* An undisturbed run, to see what is called. */
+static void look_at(struct kunit *test, const struct step *step)
+{
+	begin(test, step);
+	nr_calls = 0;
+	sim.called = note_call;
+	step->run();
+	sim.called = NULL;
+	KUNIT_EXPECT_TRUE(test, step->reached());
+	KUNIT_ASSERT_LE(test, nr_calls, MAX_CALLS);
+}
+
 /* A guest that has its driver, and nothing lent, gets back all that it can have. */
 static bool is_whole_again(void)
 {
@@ -610,6 +622,7 @@ static_assert(ARRAY_SIZE(names) == SIM_NR_OPS);
 
 static unsigned long points[SIM_NR_OPS];
 static unsigned long failed[SIM_NR_OPS];
+static unsigned long pairs;
 
 /* The n-th call of an operation fails, and so many after it. */
 static bool fails_at(struct kunit *test, const struct step *step, enum sim_op op, unsigned long n,
@@ -689,14 +702,8 @@ static void nothing_is_lost_whichever_call_fails(struct kunit *test)
 	unsigned int i;
 	bool good;
 
-	begin(test, step);
-	nr_calls = 0;
-	sim.called = note_call;
-	step->run();
-	sim.called = NULL;
-	KUNIT_EXPECT_TRUE(test, step->reached());
+	look_at(test, step);
 	good = recovers(test, step);
-	KUNIT_ASSERT_LE(test, nr_calls, MAX_CALLS);
 
 	memset(points, 0, sizeof(points));
 	for (i = 0; good && i < nr_calls; i++) {
@@ -714,12 +721,111 @@ static void nothing_is_lost_whichever_call_fails(struct kunit *test)
 	kunit_info(test, "%s: %lu fault points\n", step->name, sum);
 }
 
+/* Two calls fail: one, and of another kind the next one after it */
+
+static struct pair {
+	enum sim_op first;
+	struct sim_fault fault;
+	enum sim_op second;
+	unsigned long count;
+} pair;
+static DECLARE_BITMAP(followed, SIM_NR_OPS);
+
+static void note_followers(enum sim_op op, unsigned int nr, unsigned int size)
+{
+	if (sim.calls[pair.first])
+		__set_bit(op, followed);
+}
+
+static void fail_second(enum sim_op op, unsigned int nr, unsigned int size)
+{
+	if (op == pair.first && sim.calls[op] == 1)
+		sim_fail(pair.second, 1, pair.count, 0);
+}
+
+static void run_pair(struct kunit *test, const struct step *step,
+		     void (*called)(enum sim_op op, unsigned int nr, unsigned int size))
+{
+	begin(test, step);
+	sim.fault[pair.first] = pair.fault;
+	sim.called = called;
+	step->run();
+	sim.called = NULL;
+}
+
+/* Return: false when there is something to look at. */
+static bool both_fail(struct kunit *test, const struct step *step, unsigned long count,
+		      unsigned long *sum)
+{
+	bool good;
+
+	pair.count = count;
+	run_pair(test, step, fail_second);
+	KUNIT_EXPECT_GE(test, sim.failed[pair.second], 1UL);
+	good = recovers(test, step) && sim.failed[pair.second];
+	if (!good)
+		kunit_err(test, "%s: first %s, done %u, partial %u, then %lu of %s\n", step->name,
+			  names[pair.first], pair.fault.done, pair.fault.partial, count,
+			  names[pair.second]);
+	++*sum;
+
+	return good;
+}
+
+/* The first call of a kind fails, and with it each kind of call that comes after it. */
+static bool sweep_pairs(struct kunit *test, const struct step *step, enum sim_op op,
+			struct sim_fault fault, unsigned long *sum)
+{
+	unsigned int second;
+
+	pair = (struct pair){ .first = op, .fault = fault };
+	bitmap_zero(followed, SIM_NR_OPS);
+	run_pair(test, step, note_followers);
+	for_each_set_bit(second, followed, SIM_NR_OPS) {
+		if (second == pair.first)
+			continue;
+		pair.second = second;
+		if (!both_fail(test, step, 1, sum) || !both_fail(test, step, ALL, sum))
+			return false;
+	}
+
+	return true;
+}
+
+static void nothing_is_lost_when_two_calls_fail(struct kunit *test)
+{
+	const struct step *step = test->param_value;
+	DECLARE_BITMAP(seen, SIM_NR_OPS) = {};
+	unsigned long sum = 0;
+	struct sim_fault fault;
+	const struct call *call;
+	bool good = true;
+
+	look_at(test, step);
+	for (call = calls; good && call < calls + nr_calls; call++) {
+		if (__test_and_set_bit(call->op, seen))
+			continue;
+		fault = (struct sim_fault){ .from = 1, .count = 1 };
+		good = sweep_pairs(test, step, call->op, fault, &sum);
+		if (good && call->size) {
+			fault.partial = 1;
+			good = sweep_pairs(test, step, call->op, fault, &sum);
+		}
+		fault.done = call->nr / 2;
+		if (good && fault.done)
+			good = sweep_pairs(test, step, call->op, fault, &sum);
+	}
+	pairs += sum;
+	kunit_info(test, "%s: %lu pairs of faults\n", step->name, sum);
+}
+
 static void each_kind_of_call_was_failed(struct kunit *test)
 {
 	unsigned int op;
 
 	for (op = 0; op < SIM_NR_OPS; op++)
 		KUNIT_EXPECT_NE_MSG(test, failed[op], 0UL, "in no step %s fails", names[op]);
+	KUNIT_EXPECT_NE(test, pairs, 0UL);
 }
 
 /* Which operation of the simulation stands for one of struct xenmem_ops. */
@@ -756,6 +862,7 @@ static void each_operation_of_xen_fails_in_the_sweep(struct kunit *test)
 
 static struct kunit_case sweep_cases[] = {
 	KUNIT_CASE_PARAM(nothing_is_lost_whichever_call_fails, step_gen_params),
+	KUNIT_CASE_PARAM(nothing_is_lost_when_two_calls_fail, step_gen_params),
 	KUNIT_CASE(each_kind_of_call_was_failed),
 	KUNIT_CASE(each_operation_of_xen_fails_in_the_sweep),
 	{}
