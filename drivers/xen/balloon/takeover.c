@@ -22,6 +22,10 @@
 #define INTREE_THREAD		"xen-balloon"
 #define INTREE_FUNCTION		"balloon_thread+0x0/"
 
+/* The guest may be short of memory just now, and without the thread it keeps its size for good. */
+#define START_TRIES		100
+#define START_PAUSE_US		(100 * USEC_PER_MSEC)
+
 /**
  * struct takeover - what was found, and what has to be put back
  * @xb: the driver
@@ -220,9 +224,14 @@ static void restart_thread(struct xen_balloon *xb)
 	struct task_struct *task;
 	unsigned int i;
 
-	task = kthread_run(t.thread_func, t.thread_data, INTREE_THREAD);
+	for (i = 0; i < START_TRIES; i++) {
+		task = kthread_run(t.thread_func, t.thread_data, INTREE_THREAD);
+		if (!IS_ERR(task))
+			break;
+		fsleep(START_PAUSE_US);
+	}
 	if (IS_ERR(task)) {
-		pr_err("cannot start the in-tree balloon thread again (%ld): no balloon driver is at work now, reload this one\n",
+		pr_err("cannot start the in-tree balloon thread again (%ld): no balloon driver is at work until the guest boots again\n",
 		       PTR_ERR(task));
 		return;
 	}
