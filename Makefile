@@ -42,11 +42,10 @@ lab: setup
 	@scripts/lab/run.py $(addprefix --kernel=,$(KERNEL)) $(S)
 
 # KASAN runs in PVH guests only.
+check-faults: faults = $(addprefix --faults=,$(or $(PERCENT),1 10))
 check-faults: setup
-	@for percent in $(or $(PERCENT),1 10); do \
-		scripts/lab/run.py --kernel=debug --faults=$$percent $(or $(S),targets race) && \
-		scripts/lab/run.py --type=pv --kernel=lockdep --faults=$$percent $(or $(S),targets race) || exit 1; \
-	done
+	@scripts/lab/run.py --kernel=debug $(faults) $(S)
+	@scripts/lab/run.py --type=pv --kernel=lockdep $(faults) $(S)
 
 soak: setup
 	@SOAK_SECONDS=$$(($(or $(HOURS),2) * 3600)) SOAK_SEED=$(SEED) \
@@ -82,5 +81,5 @@ help:
 	@echo "make soak [HOURS=2] [TYPE=pvh] [SEED=N]"
 	@echo "                        do all that can happen to a guest, at random, for so long: pvh, pv"
 	@echo "make check-faults [PERCENT=10] [S=\"NAME ...\"]"
-	@echo "                        run some where 1 and 10 % of the allocations for the driver fail: targets, race"
+	@echo "                        run those with FAULTS where 1 and 10 % of the allocations for the driver fail"
 	@echo "make lab KERNEL=debug   run them on a test kernel: debug, lockdep, base, nounpopulated, 6.1-debug ..."

@@ -16,6 +16,7 @@ BOOT_TIMEOUT = 480
 PIECE = 3000                # bytes of a command in one node of xenstore
 FAULTS = ("failslab", "fail_page_alloc")        # see Documentation/fault-injection in Linux
 MANY = 1 << 30
+PROBES = "/sys/kernel/debug/kprobes/enabled"
 OPENS = "stats_open|invariant_open"
 OPEN_BYTES = 128            # more than each of them has
 LIVENESS = 1.0              # seconds between two looks whether the guest still is there
@@ -278,7 +279,11 @@ class Guest:
             self._have_allocations_fail(self.lab.faults)
 
     def unload(self):
+        if self._failing:       # for want of memory the kernel would leave our probe where it is, with a WARNING
+            self.run(f"echo 0 > {PROBES}")
         self.run("rmmod xen_balloon", timeout=120)
+        if self._failing:
+            self.run(f"echo 1 > {PROBES}")
         self.count_faults()
 
     def _have_allocations_fail(self, percent):

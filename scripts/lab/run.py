@@ -21,14 +21,14 @@ from guest import GuestError
 from host import HostError, Machine, Timeout
 from ktap import ERROR, FAILURE, SKIP, SUCCESS, Ktap
 from lab import Failure, Lab, Skip
-from scenarios import FLAVOUR_KINDS, KINDS, by_turns, commit_number, find
+from scenarios import FLAVOUR_KINDS, KINDS, by_turns, commit_number, find, one_with_faults
 from session import Session, make_folder
 
 SLOW = {"debug": 4, "lockdep": 3}       # times as long may everything take in guests of these flavours
 
 
-def judge(scenario, kind, kernel, host, note, faults=0):
-    """Run a scenario once; return its verdict and the reason."""
+def judge(scenario, kind, kernel, faults, host, note):
+    """Run a scenario once, with so many percent of allocations that fail; return its verdict and the reason."""
     host.watch.expect(scenario.expected)
     slow = SLOW.get(kernels.flavour_of(kernel), 1)
     lab = Lab(host, note, slow, faults)
@@ -88,20 +88,20 @@ def take_turns(cases):
                    f"; at all turns: {', '.join(unproven) or 'none'}")
 
 
-def run_all(cases, names, remark="", faults=0):
-    """Run every (scenario, kind, kernel); return whether nothing failed."""
+def run_all(cases, names, remark=""):
+    """Run every (scenario, kind, kernel, faults); return whether nothing failed."""
     ktap = Ktap(len(cases))
     if remark:
         ktap.note(remark)
     folder = make_folder()
     with Session(folder, names) as session:
-        for scenario, kind, kernel in cases:
-            name = f"{scenario.name} {kind} {kernel}"
+        for scenario, kind, kernel, faults in cases:
+            name = f"{scenario.name} {kind} {kernel}" + (f", {faults} % of allocations fail" if faults else "")
             start = time.monotonic()
             packages.say(f"running {name}")
             try:
                 host = session.host(Machine(nodes=scenario.nodes, kexec=scenario.kexec))
-                verdict, reason = judge(scenario, kind, kernel, host, ktap.note, faults)
+                verdict, reason = judge(scenario, kind, kernel, faults, host, ktap.note)
             except (HostError, Timeout, packages.PackageError, images.ImageError) as error:
                 verdict, reason = ERROR, f"no host: {error}"
             if scenario.verdict != SUCCESS:
@@ -123,12 +123,16 @@ def main():
     parser.add_argument("--by-turns", action="store_true",
                         help="each scenario in one type of guest and on one kernel, CORE ones in several, "
                              "and those that make it long at every few commits")
-    parser.add_argument("--faults", type=int, default=0, metavar="PERCENT",
-                        help="so many of the allocations that the driver asks for fail; for debug and lockdep kernels")
+    parser.add_argument("--faults", type=int, action="append", metavar="PERCENT",
+                        help="so many of the allocations that the driver asks for fail; for debug and lockdep kernels; "
+                             "may be repeated; by turns one scenario and one percentage")
     parser.add_argument("--list", action="store_true", help="list the scenarios, and run none")
-    parser.add_argument("scenario", nargs="*", help="its name, or its path; all where none is given")
+    parser.add_argument("scenario", nargs="*",
+                        help="its name, or its path; all where none is given, or those with FAULTS")
     args = parser.parse_args()
     scenarios = find(args.scenario)
+    if args.faults and not args.scenario:
+        scenarios = [scenario for scenario in scenarios if scenario.faults]
     if args.list:
         for scenario in scenarios:
             print(f"{scenario.name:14} {scenario.summary}")
@@ -138,13 +142,16 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("run.py: ended by SIGTERM"))
     remark = ""
     try:
-        if args.by_turns:
+        if args.by_turns and not args.faults:
             cases, remark = take_turns(cases)
-        names = sorted({kernel for *_, kernel in cases})
+        cases = [(*case, faults) for faults in args.faults or [0] for case in cases]
+        if args.by_turns and args.faults:
+            cases = one_with_faults(cases, commit_number())
+        names = sorted({kernel for _, _, kernel, _ in cases})
         prepare(names)
     except packages.PackageError as error:
         sys.exit(f"run.py: {error}")
-    sys.exit(0 if run_all(cases, names, remark, args.faults) else 1)
+    sys.exit(0 if run_all(cases, names, remark) else 1)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ TYPES of guests and KERNELS (of Debian's, or ours where it needs one), within TI
 machine with NODES of memory, where guests can boot another kernel if it says KEXEC; EXPECTED are the
 reports on a console that it provokes; CORE are the types of guests that it is run in at every turn
 where scenarios take turns; one that TAKES_LONG counts as several of the others there; in UNPROVEN
-types it was not yet seen to pass, and has no turn. Those of tests/lab/bench misbehave on purpose:
-EXPECT_VERDICT and EXPECT_REASON say what must be found.
+types it was not yet seen to pass, and has no turn. One with FAULTS is to pass while the driver's
+allocations fail, too. Those of tests/lab/bench misbehave on purpose: EXPECT_VERDICT and EXPECT_REASON
+say what must be found.
 """
 
 import importlib.util
@@ -48,6 +49,7 @@ class Scenario:
         self.expected = getattr(module, "EXPECTED", ())
         self.verdict = getattr(module, "EXPECT_VERDICT", SUCCESS)
         self.reason = getattr(module, "EXPECT_REASON", "")
+        self.faults = getattr(module, "FAULTS", False)
         self.takes = (TAKES_LONG if getattr(module, "TAKES_LONG", False) else
                       MISBEHAVES if self.verdict != SUCCESS else TAKES)
         self.summary = (module.__doc__ or "").strip().partition("\n")[0]
@@ -106,6 +108,12 @@ def by_turns(cases, number):
     turns = max(1, math.ceil(sum(takes for _, takes in others) / TURN))
     left = {name for at, (name, _) in enumerate(others) if (at - number) % turns}
     return [case for case in cases if case[0].name not in left], turns, sorted(left)
+
+
+def one_with_faults(cases, number):
+    """Keep the one of cases whose turn it is with allocations that fail; none that takes long has a turn."""
+    short = [case for case in cases if case[0].takes < TAKES_LONG]
+    return [short[number % len(short)]]
 
 
 def commit_number():

@@ -92,6 +92,15 @@ class TurnsTest(unittest.TestCase):
         self.assertEqual(sorted(left + list({case[0].name for case in cases})), sorted(one.name for one in self.MADE))
 
 
+class FaultsTest(unittest.TestCase):
+    def test_in_turn_each_that_is_not_long_is_run_at_each_percentage(self):
+        made = [scenario("s0"), scenario("s1", takes=240), scenario("s2")]
+        cases = [(one, "pvh", "6.12-debug", faults) for faults in (1, 10) for one in made]
+        kept = [scenarios.one_with_faults(cases, number) for number in range(1000, 1004)]
+        self.assertEqual(sorted((case.name, faults) for ((case, _, _, faults),) in kept),
+                         [("s0", 1), ("s0", 10), ("s2", 1), ("s2", 10)])
+
+
 class CommitTest(unittest.TestCase):
     def number(self, **answers):
         said = {"rev-parse": "false\n", "rev-list": "168\n", "log": "86400001\n", **answers}
