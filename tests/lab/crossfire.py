@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The module comes and goes while all else happens to the guest at the same time, and nothing is lost.
+
+Targets through xenstore, memory compacted, another guest's pages mapped, programs that take memory and leave it in
+pieces, and the guest suspended, each in a loop of its own. RELOADS in the environment is how often it comes and goes.
+"""
+
+import os
+import random
+import time
+
+from common import MIB, Agreement, Holder, move, share_pages, uptime
+
+RELOADS = int(os.environ.get("RELOADS", 20))
+UNPROVEN = ("pv", "pvh")
+TAKES_LONG = True
+TIMEOUT = 400 + 30 * RELOADS
+MEMORY = 384 * MIB
+LOW, HIGH = 300 * MIB, 380 * MIB
+HELD_MIB = 40
+SHARED, PEAK = 300, 2000        # pages
+FILE = "/tmp/saved"
+SUSPENDED_EVERY = 4             # targets
+
+# After each load the driver has up to 300 ms, another time at each.
+LOADS = f"""
+for i in $(seq {RELOADS}); do
+	insmod /xen-balloon.ko && usleep $((i * 79 % 300 * 1000)) && rmmod xen_balloon || {{ echo failed > /ended; exit; }}
+	echo $i > /loads
+done
+echo well > /ended
+"""
+LOOPS = (
+    "while [ ! -e /ended ]; do echo 1 > /proc/sys/vm/compact_memory; sleep 0.2; done",
+    "while [ ! -e /ended ]; do timeout 2 holes 40 > /dev/null; done",
+)
+LOANS = """
+insmod /xen-gntdev.ko
+while [ ! -e /ended ]; do
+	grants map %d %d 1 %s & sleep 0.5; kill -USR1 $!; wait $! || exit 1
+done
+"""
+
+
+def fire(lab, guest, draw):
+    """Has the guest sent up and down, and suspended, until the module has come and gone so often."""
+    targets = suspended = 0
+
+    def shoot():
+        nonlocal targets, suspended
+        guest.mem_set(f"{draw.randrange(LOW, HIGH, 4)}k")
+        targets += 1
+        if targets % SUSPENDED_EVERY == 0:
+            guest.checkpoint(FILE)
+            lab.dom0(f"rm {FILE}")
+            suspended += 1
+        return guest.run("cat /ended 2> /dev/null; true")
+
+    lab.wait(shoot, 60 + 10 * RELOADS, f"the module to come and go {RELOADS} times")
+    lab.equal("how that ended", guest.run("cat /ended /loads").split(), ["well", str(RELOADS)])
+    lab.check(suspended, f"meanwhile xl mem-set was called {targets} times, and the guest suspended {suspended} times")
+
+
+def run(lab, kind, kernel):
+    seed = random.randrange(1 << 32)
+    lab.note(f"seed {seed}")
+    guest, giver = lab.guests([dict(kind=kind, kernel=kernel, memory=MEMORY // MIB, vcpus=2),
+                               dict(kind="pvh", kernel=kernel, memory=256, name="giver")])
+    refs = share_pages(lab, giver, guest.domid, SHARED)
+    move(guest, HIGH)
+    agreement = Agreement(lab, guest)
+    holder = Holder(lab, guest, HELD_MIB, seed % 1000)
+    loans = guest.spawn(LOANS % (giver.domid, PEAK, refs))
+    loops = [guest.spawn(loop) for loop in LOOPS]
+
+    began, start = uptime(guest), time.monotonic()
+    guest.spawn(LOADS)
+    fire(lab, guest, random.Random(seed))
+    took = time.monotonic() - start
+    lab.note(f"{RELOADS} times took {took:.0f} s, {uptime(guest) - began:.0f} s of the guest's")
+
+    for loop in loops:
+        loop.wait(60, check=False)
+    mapped = loans.wait(60).split("\n")
+    lab.check(mapped.count("peak") > 1, f"pages were mapped {mapped.count('peak')} times, and intact")
+    move(guest, HIGH)
+    agreement.check("moved by the in-tree driver")
+    guest.load()
+    move(guest, LOW)
+    Agreement(lab, guest).check("moved by the module")
+    holder.intact()
+    guest.unload()
