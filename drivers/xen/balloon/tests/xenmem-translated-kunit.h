@@ -18,6 +18,7 @@ static struct fake {
 	DECLARE_BITMAP(dirty, FAKE_PAGES);
 	unsigned int free;		/* frames that it still has */
 	unsigned int leaked;
+	unsigned int told;		/* base pages that it was given with data in them */
 	bool no_move, takes_away;	/* add_to_physmap fails, and half-way */
 	bool no_release;
 	bool no_copy;
@@ -52,6 +53,7 @@ static bool fake_release(xen_pfn_t frame, unsigned int nr)
 
 	if (fake.no_release)
 		return false;
+	fake.told += nr == 1 && memchr_inv(page_address(fake.pages + i), 0, PAGE_SIZE);
 	for (; nr--; i++) {
 		if (!__test_and_clear_bit(i, fake.ram))
 			return false;
@@ -308,6 +310,14 @@ static void what_cannot_be_moved_is_released_and_populated(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.free, FAKE_PAGES);
 }
 
+static void what_cannot_be_moved_tells_nothing_when_it_is_released(struct kunit *test)
+{
+	memset(page_address(fake.pages), 0x5e, PAGE_SIZE);
+	fake.no_move = true;
+	KUNIT_EXPECT_EQ(test, fake_try_move(), 0);
+	KUNIT_EXPECT_EQ(test, fake.told, 0U);
+}
+
 static void what_can_be_neither_moved_nor_released_stays_as_it_is(struct kunit *test)
 {
 	fake.no_move = true;
@@ -528,6 +538,7 @@ static struct kunit_case translated_cases[] = {
 	KUNIT_CASE(what_is_moved_is_marked),
 	KUNIT_CASE(nothing_is_moved_while_xen_logs_writes),
 	KUNIT_CASE(what_cannot_be_moved_is_released_and_populated),
+	KUNIT_CASE(what_cannot_be_moved_tells_nothing_when_it_is_released),
 	KUNIT_CASE(what_can_be_neither_moved_nor_released_stays_as_it_is),
 	KUNIT_CASE(what_was_taken_away_half_way_is_populated_where_it_was_to_go),
 	KUNIT_CASE(what_was_taken_away_and_cannot_be_populated_is_told),
