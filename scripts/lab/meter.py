@@ -19,6 +19,7 @@ region may be caught halfway.
 
 import functools
 import mmap
+import os
 import re
 from array import array
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ class Memory:
     """The machine's physical memory in QEMU's memory file."""
 
     def __init__(self, path):
+        self.path = path
         with open(path, "rb") as file:
             self.file = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         size = len(self.file)
@@ -100,6 +102,28 @@ class Memory:
             raise MeterError(f"{address:#x} is outside the machine's memory of "
                              f"{len(self.file):#x} bytes")
         return offset
+
+    def holding(self, data):
+        """Return the frames that have `data` in them, of all that the machine has."""
+        return {self._frame(start + at) for start, part in self._parts() for at in range(0, len(part), PAGE)
+                if part.find(data, at, at + PAGE) >= 0}
+
+    def _parts(self):
+        """Yield what is in the file, and where; what was never touched is not."""
+        end = 0
+        with open(self.path, "rb", buffering=0) as file:
+            while True:
+                try:
+                    start = os.lseek(file.fileno(), end, os.SEEK_DATA)
+                except OSError:         # nothing more
+                    return
+                end = min(os.lseek(file.fileno(), start, os.SEEK_HOLE), start + REGION)
+                file.seek(start)
+                yield start, file.read(end - start)
+
+    def _frame(self, offset):
+        """Return which frame a place in the file is of."""
+        return (offset if offset < self.low else offset - self.low + HIGH) // PAGE
 
     def words(self, address, count=ENTRIES):
         """Return `count` 64-bit words at a physical address, within one page table or leaf."""
@@ -154,6 +178,19 @@ def nested(memory, root, regions):
     return Map("".join(nested_region(memory, root, number) for number in range(regions)))
 
 
+def nested_frames(memory, root, regions):
+    """Return the machine's frames that a nested page table maps as the guest's own."""
+    found = set()
+    for address in range(0, regions * REGION, REGION):
+        entry, size = memory.entry(root, address, smallest=REGION)
+        if size == REGION and entry & PRESENT and not entry & LARGE:
+            found |= {(page & FRAME) // PAGE for page in memory.words(entry & FRAME) if is_ram(page)}
+        elif is_ram(entry):
+            first = ((entry & FRAME & -size) + address % size) // PAGE
+            found |= set(range(first, first + ENTRIES))
+    return found
+
+
 def p2m(memory, shared_info):
     """Return (root, entries) of the p2m list that a shared info page tells of."""
     arch = memory.words(shared_info + SHARED_INFO_ARCH, 6)
@@ -163,23 +200,26 @@ def p2m(memory, shared_info):
     return root, memory.virtual(root, arch[P2M_VADDR], arch[MAX_PFN])
 
 
-def paravirtual(memory, shared_info, regions):
-    """Return the Map of a PV guest with its shared info page at `shared_info`."""
+def paravirtual_frames(memory, shared_info):
+    """Return the machine's frame of each page of a PV guest that has one, by pfn."""
     root, frames = p2m(memory, shared_info)
 
     @functools.cache
     def m2p(page):
         return memory.virtual(root, M2P_VADDR + page * PAGE, ENTRIES)
 
-    def populated(pfn, frame):
-        return frame < memory.frames and m2p(frame // ENTRIES)[frame % ENTRIES] == pfn
+    return {pfn: frame for pfn, frame in enumerate(frames)
+            if frame < memory.frames and m2p(frame // ENTRIES)[frame % ENTRIES] == pfn}
 
+
+def paravirtual(memory, shared_info, regions):
+    """Return the Map of a PV guest with its shared info page at `shared_info`."""
+    frames = paravirtual_frames(memory, shared_info)
     found = []
     for first in range(0, regions * ENTRIES, ENTRIES):
-        here = frames[first:first + ENTRIES]
-        pages = sum(map(populated, range(first, first + ENTRIES), here))
-        in_order = pages == ENTRIES and here == array("Q", range(here[0], here[0] + ENTRIES))
-        found.append(letter(pages, in_order and here[0] % ENTRIES == 0))
+        here = [frames[pfn] for pfn in range(first, first + ENTRIES) if pfn in frames]
+        in_order = len(here) == ENTRIES and here == list(range(here[0], here[0] + ENTRIES))
+        found.append(letter(len(here), in_order and here[0] % ENTRIES == 0))
     return Map("".join(found))
 
 
@@ -209,10 +249,27 @@ def shared_info(console, domid, memory):
     raise MeterError(f"Xen printed no page of domain {domid} for debug-key q that tells of a p2m list")
 
 
+class Meter:
+    """Measures one running guest, whose tables are looked for once."""
+
+    def __init__(self, lab, guest):
+        self.memory = Memory(lab.memory_file)
+        self._paravirtual = guest.kind == "pv"
+        self._regions = guest.maxmem * 1024 * 1024 // REGION
+        self._tables = (shared_info(lab.debug_key("q"), guest.domid, self.memory) if self._paravirtual else
+                        nested_root(lab.debug_key("v"), guest.domid))
+
+    def map(self):
+        """Return the Map of the guest."""
+        return (paravirtual if self._paravirtual else nested)(self.memory, self._tables, self._regions)
+
+    def frames(self):
+        """Return the machine's frames that are the guest's."""
+        if self._paravirtual:
+            return set(paravirtual_frames(self.memory, self._tables).values())
+        return nested_frames(self.memory, self._tables, self._regions)
+
+
 def measure(lab, guest):
     """Return the Map of a running guest."""
-    memory = Memory(lab.memory_file)
-    regions = guest.maxmem * 1024 * 1024 // REGION
-    if guest.kind == "pv":
-        return paravirtual(memory, shared_info(lab.debug_key("q"), guest.domid, memory), regions)
-    return nested(memory, nested_root(lab.debug_key("v"), guest.domid), regions)
+    return Meter(lab, guest).map()

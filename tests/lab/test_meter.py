@@ -94,6 +94,19 @@ class Nested(unittest.TestCase):
         self.machine.map(self.root, 1 << 30, leaf(0, flags=meter.PRESENT | meter.LARGE), 1 << 30)
         self.assertEqual(self.regions(1024), "." * 512 + "S" * 512)
 
+    def test_the_guests_frames_are_those_that_its_memory_lies_in(self):
+        self.pages(0, 3)
+        self.pages(1, 512, TYPE_GRANT)
+        self.superpage(2)
+        self.superpage(3, TYPE_POD, flags=meter.LARGE)
+        self.assertEqual(meter.nested_frames(self.machine.memory(), self.root, 5),
+                         {1, 2, 3} | set(range(512, 1024)))
+
+    def test_of_a_leaf_of_1_gib_each_region_has_its_own_frames(self):
+        self.machine.map(self.root, 0, leaf(1 << 18, flags=meter.PRESENT | meter.LARGE), 1 << 30)
+        self.assertEqual(meter.nested_frames(self.machine.memory(), self.root, 2),
+                         set(range(1 << 18, (1 << 18) + 1024)))
+
 
 class Paravirtual(unittest.TestCase):
     P2M = 0xffffc90000000000
@@ -128,6 +141,8 @@ class Paravirtual(unittest.TestCase):
             self.back(1536 + page, 5120 + page, owner=7 if page == 9 else None)
         found = meter.paravirtual(self.machine.memory(), self.info, 5)
         self.assertEqual(found.regions, "Sssp.")
+        frames = meter.paravirtual_frames(self.machine.memory(), self.info)
+        self.assertEqual([frames.get(pfn) for pfn in (0, 512, 1536, 1545)], [1024, 2559, 5120, None])
 
     def test_the_shared_info_page_is_found_on_the_console(self):
         console = ("General information for domain 3:\n    XenPage 0000000000000009: caf=1\n"
@@ -159,6 +174,24 @@ class Split(unittest.TestCase):
             memory.offset(meter.SPLIT_LOW)
         with self.assertRaises(meter.MeterError):
             Machine().memory().offset(64 * MIB)
+
+
+class Search(unittest.TestCase):
+    WORD = 0x5ec4e75ec4e75ec4
+
+    def found(self, size, *addresses):
+        machine = Machine(size)
+        for address in addresses:
+            machine.put(address, self.WORD)
+        return machine.memory().holding(struct.pack("<Q", self.WORD))
+
+    def test_each_frame_that_has_it_anywhere_is_found(self):
+        last = 2 * meter.REGION - 8
+        self.assertEqual(self.found(3 * meter.REGION, 0, 8, meter.PAGE + 5, last),
+                         {0, 1, last // meter.PAGE})
+
+    def test_what_is_beyond_the_pci_hole_has_its_own_frames(self):
+        self.assertEqual(self.found(4 << 30, meter.SPLIT_LOW), {meter.HIGH // meter.PAGE})
 
 
 class Drawing(unittest.TestCase):
