@@ -120,6 +120,18 @@ def move(guest, target_kb, timeout=60):
     guest.landed(timeout)
 
 
+def settled(lab, guest):
+    """Waits until the guest has taken all it can get; returns current_kb."""
+    seen = [guest.current_kb()]
+
+    def same():
+        seen.append(guest.current_kb())
+        return seen[-1] == seen[-2]
+
+    lab.wait(same, 60, f"{guest.name} to stop growing", every=2)
+    return seen[-1]
+
+
 def walk(lab, guest, targets, seconds=60, timeout=300):
     """Leads the guest through targets, each within so many seconds; each is checked inside the guest."""
     said = guest.run(f"walk {seconds * lab.slow} {' '.join(map(str, targets))}", timeout=timeout, check=False)

@@ -34,7 +34,7 @@ class Soak:
         self.lab, self.draw, self.kind = lab, draw, kind
         self.guest, self.giver = lab.guests([
             dict(kind=kind, kernel=kernel, memory=MEMORY // MIB, vcpus=2, name="soaked"),
-            dict(kind="pvh", kernel=kernel, memory=128, name="giver")])
+            dict(kind="pvh", kernel=kernel, memory=256, name="giver")])
         self.guest.run(f"echo online > {BLOCKS}/auto_online_blocks")
         self.guest.load()
         self.full = self.guest.current_kb()

@@ -9,7 +9,7 @@ it is the tries that are limited here; `make bench` tells what part of the time 
 
 import time
 
-from common import MIB, Agreement, intree_and_ours, move, share, stats, thread_time
+from common import MIB, Agreement, intree_and_ours, move, settled, share, stats, thread_time
 
 TIMEOUT = 400
 WATCHED_S = 20
@@ -18,18 +18,6 @@ CPU_AT_MOST = 0.01  # what waits in a loop takes many times that
 GOES_ON_WITHIN_S = 10   # of which the longest wait is 2; where it were the in-tree driver's, it would be 32
 LEFT_MIB = 24
 LOW = 256 * MIB
-
-
-def settled(lab, guest):
-    """Waits until the guest has taken all it can get; returns current_kb."""
-    seen = [guest.current_kb()]
-
-    def same():
-        seen.append(guest.current_kb())
-        return seen[-1] == seen[-2]
-
-    lab.wait(same, 60, f"{guest.name} to stop growing", every=2)
-    return seen[-1]
 
 
 def waits(lab, ours, intree, why):
