@@ -197,11 +197,14 @@ class Guest:
 
     def kexec(self, command):
         """Have the guest boot another kernel in the domain that it has, and wait until its agent answers."""
-        self.host.store.forget(f"{self._path}/data/agent")
+        agent = f"{self._path}/data/agent"
+        self.host.store.remove(agent)
         self.booted = False
         self.send(command)
-        # Xen's tools make its part of xenstore anew meanwhile.
-        self.lab.wait(self._started, BOOT_TIMEOUT, f"the agent of {self.name}'s next kernel to start")
+        # Xen's tools make its part of xenstore anew meanwhile, of which no watch tells.
+        self.lab.wait(lambda: self.host.store.exists(agent), BOOT_TIMEOUT, f"{self.name}'s next kernel to start")
+        self._forget()
+        self._found()
         self.boot()
 
     # Commands

@@ -11,6 +11,7 @@ import re
 from common import DEBUG, MIB, Agreement, Holder, counts, queues
 
 TYPES = ("hvm",)            # a PVH guest of Linux 6.12 does not come up again, whatever its driver
+UNPROVEN = ("hvm",)
 KEXEC = True
 TAKES_LONG = True
 TIMEOUT = 1500
