@@ -173,7 +173,8 @@ def ways(kind, lends):
     yield hand_back_and_take_over, 0, DRIVER
     if exchanges:
         yield compact_in_a_full_host, 0, None
-    yield heal, regions, DRIVER
+    # What one region gave up the next may get.
+    yield heal, meter.ENTRIES // 4, DRIVER
     if lends:
         yield lend, LENT_KB // 4 // 2, DRIVER
 

@@ -16,6 +16,7 @@
 #include <linux/printk.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/workqueue.h>
 
 #include "balloon.h"
 
@@ -31,6 +32,7 @@
  * @xb: the driver
  * @thread_func: what the in-tree thread runs
  * @thread_data: and with what
+ * @task: the thread that was started again, or an error
  * @dev: the device xen_memory0, with a reference
  * @kick: wakes the worker from where the probes may not
  * @hears_loans: the probe on a loan is in place
@@ -39,6 +41,7 @@ static struct takeover {
 	struct xen_balloon *xb;
 	int (*thread_func)(void *data);
 	void *thread_data;
+	struct task_struct *task;
 	struct device *dev;
 	struct irq_work kick;
 	bool hears_loans;
@@ -217,19 +220,37 @@ struct device *takeover_device(void)
 	return t.dev;
 }
 
+static void start_intree(struct work_struct *work)
+{
+	t.task = kthread_run(t.thread_func, t.thread_data, INTREE_THREAD);
+}
+
+/* To start a thread is not for who was killed, as rmmod may have been: a work does it. */
+static struct task_struct *started_thread(void)
+{
+	struct work_struct start;
+	unsigned int i;
+
+	INIT_WORK_ONSTACK(&start, start_intree);
+	for (i = 0; i < START_TRIES; i++) {
+		schedule_work(&start);
+		flush_work(&start);
+		if (!IS_ERR(t.task))
+			break;
+		fsleep(START_PAUSE_US);
+	}
+	destroy_work_on_stack(&start);
+
+	return t.task;
+}
+
 /* Start the in-tree thread again and have it go to where we were going. */
 static void restart_thread(struct xen_balloon *xb)
 {
 	unsigned long target = intree_park(xb);
-	struct task_struct *task;
+	struct task_struct *task = started_thread();
 	unsigned int i;
 
-	for (i = 0; i < START_TRIES; i++) {
-		task = kthread_run(t.thread_func, t.thread_data, INTREE_THREAD);
-		if (!IS_ERR(task))
-			break;
-		fsleep(START_PAUSE_US);
-	}
 	if (IS_ERR(task)) {
 		pr_err("cannot start the in-tree balloon thread again (%ld): no balloon driver is at work until the guest boots again\n",
 		       PTR_ERR(task));
