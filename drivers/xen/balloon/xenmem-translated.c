@@ -3,11 +3,14 @@
  * The operations table for auto-translated guests (PVH and HVM), where a frame
  * number is the guest's own and Xen keeps the mapping.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <acpi/acpi_numa.h>
 #include <linux/errno.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
+#include <linux/printk.h>
 #include <xen/interface/xen.h>
 #include <xen/interface/hvm/hvm_op.h>
 #include <xen/interface/memory.h>
@@ -178,6 +181,12 @@ static bool translated_restores_whole(void)
 
 static int translated_init(void)
 {
+	/* Who is not told would take each page for a hole. */
+	if (!translated_populated(ZERO_PAGE(0))) {
+		pr_err("found that Xen does not tell what is memory, expected it to: allow HVMOP_get_mem_type to the guest in its security policy\n");
+		return -ENODEV;
+	}
+
 	xenmem_dirty_learn();
 	return 0;
 }

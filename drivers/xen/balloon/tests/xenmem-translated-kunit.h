@@ -524,6 +524,12 @@ static void each_hypercall_was_answered_in_each_way(struct kunit *test)
 			      "no step makes the hypercall %s", missing);
 }
 
+static void no_guest_is_taken_over_that_xen_does_not_tell_what_is_memory(struct kunit *test)
+{
+	fake.tells_nothing = true;
+	KUNIT_EXPECT_EQ(test, xenmem_translated_ops.init(), -ENODEV);
+}
+
 static struct kunit_case translated_cases[] = {
 	KUNIT_CASE_PARAM(no_memory_is_lost_whatever_xen_answers, fake_step_gen_params),
 	KUNIT_CASE(each_hypercall_was_answered_in_each_way),
@@ -543,6 +549,7 @@ static struct kunit_case translated_cases[] = {
 	KUNIT_CASE(what_was_taken_away_half_way_is_populated_where_it_was_to_go),
 	KUNIT_CASE(what_was_taken_away_and_cannot_be_populated_is_told),
 	KUNIT_CASE(what_has_memory_is_populated),
+	KUNIT_CASE(no_guest_is_taken_over_that_xen_does_not_tell_what_is_memory),
 	{}
 };
 
