@@ -5,10 +5,9 @@ A scenario is a file of tests/lab: run(lab, kind, kernel) shows what its head sa
 TYPES of guests and KERNELS (of Debian's, or ours where it needs one), within TIMEOUT seconds, on a
 machine with NODES of memory, where guests can boot another kernel if it says KEXEC; EXPECTED are the
 reports on a console that it provokes; CORE are the types of guests that it is run in at every turn
-where scenarios take turns; one that TAKES_LONG counts as several of the others there; in UNPROVEN
-types it was not yet seen to pass, and has no turn. One with FAULTS is to pass while the driver's
-allocations fail, too. Those of tests/lab/bench misbehave on purpose: EXPECT_VERDICT and EXPECT_REASON
-say what must be found.
+where scenarios take turns; it TAKES so many seconds, about; in UNPROVEN types it was not yet seen to
+pass, and has no turn. One with FAULTS is to pass while the driver's allocations fail, too. Those of
+tests/lab/bench misbehave on purpose: EXPECT_VERDICT and EXPECT_REASON say what must be found.
 """
 
 import importlib.util
@@ -27,7 +26,8 @@ HVM_KERNEL = "6.1"          # with HVM one kernel is enough
 FLAVOUR_KINDS = {"debug": ("pvh",)}     # KASAN runs in no other guest
 # Seconds, about: what one turn of the scenarios that take turns may take, and what one of them does
 TURN = 900
-TAKES, TAKES_LONG, MISBEHAVES = 60, 240, 20
+TAKES, MISBEHAVES = 60, 20
+LONG = 240                  # with allocations that fail it takes much longer
 
 
 class Scenario:
@@ -50,8 +50,7 @@ class Scenario:
         self.verdict = getattr(module, "EXPECT_VERDICT", SUCCESS)
         self.reason = getattr(module, "EXPECT_REASON", "")
         self.faults = getattr(module, "FAULTS", False)
-        self.takes = (TAKES_LONG if getattr(module, "TAKES_LONG", False) else
-                      MISBEHAVES if self.verdict != SUCCESS else TAKES)
+        self.takes = getattr(module, "TAKES", TAKES if self.verdict == SUCCESS else MISBEHAVES)
         self.summary = (module.__doc__ or "").strip().partition("\n")[0]
 
     def cases(self, kinds, wanted):
@@ -112,7 +111,7 @@ def by_turns(cases, number):
 
 def one_with_faults(cases, number):
     """Keep the one of cases whose turn it is with allocations that fail; none that takes long has a turn."""
-    short = [case for case in cases if case[0].takes < TAKES_LONG]
+    short = [case for case in cases if case[0].takes < LONG]
     return [short[number % len(short)]]
 
 

@@ -18,7 +18,7 @@ from common import DEBUG, DEVICE, MIB, Agreement, move, stats
 from host import CommandError
 
 UNPROVEN = ("pv",)
-TAKES_LONG = True
+TAKES = 240
 TIMEOUT = 1500
 GUESTS = 5
 FULL, LOW = 192 * MIB, 128 * MIB

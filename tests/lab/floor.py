@@ -9,7 +9,7 @@ import time
 
 from common import DEVICE, MIB, Agreement, move, share, stats, thread_time
 
-TAKES_LONG = True
+TAKES = 240
 TIMEOUT = 600
 FLOOR, RESERVE = f"{DEVICE}/limits/floor_kb", f"{DEVICE}/limits/reserve_kb"
 SMALL, MAXIMUM = 300, 3000

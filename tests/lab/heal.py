@@ -11,7 +11,7 @@ import time
 
 from common import DEVICE, MIB, Agreement, Holder, move, stats, thread_time
 
-TAKES_LONG = True
+TAKES = 240
 TYPES = ("pv", "pvh", "hvm")
 TIMEOUT = 900
 AIM = 0.95

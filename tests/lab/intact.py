@@ -3,7 +3,7 @@
 
 from checkpoint import intact, quiet
 
-TAKES_LONG = True
+TAKES = 240
 TIMEOUT = 600
 TYPES = ("pv", "pvh", "hvm")
 SECONDS = 120

@@ -13,7 +13,7 @@ from common import DEBUG, MIB, Agreement, Holder, counts, queues
 TYPES = ("hvm",)            # a PVH guest of Linux 6.12 does not come up again, whatever its driver
 UNPROVEN = ("hvm",)
 KEXEC = True
-TAKES_LONG = True
+TAKES = 240
 TIMEOUT = 1500
 EXPECTED = (r"Kernel panic - not syncing: sysrq triggered crash", r"Call Trace")
 MEMORY = 768 * MIB

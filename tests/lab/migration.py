@@ -9,7 +9,7 @@ has others, each of which it verifies before it goes.
 
 from common import DEBUG, DEVICE, MIB, Agreement, Holder, move, stats
 
-TAKES_LONG = True
+TAKES = 240
 TYPES = ("pvh", "hvm")      # without shadow paging PV cannot be migrated
 TIMEOUT = 1200
 TIMES = 10

@@ -6,7 +6,7 @@ In guests of one boot: the in-tree driver, ours with nothing to put in order, an
 
 from common import DEVICE, move
 
-TAKES_LONG = True
+TAKES = 240
 TYPES = ("pvh",)
 TIMEOUT = 500
 MEMORY = 320

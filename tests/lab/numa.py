@@ -10,7 +10,7 @@ import re
 from common import MIB, Agreement, move
 
 TYPES = ("hvm",)            # Xen's tools build virtual nodes for no PV guest
-TAKES_LONG = True
+TAKES = 240
 TIMEOUT = 600
 NODES = 2
 # Linux wonders at two CPUs of one package on two nodes.

@@ -9,7 +9,7 @@ ballooned out, and by one that is not, of which all is, both are set offline, to
 from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, blocks, counts, intree_and_ours, move, queues
 
 TIMEOUT = 600
-TAKES_LONG = True
+TAKES = 240
 TYPES = ("pvh", "pv")
 BOOT = 384 * MIB
 BLOCK = 128 * MIB

@@ -9,7 +9,7 @@ row. It gets no more than the toolstack allows by memory/dynamic-max.
 from common import DEVICE, MIB, Agreement, Holder, stats
 
 UNPROVEN = ("pv",)
-TAKES_LONG = True
+TAKES = 240
 TIMEOUT = 1500
 EXPECTED = (r"oom-kill:", r"Out of memory: Killed", r"Call Trace",
             r"memhold: page allocation failure")    # of the program, where it dies

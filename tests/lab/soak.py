@@ -12,11 +12,11 @@ import random
 
 from common import BLOCKS, DEBUG, DEVICE, MIB, Holder, blocks, counts, move, share_pages, stats, uptime, walk
 
-SECONDS = int(os.environ.get("SOAK_SECONDS", 120))
+SECONDS = int(os.environ.get("SOAK_SECONDS", 600))
 SEED = os.environ.get("SOAK_SEED")
 UNPROVEN = ("pv", "pvh")
 TIMEOUT = 600 + 20 * SECONDS
-TAKES_LONG = True
+TAKES = SECONDS + 120
 MEMORY = 320 * MIB
 BLOCK = 128 * MIB
 MOST = MEMORY + 2 * BLOCK

@@ -11,7 +11,7 @@ import time
 from common import DEVICE, MIB, SWAP, Agreement, intree_and_ours, stats
 
 UNPROVEN = ("pv",)
-TAKES_LONG = True
+TAKES = 240
 TIMEOUT = 600
 TARGET = 200 * MIB
 IDLE_MIB, CACHE_MIB = 250, 200

@@ -11,7 +11,7 @@ import time
 from common import DEBUG, MIB, READY_WITHIN, SWAP, intree_and_ours
 
 UNPROVEN = ("pv", "pvh")
-TAKES_LONG = True
+TAKES = 240
 TIMEOUT = 600
 PERCENT = 95
 LOW, FULL = 200 * MIB, 512 * MIB        # often lower than can be reached with the programs at work
