@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A live migration of an idle guest sends no more, and in no more rounds, for the driver.
+"""A live migration of an idle guest sends no more for the driver.
 
-In guests of one boot: the in-tree driver, ours with nothing to put in order, and ours while it heals.
+In guests of one boot: the in-tree driver, ours with nothing to put in order, and ours while it heals. The rounds are
+told, not judged: Xen's tools go on, up to the sixth, while more than 50 pages were written in the last one, and that
+is about what an idle kernel writes by itself.
 """
 
 from common import DEVICE, move
@@ -10,7 +12,7 @@ TAKES = 240
 TYPES = ("pvh",)
 TIMEOUT = 500
 MEMORY = 320
-MORE = 1.1                  # times as much as in-tree, at most: what the guest itself writes differs
+MORE = 1.02                 # times as much as in-tree, at most: what the guest itself writes differs
 RECEIVE = "rounds /tmp/sent | xl migrate-receive"
 
 
@@ -34,7 +36,6 @@ def run(lab, kind, kernel):
         guest.destroy()
     lab.note(", ".join(f"{name}: {sent:.1f} MiB, {pages} pages, {rounds} rounds"
                         for name, (sent, pages, rounds) in results.items()))
-    _, pages, rounds = results.pop("in-tree")
-    for name, (_, more, longer) in results.items():
+    _, pages, _ = results.pop("in-tree")
+    for name, (_, more, _) in results.items():
         lab.check(more <= pages * MORE, f"{name}: {more} pages sent, in-tree {pages}")
-        lab.check(longer <= rounds + 1, f"{name}: {longer} rounds, in-tree {rounds}")
