@@ -73,8 +73,6 @@ static void what_xen_gives_late_is_waited_for(struct kunit *test)
 
 static void the_guest_boots_as_a_whole_where_a_page_is_lent(struct kunit *test)
 {
-	struct page *page;
-
 	sim.xb->foreign.low = 1;
 	sim.xb->foreign.high = H(1);
 	sim_turn();
