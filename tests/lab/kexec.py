@@ -25,7 +25,7 @@ SPARED = 64 * MIB
 
 def load(guest, how, more=""):
     """Load the guest's kernel once more, with all that was in its initrd."""
-    guest.run("cd / && find init bin lib lib64 usr dev *.ko | cpio -o -H newc > /tmp/initrd && "
+    guest.run("cd / && find init bin lib lib64 usr dev vmlinuz *.ko | cpio -o -H newc > /tmp/initrd && "
               f"kexec -s {how} /vmlinuz --initrd=/tmp/initrd --command-line=\"$(cat /proc/cmdline) {more}\" && "
               "rm /tmp/initrd", timeout=180)
 
