@@ -11,7 +11,6 @@ import re
 from common import DEBUG, DEVICE, MIB, Agreement, Holder, counts
 
 TYPES = ("hvm",)            # a PVH guest of Linux 6.12 does not come up again, whatever its driver
-UNPROVEN = ("hvm",)
 KEXEC = True
 TAKES = 240
 TIMEOUT = 1500
