@@ -601,7 +601,8 @@ static bool sim_is_populated(struct page *page)
 	unsigned int index;
 	struct sim_region *region = sim_region_of(page_to_pfn(page), &index);
 
-	return region && region->frame[index] < SIM_FOREIGN;
+	return !sim_fails(SIM_POPULATED, NULL, NULL) && region &&
+	       region->frame[index] < SIM_FOREIGN;
 }
 
 static bool sim_logs_writes(void)

@@ -57,6 +57,7 @@ enum sim_op {
 	SIM_MAXIMUM,		/* xenmem_ops.maximum_pages */
 	SIM_LOGS_WRITES,	/* xenmem_ops.logs_writes: Xen does not tell, so it may */
 	SIM_RESTORES_WHOLE,	/* xenmem_ops.restores_whole: no */
+	SIM_POPULATED,		/* xenmem_ops.populated: no */
 	SIM_ALLOC,		/* alloc_pages() */
 	SIM_CONTIG,		/* alloc_contig_range() */
 	SIM_KZALLOC,		/* kzalloc() */
