@@ -282,11 +282,10 @@ class Guest:
             self._have_allocations_fail(self.lab.faults)
 
     def unload(self):
+        command = "rmmod xen_balloon"
         if self._failing:       # for want of memory the kernel would leave our probe where it is, with a WARNING
-            self.run(f"echo 0 > {PROBES}")
-        self.run("rmmod xen_balloon", timeout=120)
-        if self._failing:
-            self.run(f"echo 1 > {PROBES}")
+            command = f"echo 0 > {PROBES} && {command} && echo 1 > {PROBES}"
+        self.run(command, timeout=120)
         self.count_faults()
 
     def _have_allocations_fail(self, percent):
