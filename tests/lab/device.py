@@ -11,7 +11,7 @@ from common import DEBUG, MIB, Agreement, Holder, move
 
 STATE = "comm=$(grep -lx xen-balloon /proc/[0-9]*/comm); awk '/^State/ {print $2}' ${comm%comm}status"
 LOCKED = "dmesg | grep 'lockpage: locked'"
-SAID = "until that answers no 2 MiB are made free"
+SAID = "until it ends no 2 MiB are made free"
 
 
 def run(lab, kind, kernel):

@@ -10,7 +10,7 @@ has it do the same once more.
 import os
 import random
 
-from common import BLOCKS, DEBUG, DEVICE, MIB, Holder, blocks, counts, move, share_pages, stats, uptime, walk
+from common import BLOCKS, DEBUG, DEVICE, MIB, SPARED_KB, Holder, blocks, counts, move, share_pages, stats, uptime, walk
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 600))
 SEED = os.environ.get("SOAK_SEED")
@@ -45,8 +45,13 @@ class Soak:
         self.holder = Holder(lab, self.guest, HELD_MIB, draw.randrange(1000))
         self.shared_with = None
 
+    def low(self):
+        """The lowest target, as far as it can do without."""
+        return max(LOW, self.guest.current_kb() - max(self.guest.meminfo()["MemAvailable"] - SPARED_KB, 0))
+
     def target(self):
-        return self.draw.randrange(LOW, self.full + 1, 4)
+        low = self.low()
+        return (low + int(self.draw.random() * (self.full - low))) // 4 * 4
 
     def agrees(self, what):
         """Checks every count, once the guest is at its target."""
@@ -150,7 +155,7 @@ class Soak:
         """A block goes, if the kernel has nothing in it that it cannot move, and comes back later."""
         for block in self.added:
             self.guest.run(f"timeout 20 sh -c 'echo offline > {BLOCKS}/{block}/state' 2> /dev/null; true", timeout=120)
-        self.guest.target_kb(LOW)
+        self.guest.target_kb(self.low())
         for block in self.added:
             self.guest.run(f"echo online > {BLOCKS}/{block}/state 2> /dev/null; true")
         self.guest.run(f"echo 1 > {DEVICE}/upkeep/coalesce")    # it looks at once then

@@ -234,6 +234,7 @@ enum balloon_emptying {
  * @emptying: enum balloon_emptying
  * @region: pfn of the region
  * @huge: what came of it: its first page, or NULL
+ * @late: when it was said last that it takes long
  */
 struct balloon_contig {
 	unsigned long cursor;
@@ -247,6 +248,7 @@ struct balloon_contig {
 	atomic_t emptying;
 	unsigned long region;
 	struct page *huge;
+	struct ratelimit_state late;
 };
 
 /**

@@ -13,6 +13,7 @@
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/ratelimit.h>
 
 #include "balloon.h"
 
@@ -25,6 +26,8 @@
 #define STEP_NS		(20 * NSEC_PER_MSEC)
 /* How long a step waits for a region to be emptied. */
 #define PATIENCE	HZ
+/* Where that is too short for each of them, it is not told of each. */
+#define SAY_INTERVAL	(60 * HZ)
 
 static unsigned long nr_regions(void)
 {
@@ -120,8 +123,9 @@ static struct page *empty_region(struct balloon_contig *c, unsigned long pfn)
 	queue_work(system_unbound_wq, &c->empty);
 	if (!wait_for_completion_timeout(&c->emptied, PATIENCE)) {
 		if (atomic_cmpxchg(&c->emptying, EMPTYING, EMPTYING_LATE) == EMPTYING) {
-			pr_warn("something at pfn 0x%lx to 0x%lx waits for a device: until that answers no 2 MiB are made free\n",
-				pfn, pfn + XENMEM_HUGE_PAGES - 1);
+			if (__ratelimit(&c->late))
+				pr_warn("emptying pfn 0x%lx to 0x%lx takes longer than %u s, as if something in it waits for a device: until it ends no 2 MiB are made free\n",
+					pfn, pfn + XENMEM_HUGE_PAGES - 1, PATIENCE / HZ);
 			return NULL;
 		}
 		/* Just now: it shall not be told of the next one. */
@@ -270,6 +274,7 @@ void balloon_contig_init(struct xen_balloon *xb)
 	INIT_WORK(&c->empty, empty_work);
 	init_completion(&c->emptied);
 	atomic_set(&c->emptying, EMPTYING_NOTHING);
+	ratelimit_state_init(&c->late, SAY_INTERVAL, 1);
 	balloon_contig_restart(c);
 }
 

@@ -227,6 +227,12 @@ static void step_does_not_wait_for_a_device_that_does_not_answer(struct kunit *t
 	KUNIT_EXPECT_EQ(test, sim.nr_free, nr_free_before);
 	sim.now = c->again_at;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+
+	/* A guest that is slow with each does not have its log filled. */
+	sim.contig_hangs = true;
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
+	sim_device_answers();
 }
 
 /* All 8 regions are tried once and some again, or 6 of them. */
