@@ -9,6 +9,7 @@ import re
 
 from common import BLOCKS, DEBUG, MIB, Holder, intree_and_ours, move, stats
 
+TYPES = ("pv", "pvh", "hvm")
 TIMEOUT = 420
 BOOT = 256 * MIB
 GROWN = 500 * MIB
