@@ -27,6 +27,7 @@ list() {
 	libelf1	test -e /usr/lib/x86_64-linux-gnu/libelf.so.1
 	libssl3	test -e /usr/lib/x86_64-linux-gnu/libcrypto.so.3
 	make	command -v make
+	patch	command -v patch
 	perl	perl -MTerm::ANSIColor -MEncode -e 1
 	pyflakes3	command -v pyflakes3
 	python3	command -v python3 && test -x /usr/bin/python3

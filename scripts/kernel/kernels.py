@@ -91,6 +91,12 @@ def wanted(series, flavour):
     return merged
 
 
+def patches(series, flavour):
+    """Return what is mended in a kernel that proves locks: the first bad one would silence that for all others."""
+    proves = wanted(series, flavour).get("CONFIG_PROVE_LOCKING")
+    return sorted(HERE.glob(f"*-{series}.patch")) if proves else []
+
+
 @functools.lru_cache
 def compiler():
     return packages.output("gcc", "--version").splitlines()[0]
@@ -99,7 +105,8 @@ def compiler():
 def place(series, flavour):
     """Return the folder of a kernel, which need not be there yet."""
     version = packages.source_tree(series)[1]
-    key = json.dumps([version, sorted(wanted(series, flavour).items()), compiler(), VARIABLES, RECIPE])
+    key = json.dumps([version, sorted(wanted(series, flavour).items()), compiler(), VARIABLES, RECIPE,
+                      *(path.read_text() for path in patches(series, flavour))])
     return KERNELS / f"{series}-{flavour}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
@@ -189,15 +196,29 @@ def keep(name, path):
     part.rename(path)
 
 
+def mend(path):
+    """Apply a patch to the source; a later version of the kernel may have it, or need it no more."""
+    command = ("patch", "-d", WORK / "source", "-p1", "--forward", "--reject-file=-", "-i", path)
+    if subprocess.run((*command, "--dry-run"), capture_output=True, check=False).returncode:
+        packages.say(f"{path.name} does not apply to this kernel, and is left out")
+    else:
+        run(f"applying {path.name}", *command)
+
+
 def build(series, flavours):
-    """Build flavours of one series, one after the other in one tree."""
+    """Build flavours of one series, one after the other in one tree: those that are mended come last."""
     start = time.monotonic()
+    mended = set()
     try:
         unpack(series)
         for flavour in flavours:
             name = f"{series}-{flavour}"
             path = place(series, flavour)       # as it is now: a fragment may change meanwhile
             packages.say(f"building kernel {name}, which takes minutes")
+            for patch in patches(series, flavour):
+                if patch not in mended:
+                    mended.add(patch)
+                    mend(patch)
             configure(name, wanted(series, flavour))
             make(f"building kernel {name}", "bzImage", "modules")
             keep(name, path)

@@ -62,6 +62,15 @@ class Caching(unittest.TestCase):
         self.assertEqual(kernels.folders("6.12", ["debug", "base"]), first)
         self.assertEqual(self.built, ["base", "debug"])
 
+    def test_a_kernel_that_proves_locks_is_mended_and_no_other(self):
+        proving = {flavour: bool(kernels.patches("6.12", flavour)) for flavour in kernels.FLAVOURS}
+        self.assertEqual(proving, {"base": False, "nounpopulated": False, "lockdep": True, "debug": True})
+
+    def test_another_mend_asks_for_a_new_build(self):
+        old = kernels.folder("6.12", "debug")
+        with mock.patch.object(kernels, "patches", lambda series, flavour: []):
+            self.assertNotEqual(kernels.folder("6.12", "debug"), old)
+
     def test_a_new_source_asks_for_a_new_build(self):
         old = kernels.folder("6.12", "base")
         self.version = "2"

@@ -8,7 +8,6 @@ row. It gets no more than the toolstack allows by memory/dynamic-max.
 
 from common import DEVICE, MIB, Agreement, Holder, stats
 
-UNPROVEN = ("pv",)
 TAKES = 240
 TIMEOUT = 1500
 EXPECTED = (r"oom-kill:", r"Out of memory: Killed", r"Call Trace",
