@@ -17,7 +17,6 @@ from common import DEBUG, DEVICE, MIB, READY_WITHIN, Agreement, counts, queues, 
 from packages import SERIES
 
 KERNELS = (*SERIES, "6.12-nounpopulated")       # on the last, drivers borrow ballooned pages
-UNPROVEN = ("pv", "pvh")
 TAKES = 300
 TIMEOUT = 900
 MEMORY = 384
