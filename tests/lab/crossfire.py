@@ -20,7 +20,7 @@ LOW, HIGH = 340 * MIB, 380 * MIB
 HELD_MIB = 40
 SHARED, PEAK = 300, 2000        # pages
 FILE = "/tmp/saved"
-SUSPENDED_EVERY = 16            # targets
+SUSPENDED_EVERY = 20            # targets
 TOLD_EVERY = 10                 # times
 
 # After each load the driver has up to 300 ms, another time at each.
@@ -32,13 +32,13 @@ done
 touch /ended
 """
 LOOPS = (
-    "while [ ! -e /ended ]; do echo 1 > /proc/sys/vm/compact_memory; sleep 0.2; done",
-    "while [ ! -e /ended ]; do timeout 2 holes 40 > /dev/null; done",
+    "while [ ! -e /ended ]; do echo 1 > /proc/sys/vm/compact_memory; sleep 1; done",
+    "while [ ! -e /ended ]; do timeout 1 holes 40 > /dev/null; sleep 1; done",
 )
 LOANS = """
 insmod /xen-gntdev.ko
 while [ ! -e /ended ]; do
-	grants map %d %d 1 %s & sleep 0.5; kill -USR1 $!; wait $! || exit 1
+	grants map %d %d 1 %s & sleep 0.5; kill -USR1 $!; wait $! || exit 1; sleep 1
 done
 """
 
@@ -60,7 +60,7 @@ def fire(lab, guest, draw):
         return not loads.isdecimal() or int(loads) >= enough
 
     for enough in (*range(TOLD_EVERY, RELOADS, TOLD_EVERY), RELOADS):
-        lab.wait(shoot, 60 + 20 * TOLD_EVERY, f"the module to come and go {enough} times")
+        lab.wait(shoot, 60 + 20 * TOLD_EVERY, f"the module to come and go {enough} times", every=0.5)
         lab.note(f"the module came and went {loads} times, while xl mem-set was called {targets} times, "
                  f"and the guest suspended {suspended} times")
     lab.equal("how often the module came and went", loads, str(RELOADS))
