@@ -10,7 +10,6 @@ import time
 
 from common import DEVICE, MIB, SWAP, Agreement, intree_and_ours, stats
 
-UNPROVEN = ("pv",)
 TAKES = 240
 TIMEOUT = 600
 TARGET = 200 * MIB

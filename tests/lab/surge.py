@@ -10,11 +10,11 @@ import time
 
 from common import DEBUG, MIB, READY_WITHIN, SWAP, intree_and_ours
 
-UNPROVEN = ("pv", "pvh")
+UNPROVEN = ("pv",)
 TAKES = 240
 TIMEOUT = 600
 PERCENT = 95
-LOW, FULL = 200 * MIB, 512 * MIB        # often lower than can be reached with the programs at work
+LOW, FULL = 150 * MIB, 512 * MIB        # often lower than can be reached with the programs at work
 TARGETS = 25
 EVERY = 0.7                 # seconds
 COUNTED = ("oom_kill", "pswpout", "allocstall_movable", "allocstall_normal")

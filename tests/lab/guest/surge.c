@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * surge PERCENT [SEED]: takes memory and gives it back, in pieces of 1 MiB: at random up to
- * PERCENT of what it has and what /proc/meminfo calls available, which it asks before each.
+ * surge PERCENT [SEED]: takes memory and gives it back, in pieces of 1 MiB: at random half to all
+ * of PERCENT of what it has and what /proc/meminfo calls available, which it asks before each.
  *
  * Each page says which one it is. Prints "ready" when it begins. On SIGTERM it verifies
  * what it has and says "intact" (exit status 0) or "corrupt" (1), how often it went up and down,
@@ -87,7 +87,7 @@ int main(int argc, char **argv)
 	puts("ready");
 	do {
 		goal = limit();
-		goal = goal ? random() % goal + 1 : 0;
+		goal -= random() % (goal / 2 + 1);
 		while (own < goal && own < limit())
 			take();
 		while (own > goal)
