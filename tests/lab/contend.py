@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from common import DEBUG, DEVICE, MIB, Agreement, move, stats
 from host import CommandError
 
-UNPROVEN = ("pv",)
 TAKES = 240
 TIMEOUT = 1500
 GUESTS = 5
