@@ -96,7 +96,11 @@ def newest(names):
 
 
 def find_kernel(series):
-    """Find the newest signed image of a series that has headers of its very version."""
+    """Find the newest signed image of a series that has headers of its very version.
+
+    The programs that its modules are built with come from another package, of which a newer version may have
+    taken the place of that one already: the kernel is signed later.
+    """
     pattern = re.compile(rf"linux-image-({re.escape(series)}\.[0-9][.+~0-9a-z]*(-\d+)?-amd64)$")
     names = output("apt-cache", "pkgnames", f"linux-image-{series}.").split()
     releases = [match[1] for match in map(pattern.match, names) if match]
@@ -113,10 +117,12 @@ def find_kernel(series):
         raise PackageError(f"no linux-image of {series} has headers of its own version")
     version, release = pairs[-1]
     depends = output("apt-cache", "show", f"linux-headers-{release}={version}")
+    kbuild = re.search(r"linux-kbuild-[^ ,]*", depends)[0]
     wanted = [f"linux-image-{release}", f"linux-headers-{release}",
-              re.search(r"linux-headers-[^ ,]*common", depends)[0],
-              re.search(r"linux-kbuild-[^ ,]*", depends)[0]]
-    return {"release": release, "packages": [[name, version] for name in wanted]}
+              re.search(r"linux-headers-[^ ,]*common", depends)[0]]
+    same = version in versions([kbuild]).get(kbuild, ())
+    return {"release": release,
+            "packages": [[name, version] for name in wanted] + ([[kbuild, version]] if same else newest([kbuild]))}
 
 
 def find_programs(names):
