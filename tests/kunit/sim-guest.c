@@ -925,7 +925,7 @@ void *sim_kzalloc(size_t size, gfp_t gfp)
 	void *p;
 
 	sim_may_sleep("allocation");
-	sim.gfp = gfp;
+	sim.gfp = current_gfp_context(gfp);
 	if (sim_fails(SIM_KZALLOC, NULL, NULL))
 		return NULL;
 

@@ -164,6 +164,16 @@ int sim_set_offline(unsigned int region, unsigned int nr)
 }
 
 /**
+ * sim_online_region - a region that was offline is online
+ * @region: its number
+ */
+void sim_online_region(unsigned int region)
+{
+	sim_build_region(region);
+	sim_intree_online(region);
+}
+
+/**
  * sim_online_again - somebody sets it online again
  * @region: the first region
  * @nr: how many
@@ -173,9 +183,7 @@ void sim_online_again(unsigned int region, unsigned int nr)
 	unsigned int i;
 
 	notify(MEM_GOING_ONLINE, region, nr);
-	for (i = region; i < region + nr; i++) {
-		sim_build_region(i);
-		sim_intree_online(i);
-	}
+	for (i = region; i < region + nr; i++)
+		sim_online_region(i);
 	notify(MEM_ONLINE, region, nr);
 }

@@ -172,10 +172,11 @@ void sim_load_driver(struct kunit *test)
  */
 void sim_hand_back(void)
 {
-	balloon_blocks_exit(sim.xb);
+	balloon_blocks_end(sim.xb);
 	mutex_lock(&sim.xb->step_lock);
 	intree_end(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
+	balloon_blocks_exit(sim.xb);
 }
 
 /* Give up what the driver has, without asking it. */

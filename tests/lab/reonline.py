@@ -4,7 +4,7 @@
 The in-tree driver keeps it on its list, from where it would be populated once more: each page twice.
 """
 
-from common import DEVICE, Agreement, counts, move, stats
+from common import Agreement, counts, move, stats
 
 TYPES = ("pvh", "pv")
 MEMORY = 512
@@ -26,7 +26,6 @@ def run(lab, kind, kernel):
     agreement = Agreement(lab, guest)
     said = guest.run(BLOCK, timeout=120, check=False).strip()
     lab.check(bool(said), f"a block of memory is offline and online again: {said or 'none can be'}")
-    guest.run(f"echo 1 > {DEVICE}/upkeep/coalesce")     # it looks at once then
     lab.wait(lambda: stats(guest)["foreign_populated"] > 0, 60, "memory to come back from the in-tree driver's list")
     agreement.check("with a block online again")
     move(guest, LOW_MIB * 1024)

@@ -158,7 +158,6 @@ class Soak:
         self.guest.target_kb(self.low())
         for block in self.added:
             self.guest.run(f"echo online > {BLOCKS}/{block}/state 2> /dev/null; true")
-        self.guest.run(f"echo 1 > {DEVICE}/upkeep/coalesce")    # it looks at once then
         self.lab.wait(lambda: self.guest.run(f"cat {DEVICE}/queues/foreign_spare_kb").strip() == "0", 60,
                       "what is online again to be taken from the in-tree driver's list")
 

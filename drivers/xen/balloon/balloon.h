@@ -13,6 +13,7 @@
 #include <linux/atomic.h>
 #include <linux/balloon_compaction.h>
 #include <linux/completion.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -35,6 +36,10 @@
 struct xen_balloon;
 
 #define PAGES_TO_KB(pages)	((pages) << (PAGE_SHIFT - 10))
+
+/* However often something happens, so often it is told of, in so long. */
+#define SAY_BURST		10
+#define SAY_INTERVAL		(60 * HZ)
 
 /* A region's fill is 1 to 512: fls() of it is its class, 1 to 10. */
 #define QUEUE_FILL_CLASSES	(XENMEM_HUGE_ORDER + 2)
@@ -355,6 +360,7 @@ struct balloon_reclaim {
  * @added_at: when it was done, by ktime_get_ns()
  * @said: the state that was said last
  * @said_of: of which target, or block
+ * @often: how often something may be said
  * @over: no more blocks
  */
 struct balloon_hotplug {
@@ -366,6 +372,7 @@ struct balloon_hotplug {
 	u64 added_at;
 	enum balloon_hotplug_state said;
 	unsigned long said_of;
+	struct ratelimit_state often;
 	bool over;
 };
 
@@ -495,6 +502,7 @@ struct balloon_kernel_ops {
  * @wait: where it waits
  * @kicked: why it was woken: a target was set
  * @resumed: the guest is in a new domain: read the counts from Xen again
+ * @ended: another kernel is about to be booted by kexec: nothing is ballooned out any more
  * @delay_ms: how long it waits after a step that stalled
  * @at_target: so it was after the last step
  * @pace: the next step moves 2 to the power of this huge pages at most
@@ -539,6 +547,7 @@ struct xen_balloon {
 	wait_queue_head_t wait;
 	bool kicked;
 	bool resumed;
+	bool ended;
 	unsigned int delay_ms;
 	bool at_target;
 	unsigned int pace;
@@ -717,6 +726,7 @@ void balloon_hotplug_end(struct xen_balloon *xb);
 
 /* blocks.c */
 int balloon_blocks_init(struct xen_balloon *xb);
+void balloon_blocks_end(struct xen_balloon *xb);
 void balloon_blocks_exit(struct xen_balloon *xb);
 
 /* target.c */

@@ -49,7 +49,8 @@ static void is_offline(struct xen_balloon *xb, const struct memory_notify *range
 
 	comes(xb, -nr);
 	if (nr)
-		xb->hotplug.block = PFN_PHYS(range->start_pfn) / memory_block_size_bytes();
+		WRITE_ONCE(xb->hotplug.block,
+			   PFN_PHYS(range->start_pfn) / memory_block_size_bytes());
 }
 
 /* How much of a block has no memory behind it. */
@@ -88,25 +89,36 @@ static int note(struct notifier_block *nb, unsigned long action, void *data)
 		xb->blocks.coming = count_holes(xb, range);
 		comes(xb, xb->blocks.coming);
 		break;
+	case MEM_ONLINE:
+		xb->blocks.coming = 0;
+		break;
 	case MEM_CANCEL_ONLINE:
+		/* Of what nothing was told before, too: another notifier was against it. */
 		comes(xb, -xb->blocks.coming);
+		xb->blocks.coming = 0;
 		break;
 	default:
 		break;
 	}
 	mutex_unlock(&xb->step_lock);
-	balloon_worker_kick(xb);
+
+	/* All that is online now is on the in-tree driver's list, and of it what is the guest's. */
+	if (action == MEM_ONLINE)
+		balloon_worker_again(xb);
+	else
+		balloon_worker_kick(xb);
 
 	return NOTIFY_OK;
 }
 
 /**
  * balloon_blocks_init - be told of memory that is set offline or online
- * @xb: the driver, with pages in place
+ * @xb: the driver
  *
  * A kernel that does not leave it to a balloon driver what comes online would take what
  * has no memory for its own: there nothing that is ballooned out goes offline.
  *
+ * Context: before the in-tree driver's pages are taken over, so that none is missed.
  * Return: 0, to be undone by balloon_blocks_exit(); or a negative errno.
  */
 int balloon_blocks_init(struct xen_balloon *xb)
@@ -116,17 +128,25 @@ int balloon_blocks_init(struct xen_balloon *xb)
 }
 
 /**
- * balloon_blocks_exit - undo balloon_blocks_init()
+ * balloon_blocks_end - nothing that is ballooned out goes offline any more
  * @xb: the driver, its worker not yet stopped
  *
  * Context: may sleep, as long as somebody tries to set memory offline.
  */
-void balloon_blocks_exit(struct xen_balloon *xb)
+void balloon_blocks_end(struct xen_balloon *xb)
 {
 	mutex_lock(&xb->step_lock);
 	xb->blocks.over = true;
 	mutex_unlock(&xb->step_lock);
 	wait_event_idle(xb->wait, !balloon_figures(&xb->queue).leaving);
+}
+
+/**
+ * balloon_blocks_exit - undo balloon_blocks_init()
+ * @xb: the driver, which has nothing any more
+ */
+void balloon_blocks_exit(struct xen_balloon *xb)
+{
 	if (xb->kernel->online)
 		unregister_memory_notifier(&xb->blocks.nb);
 }

@@ -26,8 +26,6 @@
 #define STEP_NS		(20 * NSEC_PER_MSEC)
 /* How long a step waits for a region to be emptied. */
 #define PATIENCE	HZ
-/* Where that is too short for each of them, it is not told of each. */
-#define SAY_INTERVAL	(60 * HZ)
 
 static unsigned long nr_regions(void)
 {

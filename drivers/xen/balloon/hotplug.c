@@ -19,6 +19,7 @@
 #include <linux/numa.h>
 #include <linux/printk.h>
 #include <linux/range.h>
+#include <linux/ratelimit.h>
 
 #include "balloon.h"
 
@@ -61,8 +62,8 @@ static int add_block(struct xen_balloon *xb)
 		return ret;
 
 	/* The kernel may pass its pages on before it says that they were added. */
-	xb->hotplug.block = PHYS_PFN(place.start) / block_pages();
-	WRITE_ONCE(xb->hotplug.fresh, xb->hotplug.block);
+	WRITE_ONCE(xb->hotplug.block, PHYS_PFN(place.start) / block_pages());
+	WRITE_ONCE(xb->hotplug.fresh, PHYS_PFN(place.start) / block_pages());
 	xb->kernel->expect(block_pages());
 	ret = add_memory(memory_add_physaddr_to_nid(place.start), place.start, size,
 			 MHP_MERGE_RESOURCE);
@@ -152,19 +153,20 @@ bool balloon_hotplug_may(struct xen_balloon *xb, unsigned long ceiling)
 
 static void say(const struct xen_balloon *xb, enum balloon_hotplug_state state)
 {
+	unsigned long block = READ_ONCE(xb->hotplug.block);
 	const struct balloon_hotplug *h = &xb->hotplug;
-	char block[32] = "memory*";
+	char name[32] = "memory*";
 
 	switch (state) {
 	case HOTPLUG_OFFLINE:
-		/* Added before this driver was loaded, unless it is known which. */
-		if (h->block)
-			snprintf(block, sizeof(block), "memory%lu", h->block);
+		/* There may be more than one, some added before this driver was loaded. */
+		if (block && xb->kernel->expected(xb) <= block_pages())
+			snprintf(name, sizeof(name), "memory%lu", block);
 		pr_warn("%lu KiB of memory are offline: write online to /sys/devices/system/memory/%s/state, and to /sys/devices/system/memory/auto_online_blocks for what will be added\n",
-			PAGES_TO_KB(xb->kernel->expected(xb)), block);
+			PAGES_TO_KB(xb->kernel->expected(xb)), name);
 		break;
 	case HOTPLUG_LIMITED:
-		pr_warn("Xen does not let this guest have more: xl mem-max sets how much it may have\n");
+		pr_warn("Xen does not let this guest have more, as far as it tells: xl mem-max sets how much it may have\n");
 		break;
 	case HOTPLUG_FAILED:
 		pr_warn("cannot add %lu KiB of memory (%d), for which %lu KiB are needed: trying again\n",
@@ -190,13 +192,17 @@ void balloon_hotplug(struct xen_balloon *xb)
 {
 	struct balloon_hotplug *h = &xb->hotplug;
 	enum balloon_hotplug_state state = look(xb, balloon_figures(&xb->queue).guest);
-	unsigned long of = state == HOTPLUG_OFFLINE ? h->block : xb->target.wanted;
+	unsigned long of = state == HOTPLUG_OFFLINE ? READ_ONCE(h->block) : xb->target.wanted;
 
 	if (state == HOTPLUG_POSSIBLE && !h->over) {
 		WRITE_ONCE(h->adding, true);
 		queue_work(system_unbound_wq, &h->add);
 	}
-	if (state >= HOTPLUG_UNSUPPORTED && (state != h->said || of != h->said_of)) {
+	/* Should it come to the same once more, that is news again. */
+	if (state == HOTPLUG_NOT_NEEDED)
+		h->said = state;
+	if (state >= HOTPLUG_UNSUPPORTED && (state != h->said || of != h->said_of) &&
+	    __ratelimit(&h->often)) {
 		say(xb, state);
 		h->said = state;
 		h->said_of = of;
@@ -227,6 +233,7 @@ bool balloon_hotplug_is_fresh(struct xen_balloon *xb, unsigned long pfn)
 void balloon_hotplug_init(struct xen_balloon *xb)
 {
 	INIT_WORK(&xb->hotplug.add, add_work);
+	ratelimit_state_init(&xb->hotplug.often, SAY_INTERVAL, SAY_BURST);
 }
 
 /**

@@ -234,12 +234,16 @@ static unsigned int keep_holes(struct xen_balloon *xb, unsigned int nr, unsigned
 /*
  * When a driver borrows from the list between our look at it and our call, the
  * in-tree driver balloons out what is missing: the guest is smaller by that,
- * and no page is lost. What turns out to be populated goes to the kernel.
+ * and no page is lost. What turns out to be populated goes to the kernel. While a block
+ * comes online nobody can tell how much of that the guest's figure has already.
  */
 static unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max)
 {
 	unsigned long sum = balloon_sum(xb), twice = sum - min(sum, xb->total), nr;
 	unsigned int holes;
+
+	if (xb->blocks.coming)
+		return 0;
 
 	do {
 		nr = min_t(unsigned long, max, intree_spare());

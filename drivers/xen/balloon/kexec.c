@@ -24,13 +24,19 @@
 /* What kernel_kexec() has the notifiers told: its kexec_in_progress is not exported. */
 #define KEXEC		"kexec reboot"
 
+/* Of what the next kernel takes for memory: what is offline is so for this one only. */
 static unsigned long missing(struct xen_balloon *xb)
 {
-	return balloon_sum(xb) - balloon_figures(&xb->queue).guest;
+	unsigned long offline = xb->kernel->expected ? xb->kernel->expected(xb) : 0;
+
+	return balloon_sum(xb) - balloon_figures(&xb->queue).guest + offline;
 }
 
-/* Returns false when some of it did not come back for a while. */
-static bool take_all_back(struct xen_balloon *xb)
+/*
+ * Returns how many pages did not come back for a while. Between two tries others may have
+ * the lock, who set memory online or offline.
+ */
+static unsigned long take_all_back(struct xen_balloon *xb)
 {
 	u64 until = ktime_get_ns() + PATIENCE_NS;
 
@@ -40,28 +46,36 @@ static bool take_all_back(struct xen_balloon *xb)
 	xb->kernel->follow(xb);
 
 	while (missing(xb) && ktime_get_ns() < until) {
-		if (balloon_resize(xb, missing(xb)))
+		if ((!READ_ONCE(xb->resumed) || balloon_restored(xb)) &&
+		    balloon_resize(xb, missing(xb))) {
 			until = ktime_get_ns() + PATIENCE_NS;
-		else
-			fsleep(ASK_US);
+			continue;
+		}
+		mutex_unlock(&xb->step_lock);
+		fsleep(ASK_US);
+		mutex_lock(&xb->step_lock);
 	}
 	xb->kernel->publish(xb);
 
-	return !missing(xb);
+	return missing(xb);
 }
 
 static int on_reboot(struct notifier_block *nb, unsigned long action, void *command)
 {
 	struct xen_balloon *xb = container_of(nb, struct xen_balloon, reboot);
+	unsigned long left;
 
 	if (action != SYS_RESTART || !command || strcmp(command, KEXEC))
 		return NOTIFY_DONE;
 
-	/* For good: this kernel balloons nothing out any more. */
+	/* This kernel balloons nothing out any more. */
 	mutex_lock(&xb->step_lock);
-	if (!take_all_back(xb)) {
+	WRITE_ONCE(xb->ended, true);
+	left = take_all_back(xb);
+	mutex_unlock(&xb->step_lock);
+	if (left) {
 		pr_err("found %lu KiB that do not come back, expected none for kexec: the guest boots as a whole instead\n",
-		       PAGES_TO_KB(missing(xb)));
+		       PAGES_TO_KB(left));
 		emergency_restart();
 	}
 

@@ -76,18 +76,19 @@ static int __init balloon_load(void)
 	if (ret)
 		goto err_ops;
 
-	ret = takeover_begin(xb);
+	ret = balloon_blocks_init(xb);
 	if (ret)
 		goto err_resume;
 
-	n = balloon_figures(&xb->queue);
-
-	ret = balloon_blocks_init(xb);
-	if (ret)
-		goto err_takeover;
-	ret = balloon_sysfs_init(xb, takeover_device());
+	ret = takeover_begin(xb);
 	if (ret)
 		goto err_blocks;
+
+	n = balloon_figures(&xb->queue);
+
+	ret = balloon_sysfs_init(xb, takeover_device());
+	if (ret)
+		goto err_takeover;
 	balloon_debugfs_init(xb);
 	ret = balloon_oom_init(xb);
 	if (ret)
@@ -119,10 +120,11 @@ err_oom:
 err_faces:
 	balloon_debugfs_exit();
 	balloon_sysfs_exit(takeover_device());
+err_takeover:
+	balloon_blocks_end(xb);
+	takeover_end(xb);
 err_blocks:
 	balloon_blocks_exit(xb);
-err_takeover:
-	takeover_end(xb);
 err_resume:
 	balloon_resume_exit();
 err_ops:
@@ -142,7 +144,7 @@ static void __exit balloon_unload(void)
 	struct xen_balloon *xb = &balloon;
 
 	balloon_hotplug_end(xb);
-	balloon_blocks_exit(xb);
+	balloon_blocks_end(xb);
 	balloon_contig_end(xb);
 	balloon_worker_stop(xb);
 	balloon_kexec_exit(xb);
@@ -152,6 +154,7 @@ static void __exit balloon_unload(void)
 	balloon_debugfs_exit();
 	balloon_sysfs_exit(takeover_device());
 	takeover_end(xb);
+	balloon_blocks_exit(xb);
 	balloon_resume_exit();
 	xb->ops->exit();
 	balloon_reclaim_exit(xb);

@@ -11,6 +11,7 @@
 #include <linux/ktime.h>
 #include <linux/oom.h>
 #include <linux/printk.h>
+#include <linux/sched/mm.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
@@ -82,46 +83,71 @@ static unsigned long relieve(struct xen_balloon *xb)
 /* Does the balloon have anything that the guest may get? */
 static bool may_give(struct xen_balloon *xb)
 {
-	if (READ_ONCE(xb->resumed))
+	if (READ_ONCE(xb->resumed) || READ_ONCE(xb->ended))
 		return false;
 
-	return READ_ONCE(xb->oom.deflates) ||
+	return READ_ONCE(xb->oom.deflates) || READ_ONCE(xb->alloc.nr_held) ||
 	       READ_ONCE(xb->target.wanted) > balloon_figures(&xb->queue).guest;
 }
 
 /*
  * Whoever asks for memory may hold what the worker waits for, and the kernel lets nobody
- * else out of an allocation meanwhile: so nothing is waited for with no limit.
+ * else out of an allocation meanwhile: so nothing is waited for with no limit. Returns false
+ * also once the worker, which is at it, has given the guest some: @got tells how much.
  */
-static bool lock_soon(struct xen_balloon *xb)
+static bool lock_soon(struct xen_balloon *xb, unsigned long *got)
 {
-	unsigned long us;
+	unsigned long before = balloon_figures(&xb->queue).guest, us;
 
+	*got = 0;
 	for (us = 0; us < PATIENCE_US; us += LOOK_US) {
 		if (mutex_trylock(&xb->step_lock))
 			return true;
 		fsleep(LOOK_US);
+		*got = max(balloon_figures(&xb->queue).guest, before) - before;
+		if (*got)
+			break;
 	}
 
 	return false;
 }
 
+/* What was only held back is free again. */
+static unsigned long settle(struct balloon_alloc *a)
+{
+	unsigned long nr = a->nr_held;
+
+	balloon_alloc_settle(a);
+
+	return nr;
+}
+
 static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed)
 {
 	struct xen_balloon *xb = container_of(nb, struct xen_balloon, oom.nb);
-	unsigned long got;
+	unsigned long got, held;
+	unsigned int flags;
 
 	/* Others had some. */
-	if (*(unsigned long *)freed || !may_give(xb) || !lock_soon(xb))
+	if (*(unsigned long *)freed || !may_give(xb))
 		return NOTIFY_OK;
 
+	if (!lock_soon(xb, &got)) {
+		*(unsigned long *)freed += got;
+		return NOTIFY_OK;
+	}
+
+	/* Who asks for memory may be a filesystem, or a disk's driver, with locks of its own. */
+	flags = memalloc_noio_save();
+	held = settle(&xb->alloc);
 	got = relieve(xb);
 	if (got)
 		xb->kernel->publish(xb);
+	memalloc_noio_restore(flags);
 	mutex_unlock(&xb->step_lock);
 
 	balloon_count(xb, COUNT_OOM_RELIEVED, got);
-	*(unsigned long *)freed += got;
+	*(unsigned long *)freed += held + got;
 
 	return NOTIFY_OK;
 }

@@ -16,6 +16,7 @@
 #include <linux/printk.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "balloon.h"
@@ -327,7 +328,10 @@ int takeover_begin(struct xen_balloon *xb)
 	kthread_stop(task);
 	put_task_struct(task);
 
+	/* A block that comes online just now is half on the in-tree driver's list. */
 	mutex_lock(&xb->step_lock);
+	wait_event_cmd(xb->wait, !xb->blocks.coming, mutex_unlock(&xb->step_lock),
+		       mutex_lock(&xb->step_lock));
 	intree_begin(xb);
 	mutex_unlock(&xb->step_lock);
 
@@ -353,6 +357,8 @@ void takeover_end(struct xen_balloon *xb)
 		pr_warn("%lu KiB stay out of use until the guest boots again\n",
 			PAGES_TO_KB(n.quarantined));
 
-	restart_thread(xb);
+	/* The next kernel takes what its thread would balloon out for memory. */
+	if (!xb->ended)
+		restart_thread(xb);
 	stop_hearing();
 }

@@ -5,7 +5,6 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
@@ -13,10 +12,6 @@
 #include "balloon.h"
 
 #define MB_TO_PAGES(mb)	((unsigned long)(mb) << (20 - PAGE_SHIFT))
-
-/* What may be said of one kind of bad target, however many are set. */
-#define SAY_INTERVAL	(60 * HZ)
-#define SAY_BURST	10
 
 /**
  * balloon_floor - what a guest needs to live: the least that the balloon leaves it
@@ -163,7 +158,7 @@ unsigned long balloon_target(struct xen_balloon *xb)
 		pr_warn("target of %lu KiB is out of range, going to %lu KiB: floor %lu KiB, ceiling %lu KiB, with %lu KiB lent or kept to be lent\n",
 			PAGES_TO_KB(xb->target.wanted), PAGES_TO_KB(target),
 			PAGES_TO_KB(floor), PAGES_TO_KB(ceiling),
-			PAGES_TO_KB(balloon_sum(xb) - n.quarantined - ceiling));
+			PAGES_TO_KB(balloon_sum(xb) - n.quarantined - n.leaving - ceiling));
 		xb->target.said = xb->target.wanted;
 	}
 

@@ -168,6 +168,9 @@ static enum balloon_step step(struct xen_balloon *xb)
 
 	lockdep_assert_held(&xb->step_lock);
 
+	if (xb->ended)
+		return BALLOON_STALLED;
+
 	balloon_regions_grow(&xb->queue);
 	if (READ_ONCE(xb->resumed) && !balloon_restored(xb))
 		return BALLOON_STALLED;

@@ -245,13 +245,33 @@ static void what_is_offline_at_unloading_comes_back_after_the_next_load(struct k
 
 static void nothing_goes_once_the_module_is_about_to_go(struct kunit *test)
 {
-	struct notifier_block *nb = sim.memory_nb;
-
 	balloon_out_of(test, FIRST, 512 + 70);
+	balloon_blocks_end(sim.xb);
+	tell(MEM_GOING_OFFLINE, FIRST);
+	expect_figures(test, FULL - 512 - 70, 1, 70, 0);
 	balloon_blocks_exit(sim.xb);
 	KUNIT_EXPECT_NULL(test, sim.memory_nb);
-	sim.memory_nb = nb;
-	tell(MEM_GOING_OFFLINE, FIRST);
+}
+
+/* Half of it is on the list when the worker looks, and some of that is the guest's. */
+static void a_block_that_is_coming_online_is_taken_when_it_is_there(struct kunit *test)
+{
+	unsigned int i;
+
+	balloon_out_of(test, FIRST, 512 + 70);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	sim.unchecked = true;
+	tell(MEM_GOING_ONLINE, FIRST);
+	for (i = 0; i < SIM_BLOCK_REGIONS; i++) {
+		sim_online_region(FIRST + SIM_BLOCK_REGIONS - 1 - i);
+		settle();
+		KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, FULL - 512 - 70);
+	}
+	tell(MEM_ONLINE, FIRST);
+	settle();
+	sim.unchecked = false;
+	sim_check("online again");
+	expect_total(test, FULL);
 	expect_figures(test, FULL - 512 - 70, 1, 70, 0);
 }
 
@@ -264,7 +284,21 @@ static void memory_that_does_not_come_online_after_all_is_not_counted(struct kun
 	tell(MEM_CANCEL_ONLINE, FIRST);
 	expect_total(test, FULL - 512 - 70);
 	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 512UL + 70);
+
+	/* Somebody else was against it, before we were told. */
+	tell(MEM_CANCEL_ONLINE, FIRST);
+	expect_total(test, FULL - 512 - 70);
 	online_again(FIRST);
+	expect_total(test, FULL);
+}
+
+static void the_guest_boots_as_a_whole_where_memory_is_offline(struct kunit *test)
+{
+	balloon_out_of(test, FIRST, 512 + 70);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
+	KUNIT_EXPECT_EQ(test, sim.restarts, 1U);
+	KUNIT_EXPECT_TRUE(test, said("found 2328 KiB that do not come back"));
 }
 
 static void a_kernel_that_takes_what_is_online_for_populated_keeps_it_so(struct kunit *test)
@@ -284,8 +318,10 @@ static void the_worker_is_woken_by_memory_that_is_online(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
 	sim_turn();
 	WRITE_ONCE(sim.xb->kicked, false);
+	sim.xb->upkeep_at = U64_MAX;
 	KUNIT_EXPECT_EQ(test, tell(MEM_ONLINE, FIRST), NOTIFY_OK);
 	KUNIT_EXPECT_TRUE(test, sim.xb->kicked);
+	KUNIT_EXPECT_EQ(test, sim.xb->upkeep_at, 0ULL);
 }
 
 static struct kunit_case blocks_cases[] = {
@@ -299,7 +335,9 @@ static struct kunit_case blocks_cases[] = {
 	KUNIT_CASE(a_target_that_offline_memory_is_missing_for_is_told_how_to_get_it),
 	KUNIT_CASE(what_is_offline_at_unloading_comes_back_after_the_next_load),
 	KUNIT_CASE(nothing_goes_once_the_module_is_about_to_go),
+	KUNIT_CASE(a_block_that_is_coming_online_is_taken_when_it_is_there),
 	KUNIT_CASE(memory_that_does_not_come_online_after_all_is_not_counted),
+	KUNIT_CASE(the_guest_boots_as_a_whole_where_memory_is_offline),
 	KUNIT_CASE(a_kernel_that_takes_what_is_online_for_populated_keeps_it_so),
 	KUNIT_CASE(the_worker_is_woken_by_memory_that_is_online),
 	{}

@@ -188,6 +188,31 @@ static void a_limit_of_xens_is_told_of_once_with_each_target(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 4U);
 }
 
+static void a_limit_of_xens_is_told_of_again_when_it_matters_again(struct kunit *test)
+{
+	limit_to(FULL + 10);
+	sim_target(FULL + BLOCK);
+	settle();
+	sim_target(FULL);
+	settle();
+	KUNIT_ASSERT_EQ(test, sim.nr_said, 2U);
+	sim_target(FULL + BLOCK);
+	settle();
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 3U);
+}
+
+static void the_log_is_not_flooded_by_targets_beyond_xens_limit(struct kunit *test)
+{
+	unsigned int i;
+
+	limit_to(FULL + 10);
+	for (i = 0; i < 100; i++) {
+		sim_target(FULL + BLOCK + i);
+		settle();
+	}
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 2U * SAY_BURST);
+}
+
 static void a_kernel_that_would_take_new_memory_for_populated_gets_none(struct kunit *test)
 {
 	struct sim_config config = hotplug_world;
@@ -350,6 +375,8 @@ static struct kunit_case hotplug_cases[] = {
 	KUNIT_CASE(a_target_that_lent_pages_are_missing_for_takes_no_block),
 	KUNIT_CASE(nothing_is_said_of_a_target_that_is_reached),
 	KUNIT_CASE(a_limit_of_xens_is_told_of_once_with_each_target),
+	KUNIT_CASE(a_limit_of_xens_is_told_of_again_when_it_matters_again),
+	KUNIT_CASE(the_log_is_not_flooded_by_targets_beyond_xens_limit),
 	KUNIT_CASE(a_kernel_that_would_take_new_memory_for_populated_gets_none),
 	KUNIT_CASE(a_block_that_stays_offline_is_told_of_once_and_is_the_last),
 	KUNIT_CASE(what_is_offline_at_unloading_is_known_at_the_next_load),

@@ -194,6 +194,52 @@ static void a_step_is_not_waited_for_longer_than_a_second(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.now - start, (u64)NSEC_PER_SEC);
 }
 
+static void end_some(void)
+{
+	sim.meanwhile = NULL;
+	KUNIT_EXPECT_EQ(sim.test, balloon_deflate(sim.xb, 100), 100UL);
+	sim.xb->kernel->publish(sim.xb);
+}
+
+/* It takes the lock again and again, as long as it is at it. */
+static void what_the_worker_gave_meanwhile_is_enough(struct kunit *test)
+{
+	unsigned long freed = 0;
+	u64 start = sim.now;
+
+	mutex_lock(&sim.xb->step_lock);
+	sim.meanwhile = end_some;
+	on_oom(&sim.xb->oom.nb, 0, &freed);
+	mutex_unlock(&sim.xb->step_lock);
+	KUNIT_EXPECT_EQ(test, freed, 100UL);
+	KUNIT_EXPECT_LT(test, sim.now - start, (u64)NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, guest(), FULL - H(12) + 100);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_OOM_RELIEVED), 0UL);
+}
+
+static void what_was_held_back_is_free_again(struct kunit *test)
+{
+	struct balloon_alloc *a = &sim.xb->alloc;
+	unsigned long nr_free = sim.nr_free;
+
+	list_add(&sim_get_page(SIM_DRIVER)->lru, &a->held);
+	a->nr_held = 1;
+	sim.xb->oom.deflates = false;
+	KUNIT_EXPECT_EQ(test, run_out(0), 1UL);
+	KUNIT_EXPECT_EQ(test, a->nr_held, 0U);
+	KUNIT_EXPECT_EQ(test, sim.nr_free, nr_free);
+}
+
+/* Who is out of memory may be a filesystem, or a disk's driver, with locks of its own. */
+static void nothing_is_written_to_a_disk_for_it(struct kunit *test)
+{
+	sim.xb->target.dynamic_max = sim.tot_pages + 100;
+	KUNIT_EXPECT_EQ(test, run_out(0), 100UL);
+	KUNIT_EXPECT_GT(test, sim.calls[SIM_KZALLOC], 0UL);
+	KUNIT_EXPECT_EQ(test, sim.gfp & (__GFP_IO | __GFP_FS), 0U);
+	KUNIT_EXPECT_FALSE(test, current->flags & PF_MEMALLOC_NOIO);
+}
+
 /* Its owner may wait for memory itself, with a lock that it needs. */
 static void nothing_is_asked_of_the_in_tree_driver(struct kunit *test)
 {
@@ -223,6 +269,9 @@ static struct kunit_case oom_cases[] = {
 	KUNIT_CASE(nothing_comes_in_a_domain_that_is_not_known_yet),
 	KUNIT_CASE(a_step_that_is_under_way_is_waited_for),
 	KUNIT_CASE(a_step_is_not_waited_for_longer_than_a_second),
+	KUNIT_CASE(what_the_worker_gave_meanwhile_is_enough),
+	KUNIT_CASE(what_was_held_back_is_free_again),
+	KUNIT_CASE(nothing_is_written_to_a_disk_for_it),
 	KUNIT_CASE(nothing_is_asked_of_the_in_tree_driver),
 	{}
 };
