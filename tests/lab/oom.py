@@ -3,10 +3,11 @@
 
 Where limits/deflate_on_oom is off, as it is at first, it is killed. Where it is on, the guest gets more
 than its target, which it goes on showing, and is back there when the program has ended: 20 times in a
-row. It gets no more than the toolstack allows by memory/dynamic-max.
+row. It gets no more than the toolstack allows by memory/dynamic-max, or Xen by its maximum. What is on its way
+to the guest when the program needs it comes in time, on or off.
 """
 
-from common import DEVICE, MIB, Agreement, Holder, stats
+from common import DEVICE, MIB, READY_WITHIN, Agreement, Holder, stats
 
 TAKES = 240
 TIMEOUT = 1500
@@ -14,9 +15,20 @@ EXPECTED = (r"oom-kill:", r"Out of memory: Killed", r"Call Trace",
             r"memhold: page allocation failure")    # of the program, where it dies
 SMALL = 256 * MIB
 TIMES = 20
-ALLOWED = 8 * MIB           # beyond the target, by memory/dynamic-max
+ALLOWED = 8 * MIB           # beyond the target, by memory/dynamic-max or Xen's maximum
+SLACK = 2 * MIB             # what xl adds to that maximum, and Xen counts for itself
+RAISED = 5                  # times
 BACK_S = 60
 SWITCH = f"{DEVICE}/limits/deflate_on_oom"
+
+# The target is raised when a program has next to all that there is.
+RAISE = f"""
+memhold %d %d > /tmp/held & holder=$!
+while awk '/^MemAvailable/ {{exit !($2 > {12 * MIB})}}' /proc/meminfo; do :; done
+echo %d > {DEVICE}/target_kb
+until grep -q ready /tmp/held; do kill -0 $holder || exit 1; sleep 0.1; done
+kill -TERM $holder; wait $holder; cat /tmp/held
+"""
 
 
 def killed(guest):
@@ -34,8 +46,21 @@ def dies(lab, guest, mib, where):
     return largest
 
 
+def lives(lab, guest, full, mib):
+    """Runs the program several times, and raises the target while it runs."""
+    before, relieved = killed(guest), stats(guest)["oom_relieved"]
+    for seed in range(RAISED):
+        said = guest.run(RAISE % (mib, seed, full), timeout=READY_WITHIN, check=False).split()
+        lab.check("intact" in said, f"a program, with the target raised meanwhile: {' '.join(said)}")
+        guest.target_kb(SMALL)
+        guest.landed()
+    lab.equal("killed meanwhile", killed(guest) - before, 0)
+    lab.note(f"pages that came when the program was about to be killed: {stats(guest)['oom_relieved'] - relieved}")
+
+
 def run(lab, kind, kernel):
     guest = lab.guest(kind, kernel)
+    full = guest.current_kb()
     guest.load()
     # The program asks for more at once than the guest has.
     guest.run(f"echo 1 > /proc/sys/vm/overcommit_memory; echo 0 > {DEVICE}/upkeep/heal")
@@ -45,6 +70,8 @@ def run(lab, kind, kernel):
     mib = available * 3 // 2 // MIB
     lab.equal("deflate_on_oom at first", guest.run(f"cat {SWITCH}").strip(), "0")
     lab.equal("current_kb of a guest that may not grow", dies(lab, guest, mib, "with it off"), SMALL)
+
+    lives(lab, guest, full, mib)
 
     agreement = Agreement(lab, guest)
     guest.run(f"echo 1 > {SWITCH}")
@@ -70,6 +97,12 @@ def run(lab, kind, kernel):
     lab.dom0(f"xenstore-write {path} junk")
     lab.wait(lambda: "memory/dynamic-max cannot be read" in guest.dmesg(), 30, "junk there to be told of")
     lab.equal("current_kb with junk there", dies(lab, guest, mib, "with junk in memory/dynamic-max"), SMALL)
+    lab.dom0(f"xenstore-rm {path}")
+    guest.mem_max(f"{guest.xen_pages() * 4 + ALLOWED}k")
+    largest = dies(lab, guest, mib, "with more than Xen allows")
+    lab.check(SMALL < largest <= SMALL + ALLOWED + SLACK,
+              f"current_kb at most, where Xen allows about 8 MiB more: {largest}, expected more than {SMALL}")
+    lab.wait(lambda: guest.current_kb() == SMALL, BACK_S, "the guest to be back at its target")
     agreement = Agreement(lab, guest)
     agreement.check("in the end")
     guest.unload()
