@@ -6,6 +6,7 @@ from itertools import count
 
 DIRECTORY, READ, WATCH, UNWATCH, WRITE, RM, WATCH_EVENT, ERROR = 1, 2, 4, 5, 11, 13, 15, 16
 HEADER = struct.Struct("=IIII")         # type, req_id, tx_id, len
+AT_ONCE = 20            # requests, short ones: nobody reads the answers before all are sent
 
 
 class XenstoreError(Exception):
@@ -39,8 +40,14 @@ class Xenstore:
                 self._answers[serial] = kind, payload
 
     def _ask(self, kind, payload):
+        return self._answer(self._send_one(kind, payload))
+
+    def _send_one(self, kind, payload):
         serial = next(self._serial)
         self._send(HEADER.pack(kind, serial, 0, len(payload)) + payload)
+        return serial
+
+    def _answer(self, serial):
         self._wait(lambda: serial in self._answers, 60, "xenstored to answer")
         with self._condition:
             kind, answer = self._answers.pop(serial)
@@ -53,6 +60,13 @@ class Xenstore:
 
     def write(self, path, value):
         self._ask(WRITE, path.encode() + b"\0" + value)
+
+    def write_all(self, path, values):
+        """Write one value after the other, as fast as xenstored takes them."""
+        for first in range(0, len(values), AT_ONCE):
+            for serial in [self._send_one(WRITE, path.encode() + b"\0" + value)
+                           for value in values[first:first + AT_ONCE]]:
+                self._answer(serial)
 
     def remove(self, path):
         self._ask(RM, path.encode() + b"\0")

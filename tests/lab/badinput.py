@@ -90,8 +90,7 @@ def is_not_flooded(lab, guest):
 def is_not_flooded_through_xenstore(lab, guest, inputs):
     guest.run("dmesg -c > /dev/null")
     start, key = time.monotonic(), f"{inputs.path}/memory/target"
-    for i in range(TIMES):
-        lab.host.store.write(key, STORE_FLOOD[i % len(STORE_FLOOD)])
+    lab.host.store.write_all(key, STORE_FLOOD * (TIMES // len(STORE_FLOOD)))
     few_lines(lab, guest, start, "xenstore")
     lab.host.store.write(key, str(HOME + inputs.beyond).encode())
     lab.wait(lambda: guest.current_kb() == HOME, 60, "the guest to be at the first good target")
