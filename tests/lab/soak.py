@@ -69,6 +69,7 @@ class Soak:
 
     def mem_set(self):
         move(self.guest, self.target())
+        self.guest.mem_max(f"{self.full}k")     # which xl has lowered
 
     def target_kb(self):
         self.guest.target_kb(self.target())
