@@ -103,6 +103,7 @@
 
 /* Memory that is added */
 #define memory_block_size_bytes()	sim_block_size()
+#define restore_online_page_callback(cb) ((void)(cb))
 #define allocate_resource(root, place, size, min, max, align, f, data) \
 	((void)(root), (void)(min), (void)(max), (void)(f), (void)(data), \
 	 sim_find_place(place, size, align))
@@ -141,6 +142,8 @@
 #define unregister_oom_notifier(nb)	((void)(nb))
 #define register_reboot_notifier(nb)	((void)(nb), sim_register_notifier())
 #define unregister_reboot_notifier(nb)	((void)(nb))
+#define walk_iomem_res_desc(desc, flags, start, end, arg, func) \
+	((void)(desc), (void)(flags), (void)(start), (void)(end), sim_walk_memory(func, arg))
 #define emergency_restart()		((void)sim.restarts++)
 
 /* The in-tree driver, and what goes with it */

@@ -843,13 +843,15 @@ unsigned long sim_num_physpages(void)
 
 struct page *sim_online_page(unsigned long pfn)
 {
+	struct sim_region *region;
 	unsigned int index;
 
 	sim.now += sim.look_ns;
 	/* There may be some more pages, but they are no region. */
 	if (pfn >= sim.first_pfn + sim_total())
 		sim_violation("looked for a region beyond the last one");
-	return sim_region_of(pfn, &index) ? pfn_to_page(pfn) : NULL;
+	region = sim_region_of(pfn, &index);
+	return region && region->owner[index] != SIM_OFFLINE ? pfn_to_page(pfn) : NULL;
 }
 
 unsigned long sim_end_pfn(const struct pglist_data *node)

@@ -47,6 +47,16 @@ unsigned long sim_block_size(void)
 	return block_size();
 }
 
+int sim_walk_memory(int (*func)(struct resource *memory, void *data), void *data)
+{
+	struct resource memory = {
+		.start = PFN_PHYS(sim.first_pfn),
+		.end = PFN_PHYS(sim.first_pfn + sim_total()) - 1,
+	};
+
+	return func(&memory, data);
+}
+
 int sim_find_place(struct resource *place, u64 size, u64 align)
 {
 	if (size != block_size() || align != size)

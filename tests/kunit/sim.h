@@ -452,6 +452,7 @@ int sim_add_memory(u64 start, u64 size, mhp_t flags);
 void sim_set_online(void);
 int sim_register_memory_notifier(struct notifier_block *nb);
 int sim_set_offline(unsigned int region, unsigned int nr);
+int sim_walk_memory(int (*func)(struct resource *memory, void *data), void *data);
 void sim_online_region(unsigned int region);
 void sim_online_again(unsigned int region, unsigned int nr);
 

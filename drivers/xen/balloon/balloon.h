@@ -353,8 +353,8 @@ struct balloon_reclaim {
  * struct balloon_hotplug - memory beyond what the kernel booted with: see hotplug.c
  * @add: the work that adds a block
  * @adding: it is at work; what follows, down to @added_at, is its own then
- * @block: number of the block that it added last, or tried to; or that went offline
- *	later
+ * @block: number of the block that it added last, or tried to, or that went offline
+ *	later; 0 where more are offline, or another
  * @fresh: number of one that was added and not online yet, or 0
  * @error: what came of it: 0 or a negative errno
  * @added_at: when it was done, by ktime_get_ns()
@@ -379,11 +379,13 @@ struct balloon_hotplug {
 /**
  * struct balloon_blocks - memory blocks that are set offline and online: see blocks.c
  * @nb: tells of them
- * @coming: pages without memory in the block that is about to be online
+ * @onlining: one is about to be online
+ * @coming: pages without memory in it
  * @over: nothing of ours goes offline any more
  */
 struct balloon_blocks {
 	struct notifier_block nb;
+	bool onlining;
 	unsigned long coming;
 	bool over;
 };

@@ -11,6 +11,7 @@
  * programs' pages. What is lent, or kept for that, cannot go: the kernel gives up then.
  */
 #include <linux/memory.h>
+#include <linux/memory_hotplug.h>
 #include <linux/wait.h>
 
 #include <compat/memory_hotplug.h>
@@ -43,6 +44,11 @@ static void comes(struct xen_balloon *xb, long nr)
 	xb->kernel->online(xb, nr);
 }
 
+static unsigned long number_of(const struct memory_notify *range)
+{
+	return PFN_PHYS(range->start_pfn) / memory_block_size_bytes();
+}
+
 static void is_offline(struct xen_balloon *xb, const struct memory_notify *range)
 {
 	long nr = balloon_leave_end(&xb->queue);
@@ -50,7 +56,7 @@ static void is_offline(struct xen_balloon *xb, const struct memory_notify *range
 	comes(xb, -nr);
 	if (nr)
 		WRITE_ONCE(xb->hotplug.block,
-			   PFN_PHYS(range->start_pfn) / memory_block_size_bytes());
+			   xb->kernel->expected(xb) == nr ? number_of(range) : 0);
 }
 
 /* How much of a block has no memory behind it. */
@@ -86,15 +92,17 @@ static int note(struct notifier_block *nb, unsigned long action, void *data)
 		is_offline(xb, range);
 		break;
 	case MEM_GOING_ONLINE:
+		xb->blocks.onlining = true;
 		xb->blocks.coming = count_holes(xb, range);
 		comes(xb, xb->blocks.coming);
-		break;
-	case MEM_ONLINE:
-		xb->blocks.coming = 0;
+		cmpxchg(&xb->hotplug.block, number_of(range), 0);
 		break;
 	case MEM_CANCEL_ONLINE:
 		/* Of what nothing was told before, too: another notifier was against it. */
 		comes(xb, -xb->blocks.coming);
+		fallthrough;
+	case MEM_ONLINE:
+		xb->blocks.onlining = false;
 		xb->blocks.coming = 0;
 		break;
 	default:
@@ -102,7 +110,7 @@ static int note(struct notifier_block *nb, unsigned long action, void *data)
 	}
 	mutex_unlock(&xb->step_lock);
 
-	/* All that is online now is on the in-tree driver's list, and of it what is the guest's. */
+	/* All that is online now is on the in-tree driver's list, and what of it is the guest's. */
 	if (action == MEM_ONLINE)
 		balloon_worker_again(xb);
 	else
@@ -111,6 +119,21 @@ static int note(struct notifier_block *nb, unsigned long action, void *data)
 	return NOTIFY_OK;
 }
 
+#ifdef CONFIG_MEMORY_HOTPLUG
+/*
+ * Whoever sets memory online just now may have begun before he was heard. The call
+ * changes nothing, since nobody has that callback; but it waits for him.
+ */
+static void wait_for_onlining(void)
+{
+	restore_online_page_callback(NULL);
+}
+#else
+static void wait_for_onlining(void)
+{
+}
+#endif
+
 /**
  * balloon_blocks_init - be told of memory that is set offline or online
  * @xb: the driver
@@ -118,13 +141,22 @@ static int note(struct notifier_block *nb, unsigned long action, void *data)
  * A kernel that does not leave it to a balloon driver what comes online would take what
  * has no memory for its own: there nothing that is ballooned out goes offline.
  *
- * Context: before the in-tree driver's pages are taken over, so that none is missed.
+ * Context: before the in-tree driver's pages are taken over, so that none is missed; may
+ * sleep, as long as somebody sets memory online.
  * Return: 0, to be undone by balloon_blocks_exit(); or a negative errno.
  */
 int balloon_blocks_init(struct xen_balloon *xb)
 {
+	int ret;
+
 	xb->blocks.nb.notifier_call = note;
-	return xb->kernel->online ? register_memory_notifier(&xb->blocks.nb) : 0;
+	if (!xb->kernel->online)
+		return 0;
+
+	ret = register_memory_notifier(&xb->blocks.nb);
+	if (!ret)
+		wait_for_onlining();
+	return ret;
 }
 
 /**

@@ -288,7 +288,7 @@ unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps)
 
 /**
  * balloon_foreign_upkeep - take back what is whole again, now and then
- * @xb: the driver, at its target
+ * @xb: the driver, at its target, or where it can get no further
  *
  * To see what is on the list it has to be taken down, and who borrows in that
  * moment finds too little: so the next look comes later each time that there was

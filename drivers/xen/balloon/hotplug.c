@@ -159,8 +159,8 @@ static void say(const struct xen_balloon *xb, enum balloon_hotplug_state state)
 
 	switch (state) {
 	case HOTPLUG_OFFLINE:
-		/* There may be more than one, some added before this driver was loaded. */
-		if (block && xb->kernel->expected(xb) <= block_pages())
+		/* There may be more than one, or one from before this driver was loaded. */
+		if (block)
 			snprintf(name, sizeof(name), "memory%lu", block);
 		pr_warn("%lu KiB of memory are offline: write online to /sys/devices/system/memory/%s/state, and to /sys/devices/system/memory/auto_online_blocks for what will be added\n",
 			PAGES_TO_KB(xb->kernel->expected(xb)), name);

@@ -242,7 +242,7 @@ static unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max)
 	unsigned long sum = balloon_sum(xb), twice = sum - min(sum, xb->total), nr;
 	unsigned int holes;
 
-	if (xb->blocks.coming)
+	if (xb->blocks.onlining)
 		return 0;
 
 	do {

@@ -11,7 +11,11 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>
+#include <linux/ioport.h>
 #include <linux/ktime.h>
+#include <linux/memory.h>
+#include <linux/memory_hotplug.h>
+#include <linux/pfn.h>
 #include <linux/printk.h>
 #include <linux/reboot.h>
 
@@ -24,12 +28,45 @@
 /* What kernel_kexec() has the notifiers told: its kexec_in_progress is not exported. */
 #define KEXEC		"kexec reboot"
 
-/* Of what the next kernel takes for memory: what is offline is so for this one only. */
+/* What of a block that is about to be online has no memory, nobody has yet. */
 static unsigned long missing(struct xen_balloon *xb)
 {
-	unsigned long offline = xb->kernel->expected ? xb->kernel->expected(xb) : 0;
+	return balloon_sum(xb) - balloon_figures(&xb->queue).guest + xb->blocks.coming;
+}
 
-	return balloon_sum(xb) - balloon_figures(&xb->queue).guest + offline;
+struct holes {
+	const struct xen_balloon *xb;
+	unsigned long nr;
+};
+
+static int count_offline(struct resource *memory, void *data)
+{
+	unsigned long end = PHYS_PFN(memory->end + 1), block = PHYS_PFN(memory_block_size_bytes());
+	unsigned long pfn = PFN_UP(memory->start);
+	struct holes *holes = data;
+
+	while (pfn < end) {
+		if (pfn_to_online_page(pfn)) {
+			pfn = ALIGN(pfn + 1, block);
+			continue;
+		}
+		holes->nr += !holes->xb->ops->populated(pfn_to_page(pfn));
+		pfn++;
+		cond_resched();
+	}
+
+	return 0;
+}
+
+/* What is offline is so for this kernel only. */
+static unsigned long offline(struct xen_balloon *xb)
+{
+	struct holes holes = { .xb = xb };
+
+	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1,
+			    &holes, count_offline);
+
+	return holes.nr;
 }
 
 /*
@@ -49,8 +86,10 @@ static unsigned long take_all_back(struct xen_balloon *xb)
 		if ((!READ_ONCE(xb->resumed) || balloon_restored(xb)) &&
 		    balloon_resize(xb, missing(xb))) {
 			until = ktime_get_ns() + PATIENCE_NS;
+			cond_resched();
 			continue;
 		}
+		balloon_foreign_sweep(xb);
 		mutex_unlock(&xb->step_lock);
 		fsleep(ASK_US);
 		mutex_lock(&xb->step_lock);
@@ -63,7 +102,7 @@ static unsigned long take_all_back(struct xen_balloon *xb)
 static int on_reboot(struct notifier_block *nb, unsigned long action, void *command)
 {
 	struct xen_balloon *xb = container_of(nb, struct xen_balloon, reboot);
-	unsigned long left;
+	unsigned long left, nr_offline;
 
 	if (action != SYS_RESTART || !command || strcmp(command, KEXEC))
 		return NOTIFY_DONE;
@@ -72,10 +111,11 @@ static int on_reboot(struct notifier_block *nb, unsigned long action, void *comm
 	mutex_lock(&xb->step_lock);
 	WRITE_ONCE(xb->ended, true);
 	left = take_all_back(xb);
+	nr_offline = offline(xb);
 	mutex_unlock(&xb->step_lock);
-	if (left) {
-		pr_err("found %lu KiB that do not come back, expected none for kexec: the guest boots as a whole instead\n",
-		       PAGES_TO_KB(left));
+	if (left || nr_offline) {
+		pr_err("found %lu KiB that do not come back, and %lu KiB of what is offline without memory, expected none for kexec: the guest boots as a whole instead\n",
+		       PAGES_TO_KB(left), PAGES_TO_KB(nr_offline));
 		emergency_restart();
 	}
 

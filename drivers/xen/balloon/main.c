@@ -160,7 +160,6 @@ static void __exit balloon_unload(void)
 	balloon_reclaim_exit(xb);
 	balloon_queue_destroy(&xb->queue);
 	takeover_forget();
-	pr_info("handed back to the in-tree driver\n");
 }
 module_exit(balloon_unload);
 

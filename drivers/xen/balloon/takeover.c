@@ -246,7 +246,7 @@ static struct task_struct *started_thread(void)
 }
 
 /* Start the in-tree thread again and have it go to where we were going. */
-static void restart_thread(struct xen_balloon *xb)
+static bool restart_thread(struct xen_balloon *xb)
 {
 	unsigned long target = intree_park(xb);
 	struct task_struct *task = started_thread();
@@ -255,7 +255,7 @@ static void restart_thread(struct xen_balloon *xb)
 	if (IS_ERR(task)) {
 		pr_err("cannot start the in-tree balloon thread again (%ld): no balloon driver is at work until the guest boots again\n",
 		       PTR_ERR(task));
-		return;
+		return false;
 	}
 
 	/* Until it has seen that there is nothing to do. */
@@ -263,6 +263,7 @@ static void restart_thread(struct xen_balloon *xb)
 		fsleep(USEC_PER_MSEC);
 
 	intree_unpark(xb, target);
+	return true;
 }
 
 /**
@@ -330,7 +331,7 @@ int takeover_begin(struct xen_balloon *xb)
 
 	/* A block that comes online just now is half on the in-tree driver's list. */
 	mutex_lock(&xb->step_lock);
-	wait_event_cmd(xb->wait, !xb->blocks.coming, mutex_unlock(&xb->step_lock),
+	wait_event_cmd(xb->wait, !xb->blocks.onlining, mutex_unlock(&xb->step_lock),
 		       mutex_lock(&xb->step_lock));
 	intree_begin(xb);
 	mutex_unlock(&xb->step_lock);
@@ -357,8 +358,9 @@ void takeover_end(struct xen_balloon *xb)
 		pr_warn("%lu KiB stay out of use until the guest boots again\n",
 			PAGES_TO_KB(n.quarantined));
 
-	/* The next kernel takes what its thread would balloon out for memory. */
-	if (!xb->ended)
-		restart_thread(xb);
+	if (xb->ended)
+		pr_info("the in-tree driver is not started again: the next kernel takes what it would balloon out for memory\n");
+	else if (restart_thread(xb))
+		pr_info("handed back to the in-tree driver\n");
 	stop_hearing();
 }

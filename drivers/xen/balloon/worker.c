@@ -191,6 +191,8 @@ static enum balloon_step step(struct xen_balloon *xb)
 	if (moved)
 		return xb->scarce ? BALLOON_SCARCE : BALLOON_PROGRESS;
 
+	/* What is online again is on the list, and the guest's. */
+	balloon_foreign_upkeep(xb);
 	if (credit < 0 && balloon_reclaim(xb))
 		xb->delay_ms = 0;
 	balloon_check_current(xb);

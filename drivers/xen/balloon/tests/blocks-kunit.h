@@ -253,26 +253,34 @@ static void nothing_goes_once_the_module_is_about_to_go(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, sim.memory_nb);
 }
 
-/* Half of it is on the list when the worker looks, and some of that is the guest's. */
+static void next_region_comes(void)
+{
+	sim_online_region(FIRST + 1);
+}
+
+/* A part of it is on the list when the worker looks, and some of that is the guest's. */
 static void a_block_that_is_coming_online_is_taken_when_it_is_there(struct kunit *test)
 {
+	const struct out_case *c = test->param_value;
 	unsigned int i;
 
-	balloon_out_of(test, FIRST, 512 + 70);
+	balloon_out_of(test, FIRST, c->pages);
 	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
 	sim.unchecked = true;
 	tell(MEM_GOING_ONLINE, FIRST);
 	for (i = 0; i < SIM_BLOCK_REGIONS; i++) {
-		sim_online_region(FIRST + SIM_BLOCK_REGIONS - 1 - i);
+		if (i != 1)
+			sim_online_region(FIRST + i);
+		sim.meanwhile = i ? NULL : next_region_comes;
 		settle();
-		KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, FULL - 512 - 70);
+		KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, FULL - c->pages);
 	}
 	tell(MEM_ONLINE, FIRST);
 	settle();
 	sim.unchecked = false;
 	sim_check("online again");
 	expect_total(test, FULL);
-	expect_figures(test, FULL - 512 - 70, 1, 70, 0);
+	expect_figures(test, FULL - c->pages, c->pages / 512, c->pages % 512, 0);
 }
 
 static void memory_that_does_not_come_online_after_all_is_not_counted(struct kunit *test)
@@ -298,7 +306,95 @@ static void the_guest_boots_as_a_whole_where_memory_is_offline(struct kunit *tes
 	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
 	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
 	KUNIT_EXPECT_EQ(test, sim.restarts, 1U);
-	KUNIT_EXPECT_TRUE(test, said("found 2328 KiB that do not come back"));
+	KUNIT_EXPECT_TRUE(test, said("found 0 KiB that do not come back, and 2328 KiB"));
+}
+
+/* Nothing of it is on the list yet, nor is it offline any more. */
+static void the_guest_boots_as_a_whole_where_memory_is_coming(struct kunit *test)
+{
+	unsigned int i;
+
+	balloon_out_of(test, FIRST, BLOCK);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	tell(MEM_GOING_ONLINE, FIRST);
+	sim.unchecked = true;
+	for (i = 0; i < SIM_BLOCK_REGIONS; i++)
+		sim_build_region(FIRST + i);
+	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
+	KUNIT_EXPECT_EQ(test, sim.restarts, 1U);
+	KUNIT_EXPECT_TRUE(test, said("found 8192 KiB that do not come back"));
+	for (i = 0; i < SIM_BLOCK_REGIONS; i++)
+		sim_intree_online(FIRST + i);
+	tell(MEM_ONLINE, FIRST);
+	sim.unchecked = false;
+	sim_check("online again");
+}
+
+static void the_guest_boots_as_a_whole_where_memory_was_offline_at_loading(struct kunit *test)
+{
+	balloon_out_of(test, FIRST, 512 + 70);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	sim_hand_back();
+	balloon_queue_destroy(&sim.xb->queue);
+	sim_load_driver(test);
+	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
+	KUNIT_EXPECT_EQ(test, sim.restarts, 1U);
+	KUNIT_EXPECT_TRUE(test, said("and 2328 KiB of what is offline"));
+	sim.xb->ended = false;
+	online_again(FIRST);
+}
+
+static void another_kernel_boots_where_what_is_offline_has_memory(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
+	KUNIT_EXPECT_EQ(test, sim.restarts, 0U);
+}
+
+/* Of what was ballooned out before, some cannot come, and no more can go. */
+static void what_is_online_again_is_the_guests_wherever_the_target_is(struct kunit *test)
+{
+	unsigned int at;
+
+	for (at = 0; at < 2; at++) {
+		KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+		balloon_out_of(test, SECOND, 512);
+		sim.max_pages = sim.tot_pages;
+		sim_target(at ? FULL : 1);
+		settle();
+		sim.unchecked = true;
+		sim_online_again(FIRST, SIM_BLOCK_REGIONS);
+		sim.now += NSEC_PER_SEC;
+		settle();
+		sim.unchecked = false;
+		KUNIT_EXPECT_EQ(test, sim_balloon_stats.balloon_low, 0UL);
+		sim_check("online again");
+		sim.max_pages = FULL + EXTRA;
+		sim_target(FULL);
+		settle();
+	}
+}
+
+static void memory_that_is_offline_is_named_where_it_is_known_which(struct kunit *test)
+{
+	char file[80];
+
+	snprintf(file, sizeof(file), "/sys/devices/system/memory/memory%lu/state",
+		 page_to_pfn(sim_page(SECOND, 0)) / BLOCK);
+	balloon_out_of(test, FIRST, 10);
+	balloon_out_of(test, SECOND, 20);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(SECOND, SIM_BLOCK_REGIONS), 0);
+	sim_target(FULL);
+	sim.now += 10 * NSEC_PER_SEC;
+	settle();
+	KUNIT_EXPECT_TRUE(test, said("/sys/devices/system/memory/memory*/state"));
+
+	online_again(SECOND);
+	sim.nr_said = 0;
+	sim_target(FULL + 1);
+	settle();
+	KUNIT_EXPECT_FALSE(test, said(file));
 }
 
 static void a_kernel_that_takes_what_is_online_for_populated_keeps_it_so(struct kunit *test)
@@ -335,9 +431,14 @@ static struct kunit_case blocks_cases[] = {
 	KUNIT_CASE(a_target_that_offline_memory_is_missing_for_is_told_how_to_get_it),
 	KUNIT_CASE(what_is_offline_at_unloading_comes_back_after_the_next_load),
 	KUNIT_CASE(nothing_goes_once_the_module_is_about_to_go),
-	KUNIT_CASE(a_block_that_is_coming_online_is_taken_when_it_is_there),
+	KUNIT_CASE_PARAM(a_block_that_is_coming_online_is_taken_when_it_is_there, out_gen_params),
 	KUNIT_CASE(memory_that_does_not_come_online_after_all_is_not_counted),
 	KUNIT_CASE(the_guest_boots_as_a_whole_where_memory_is_offline),
+	KUNIT_CASE(the_guest_boots_as_a_whole_where_memory_is_coming),
+	KUNIT_CASE(the_guest_boots_as_a_whole_where_memory_was_offline_at_loading),
+	KUNIT_CASE(another_kernel_boots_where_what_is_offline_has_memory),
+	KUNIT_CASE(what_is_online_again_is_the_guests_wherever_the_target_is),
+	KUNIT_CASE(memory_that_is_offline_is_named_where_it_is_known_which),
 	KUNIT_CASE(a_kernel_that_takes_what_is_online_for_populated_keeps_it_so),
 	KUNIT_CASE(the_worker_is_woken_by_memory_that_is_online),
 	{}

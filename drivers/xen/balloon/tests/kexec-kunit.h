@@ -67,7 +67,7 @@ static void the_guest_boots_as_a_whole_where_xen_gives_nothing(struct kunit *tes
 	end_by(SYS_RESTART, "kexec reboot");
 	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, FULL - H(9) + 500);
 	KUNIT_EXPECT_EQ(test, sim.restarts, 1U);
-	KUNIT_EXPECT_TRUE(test, said("found 16432 KiB that do not come back, expected none"));
+	KUNIT_EXPECT_TRUE(test, said("found 16432 KiB that do not come back, and 0 KiB"));
 	KUNIT_EXPECT_GE(test, sim.now, start + 10 * NSEC_PER_SEC);
 	KUNIT_EXPECT_LE(test, sim.now, start + 12 * NSEC_PER_SEC);
 }
