@@ -11,7 +11,6 @@ import time
 from common import DEBUG, DEVICE, MIB, Agreement, move
 from inputs import SAID, TARGETS, Inputs, rows
 
-UNPROVEN = ("pv", "pvh")
 TAKES = 240
 TIMEOUT = 1200
 TIMES = 10000
