@@ -14,7 +14,6 @@ from common import BLOCKS, DEBUG, DEVICE, MIB, SPARED_KB, Holder, blocks, counts
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 600))
 SEED = os.environ.get("SOAK_SEED")
-UNPROVEN = ("pv",)
 TIMEOUT = 600 + 20 * SECONDS
 TAKES = SECONDS + 120
 MEMORY = 320 * MIB
