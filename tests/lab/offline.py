@@ -110,7 +110,7 @@ def run(lab, kind, kernel):
     ours.run("dmesg -c > /dev/null")
     ours.mem_set(f"{BOOT + 2 * BLOCK}k")
     lab.wait(lambda: ours.current_kb() == agreement.whole - lost, 60, "the guest to have all that is online")
-    said = f"{lost} KiB of memory are offline: write online to {BLOCKS}/{normal}/state"
+    said = f"{lost} KiB of memory are offline: write online to {BLOCKS}/memory*/state"     # which are two
     lab.wait(lambda: said in ours.dmesg(), 60, f"it to be said: {said}")
     ours.run(f"echo online_movable > {BLOCKS}/{movable}/state; echo online > {BLOCKS}/{normal}/state")
     ours.landed()
