@@ -13,7 +13,7 @@ import os
 import time
 
 import meter
-from common import DEBUG, DEVICE, MIB, READY_WITHIN, Agreement, counts, queues, settled, share_pages, stats
+from common import DEBUG, DEVICE, MIB, READY_WITHIN, Agreement, queues, settled, share_pages, stats
 from packages import SERIES
 
 KERNELS = (*SERIES, "6.12-nounpopulated")       # on the last, drivers borrow ballooned pages
@@ -81,15 +81,16 @@ def down(guest):
 
 
 def up(guest):
-    """Have it grow to all that it can have."""
-    here = counts(guest)
-    guest.target_kb(here["current"] + here["queues"])
+    """Have it grow to all that it can have, which is what nobody has borrowed."""
+    out = queues(guest)
+    guest.target_kb(guest.current_kb() + out["huge"] + out["base"] + out["foreign_spare"])
 
 
 def load(guest):
-    """Load the driver, which is to do nothing by itself from then on."""
+    """Load the driver, which is to do nothing by itself from then on, nor to keep anything to be lent."""
     guest.load()
     guest.run(f"cd {DEVICE}/upkeep; echo 0 > heal; echo 0 > coalesce")
+    guest.run(f"! cd {DEVICE}/foreign 2> /dev/null || {{ echo 0 > low_kb; echo 0 > high_kb; }}")
 
 
 def upkeep(lab, guest, what, done):
