@@ -51,7 +51,7 @@ def lives(lab, guest, full, mib):
     before, relieved = killed(guest), stats(guest)["oom_relieved"]
     for seed in range(RAISED):
         said = guest.run(RAISE % (mib, seed, full), timeout=READY_WITHIN, check=False).split()
-        lab.check("intact" in said, f"a program, with the target raised meanwhile: {' '.join(said)}")
+        lab.check("intact:" in said, f"a program, with the target raised meanwhile: {' '.join(said)}")
         guest.target_kb(SMALL)
         guest.landed()
     lab.equal("killed meanwhile", killed(guest) - before, 0)
