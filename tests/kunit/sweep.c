@@ -431,7 +431,6 @@ static bool has_some(void)
 static void be_replaced(void)
 {
 	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
-	mutex_unlock(&sim.xb->step_lock);
 }
 
 static bool is_whole(void)
