@@ -38,8 +38,8 @@ LOOPS = (
 LOANS = """
 insmod /xen-gntdev.ko
 while [ ! -e /ended ]; do
-	grants map %d %d 1 %s > /mapped & mapper=$!
-	until grep -q peak /mapped; do kill -0 $mapper || exit 1; sleep 0.1; done
+	rm -f /mapped; grants map %d %d 1 %s > /mapped & mapper=$!
+	until grep -qs peak /mapped; do kill -0 $mapper || exit 1; sleep 0.1; done
 	kill -USR1 $mapper; wait $mapper || exit 1; cat /mapped; sleep 1
 done
 """
