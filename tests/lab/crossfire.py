@@ -12,7 +12,6 @@ import time
 from common import MIB, Agreement, Holder, move, share_pages, uptime
 
 RELOADS = int(os.environ.get("RELOADS", 20))
-UNPROVEN = ("pv",)
 TAKES = 240
 TIMEOUT = 400 + 30 * RELOADS
 MEMORY = 384 * MIB

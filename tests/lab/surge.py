@@ -11,7 +11,6 @@ import time
 
 from common import DEBUG, MIB, READY_WITHIN, SWAP, intree_and_ours
 
-UNPROVEN = ("pv",)
 TAKES = 240
 TIMEOUT = 600
 PERCENT = 95

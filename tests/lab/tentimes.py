@@ -16,6 +16,7 @@ GROWN = 10 * BOOT
 HELD_MIB = 1200             # more than the guest was booted with
 SHATTERED_MIB = 200
 TAKEN = 64 * MIB
+TABLES = "shadow_memory = 64"       # MiB: a page of these for each 2 MiB that are given up
 HUGE_KB = 2048
 IN_SUPERPAGES = 0.9         # the host has not only 2 MiB left
 AIM = 0.95
@@ -32,7 +33,7 @@ def all_there(guest):
 
 
 def run(lab, kind, kernel):
-    guest = lab.guest(kind, kernel, memory=BOOT // MIB, vcpus=2)
+    guest = lab.guest(kind, kernel, memory=BOOT // MIB, vcpus=2, config=TABLES)
     guest.maxmem = 2 * GROWN // MIB     # as far as it is looked at from outside
     guest.load()
     start, beyond = all_there(guest), guest.xen_pages() * 4 - guest.current_kb()

@@ -299,10 +299,11 @@ struct balloon_foreign {
  * struct balloon_target - where the guest shall be, in pages
  * @wanted: as the toolstack or the administrator set it
  * @said: the last @wanted that was clamped and reported
+ * @not_taken: the last one that Xen took nothing for, which was reported
  * @floor: the balloon leaves the guest so much; an attribute
  * @reserve: and so much available; an attribute. 0: as much as its size calls for
  * @refused: how often it is said that what was set is no target
- * @low: and that one is below the floor
+ * @low: and that one is below the floor, or not to be had
  * @high: and that one is above the ceiling
  * @dynamic_max: the toolstack allows so much, or ULONG_MAX: see toolstack.c
  * @relieved: the guest was short with less than this; 0 when it was not
@@ -311,6 +312,7 @@ struct balloon_foreign {
 struct balloon_target {
 	unsigned long wanted;
 	unsigned long said;
+	unsigned long not_taken;
 	unsigned long floor;
 	unsigned long reserve;
 	struct ratelimit_state refused;
@@ -735,6 +737,7 @@ void balloon_blocks_exit(struct xen_balloon *xb);
 unsigned long balloon_floor(unsigned long total);
 void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted);
 bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
+void balloon_target_not_taken(struct xen_balloon *xb);
 bool balloon_target_relieve(struct xen_balloon *xb, u64 until);
 unsigned long balloon_target(struct xen_balloon *xb);
 

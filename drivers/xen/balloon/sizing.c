@@ -77,8 +77,14 @@ static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 
 	if (want)
 		nr = balloon_alloc_base(xb, min(want, (unsigned long)XENMEM_MAX_BASE));
+	if (!nr)
+		return 0;
 
-	return nr ? balloon_release(xb, nr, 0) : 0;
+	given = balloon_release(xb, nr, 0);
+	if (!given)
+		balloon_target_not_taken(xb);
+
+	return given;
 }
 
 /**

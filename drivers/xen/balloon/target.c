@@ -114,6 +114,30 @@ static bool may_say_clamped(struct balloon_target *t, unsigned long target)
 }
 
 /**
+ * balloon_target_not_taken - Xen takes nothing of the guest, which is above its target
+ * @xb: the driver
+ *
+ * That is said once for each target. To take 4 KiB out of 2 MiB of a PVH or HVM guest, Xen
+ * needs a page for its tables, and keeps it there; how many it has for a guest depends on
+ * what that could have at most when it was built.
+ *
+ * Context: step_lock held.
+ */
+void balloon_target_not_taken(struct xen_balloon *xb)
+{
+	struct balloon_target *t = &xb->target;
+
+	lockdep_assert_held(&xb->step_lock);
+
+	if (t->not_taken == t->wanted || !__ratelimit(&t->low))
+		return;
+
+	pr_warn("Xen takes nothing of this guest's %lu KiB, expected to get to %lu KiB: where it lacks pages for the guest's tables, shadow_memory in the guest's configuration sets how many it has\n",
+		PAGES_TO_KB(balloon_figures(&xb->queue).guest), PAGES_TO_KB(t->wanted));
+	t->not_taken = t->wanted;
+}
+
+/**
  * balloon_target_relieve - the guest was short: it is not to be smaller than it is now
  * @xb: the driver
  * @until: before this moment, by ktime_get_ns(), or before there is another target

@@ -356,6 +356,21 @@ static void after_a_step_in_vain_xen_is_asked_for_few_base_pages(struct kunit *t
 	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 100 - FEW_BASE)), 100 - FEW_BASE);
 }
 
+static void what_xen_takes_nothing_for_is_told_of_once_with_each_target(struct kunit *test)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < 3; i++) {
+		sim_target(FULL - H(3) - i);
+		sim_fail(SIM_RELEASE, 1, 100, 0);
+		for (j = 0; j < 5; j++)
+			sim_turn();
+		KUNIT_EXPECT_EQ(test, sim.nr_said, i + 1);
+		expect_figures(test, FULL, 0, 0, 0);
+	}
+	KUNIT_EXPECT_TRUE(test, said("shadow_memory"));
+}
+
 static struct kunit_case sizing_cases[] = {
 	KUNIT_CASE_PARAM(a_sixty_fourth_of_the_guest_stays_available_within_bounds,
 			 reserve_gen_params),
@@ -380,6 +395,7 @@ static struct kunit_case sizing_cases[] = {
 	KUNIT_CASE(spare_pages_become_the_guests),
 	KUNIT_CASE(deflating_lands_on_the_page),
 	KUNIT_CASE(after_a_step_in_vain_xen_is_asked_for_few_base_pages),
+	KUNIT_CASE(what_xen_takes_nothing_for_is_told_of_once_with_each_target),
 	{}
 };
 
