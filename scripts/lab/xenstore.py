@@ -59,7 +59,7 @@ class Xenstore:
         return self._ask(READ, path.encode() + b"\0")
 
     def write(self, path, value):
-        self._ask(WRITE, path.encode() + b"\0" + value)
+        self.write_all(path, [value])
 
     def write_all(self, path, values):
         """Write one value after the other, as fast as xenstored takes them."""

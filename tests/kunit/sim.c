@@ -7,6 +7,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/reboot.h>
 #include <linux/slab.h>
 
 #include "balloon.h"
@@ -177,6 +178,14 @@ void sim_hand_back(void)
 	intree_end(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
 	balloon_blocks_exit(sim.xb);
+}
+
+/**
+ * sim_begin_kexec - another kernel is about to be booted
+ */
+void sim_begin_kexec(void)
+{
+	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
 }
 
 /* Give up what the driver has, without asking it. */

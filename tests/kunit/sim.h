@@ -388,6 +388,7 @@ void sim_build_world(struct kunit *test, const struct sim_config *config);
 int sim_load(void);
 void sim_take_over(void);
 void sim_hand_back(void);
+void sim_begin_kexec(void);
 void sim_load_driver(struct kunit *test);
 void sim_fail(enum sim_op op, unsigned long from, unsigned long count,
 	      unsigned int done);

@@ -5,7 +5,6 @@
  * after any turn, by what is counted in the p2m; once all is mended the step comes to
  * its end, and the guest gets back to its full size but for what had to be quarantined.
  */
-#include <linux/reboot.h>
 
 #include "balloon.h"
 #include "sim.h"
@@ -428,11 +427,6 @@ static bool has_some(void)
 
 /* Another kernel begins; to try again is to tell of it again */
 
-static void be_replaced(void)
-{
-	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
-}
-
 static bool is_whole(void)
 {
 	return balloon_figures(&sim.xb->queue).guest == sim.xb->total;
@@ -509,7 +503,7 @@ static const struct step steps[] = {
 	{ "grow by added memory", &translated, be_allowed_more, grow, has_grown },
 	{ "grow by added memory in PV", &pv, be_allowed_more, grow, has_grown },
 	{ "out of memory", &translated, be_small, run_out, has_some },
-	{ "kexec", &translated, be_small, be_replaced, is_whole },
+	{ "kexec", &translated, be_small, sim_begin_kexec, is_whole },
 	{ "restore", &translated, come_to_new_domain, restore, is_restored },
 	{ "restore in superpages", &restored, come_to_new_domain, restore, is_restored },
 	{ "restore in PV", &pv, come_to_new_domain, restore, is_restored },

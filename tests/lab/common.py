@@ -54,6 +54,12 @@ def stats(guest):
     return {name: int(value) for name, value in map(str.split, guest.run(f"cat {DEBUG}/stats").splitlines())}
 
 
+def whole(guest):
+    """In kB: what a guest with the module has and what it could have."""
+    here = counts(guest)
+    return here["current"] + here["queues"]
+
+
 class Agreement:
     """What the guest and Xen count differs by constants: those of the moment this is made."""
 

@@ -6,7 +6,7 @@ ballooned pages in it stays online. Of a guest that has grown by a block that is
 ballooned out, and by one that is not, of which all is, both are set offline, to the page.
 """
 
-from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, blocks, counts, intree_and_ours, move, queues
+from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, blocks, intree_and_ours, move, queues, whole
 
 TIMEOUT = 600
 TAKES = 240
@@ -56,12 +56,6 @@ def give_base_pages(guest):
     guest.run(f"echo Y > {DEBUG}/base_only")
     move(guest, DOWN)
     guest.run(f"echo N > {DEBUG}/base_only")
-
-
-def whole(guest):
-    """In kB: what it has, and what it could have."""
-    now = counts(guest)
-    return now["current"] + now["queues"]
 
 
 def ballooned(guest):

@@ -19,8 +19,8 @@ TARGETS = 10                # pairs of a low and a high one
 EVERY = 1.5                 # seconds
 SQUEEZED = FULL * 3 // 4    # so small it gets at least
 IN_VAIN = 4                 # one page in so many at most
-SCANNED = ("pgscan_kswapd", "pgscan_direct")        # pages that the kernel looked at, for want of memory
-COUNTED = ("oom_kill", "pswpout", "pswpin", "allocstall_movable", "allocstall_normal", *SCANNED)
+COUNTED = ("oom_kill", "pswpout", "pswpin", "allocstall_movable", "allocstall_normal",
+           "pgscan_kswapd", "pgscan_direct")
 
 
 def surges(lab, guests, draw, how):

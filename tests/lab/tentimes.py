@@ -5,7 +5,7 @@ It comes in superpages; a program can have it; it is ballooned out page by page,
 2 MiB of that; what was shattered by it is healed; and the guest is as small as it was once more.
 """
 
-from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, counts, holes, move, queues, stats
+from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, holes, move, queues, stats, whole
 
 TYPES = ("pvh", "pv")
 UNPROVEN = ("pvh", "pv")
@@ -27,26 +27,21 @@ def superpages(guest):
     return guest.meter().superpages
 
 
-def all_there(guest):
-    here = counts(guest)
-    return here["current"] + here["queues"]
-
-
 def run(lab, kind, kernel):
     guest = lab.guest(kind, kernel, memory=BOOT // MIB, vcpus=2, config=TABLES)
     guest.maxmem = 2 * GROWN // MIB     # as far as it is looked at from outside
     guest.load()
-    start, beyond = all_there(guest), guest.xen_pages() * 4 - guest.current_kb()
+    start, beyond = whole(guest), guest.xen_pages() * 4 - guest.current_kb()
     guest.run(f"echo online > {BLOCKS}/auto_online_blocks; cd {DEVICE}/upkeep; echo 0 > heal; echo 0 > coalesce")
     before = superpages(guest)
     guest.mem_max(f"{GROWN}k")
     move(guest, GROWN, 240)
     lab.equal("what Xen counts beyond current_kb", guest.xen_pages() * 4 - guest.current_kb(), beyond)
-    added, whole = stats(guest)["hotplugged"] * 4, superpages(guest)
-    lab.check(whole - before >= IN_SUPERPAGES * (GROWN - BOOT) // HUGE_KB,
-              f"added {added // MIB} MiB, and {before} superpages became {whole}, expected {IN_SUPERPAGES:.0%} "
+    added, most = stats(guest)["hotplugged"] * 4, superpages(guest)
+    lab.check(most - before >= IN_SUPERPAGES * (GROWN - BOOT) // HUGE_KB,
+              f"added {added // MIB} MiB, and {before} superpages became {most}, expected {IN_SUPERPAGES:.0%} "
               "of what came at least")
-    lab.wait(lambda: all_there(guest) == start + added, 60, "all of the last block to be there")
+    lab.wait(lambda: whole(guest) == start + added, 60, "all of the last block to be there")
     agreement = Agreement(lab, guest)
     Holder(lab, guest, HELD_MIB).intact()
 
@@ -67,7 +62,7 @@ def run(lab, kind, kernel):
 
     shattered = superpages(guest)
     guest.run(f"echo 1 > {DEVICE}/upkeep/heal")
-    lab.wait(lambda: superpages(guest) >= AIM * whole, PATIENCE, f"{whole} superpages, of which {shattered} are left")
+    lab.wait(lambda: superpages(guest) >= AIM * most, PATIENCE, f"{most} superpages, of which {shattered} are left")
     lab.check(stats(guest)["healed"] > 0, f"healed {stats(guest)['healed']} regions")
     guest.run(f"echo 0 > {DEVICE}/upkeep/heal")
     move(guest, BOOT, 240)

@@ -201,9 +201,12 @@ static void hold(struct balloon_alloc *a, struct page *page, unsigned int nr)
 /**
  * balloon_alloc_settle - free what was held back
  * @a: what is held
+ *
+ * Return: how many pages that was.
  */
-void balloon_alloc_settle(struct balloon_alloc *a)
+unsigned long balloon_alloc_settle(struct balloon_alloc *a)
 {
+	unsigned long nr = a->nr_held;
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, &a->held, lru) {
@@ -211,6 +214,8 @@ void balloon_alloc_settle(struct balloon_alloc *a)
 		__free_page(page);
 	}
 	a->nr_held = 0;
+
+	return nr;
 }
 
 /*

@@ -715,7 +715,7 @@ struct page *balloon_contig_huge(struct xen_balloon *xb, unsigned int max_cache,
 
 /* alloc.c */
 void balloon_alloc_init(struct xen_balloon *xb);
-void balloon_alloc_settle(struct balloon_alloc *a);
+unsigned long balloon_alloc_settle(struct balloon_alloc *a);
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at);
 struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid);

@@ -49,6 +49,7 @@ static int add_block(struct xen_balloon *xb)
 	u64 size = memory_block_size_bytes();
 	struct range range = mhp_get_pluggable_range(true);
 	struct resource place = { .name = KBUILD_MODNAME, .flags = IORESOURCE_SYSTEM_RAM };
+	unsigned long block;
 	int ret;
 
 	ret = allocate_resource(&iomem_resource, &place, size, range.start, range.end, size,
@@ -62,8 +63,9 @@ static int add_block(struct xen_balloon *xb)
 		return ret;
 
 	/* The kernel may pass its pages on before it says that they were added. */
-	WRITE_ONCE(xb->hotplug.block, PHYS_PFN(place.start) / block_pages());
-	WRITE_ONCE(xb->hotplug.fresh, PHYS_PFN(place.start) / block_pages());
+	block = PHYS_PFN(place.start) / block_pages();
+	WRITE_ONCE(xb->hotplug.block, block);
+	WRITE_ONCE(xb->hotplug.fresh, block);
 	xb->kernel->expect(block_pages());
 	ret = add_memory(memory_add_physaddr_to_nid(place.start), place.start, size,
 			 MHP_MERGE_RESOURCE);

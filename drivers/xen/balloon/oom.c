@@ -112,16 +112,6 @@ static bool lock_soon(struct xen_balloon *xb, unsigned long *got)
 	return false;
 }
 
-/* What was only held back is free again. */
-static unsigned long settle(struct balloon_alloc *a)
-{
-	unsigned long nr = a->nr_held;
-
-	balloon_alloc_settle(a);
-
-	return nr;
-}
-
 static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed)
 {
 	struct xen_balloon *xb = container_of(nb, struct xen_balloon, oom.nb);
@@ -139,7 +129,7 @@ static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed)
 
 	/* Who asks for memory may be a filesystem, or a disk's driver, with locks of its own. */
 	flags = memalloc_noio_save();
-	held = settle(&xb->alloc);
+	held = balloon_alloc_settle(&xb->alloc);
 	got = relieve(xb);
 	if (got)
 		xb->kernel->publish(xb);

@@ -246,7 +246,7 @@ static struct task_struct *started_thread(void)
 }
 
 /* Start the in-tree thread again and have it go to where we were going. */
-static bool restart_thread(struct xen_balloon *xb)
+static void restart_thread(struct xen_balloon *xb)
 {
 	unsigned long target = intree_park(xb);
 	struct task_struct *task = started_thread();
@@ -255,7 +255,7 @@ static bool restart_thread(struct xen_balloon *xb)
 	if (IS_ERR(task)) {
 		pr_err("cannot start the in-tree balloon thread again (%ld): no balloon driver is at work until the guest boots again\n",
 		       PTR_ERR(task));
-		return false;
+		return;
 	}
 
 	/* Until it has seen that there is nothing to do. */
@@ -263,7 +263,7 @@ static bool restart_thread(struct xen_balloon *xb)
 		fsleep(USEC_PER_MSEC);
 
 	intree_unpark(xb, target);
-	return true;
+	pr_info("handed back to the in-tree driver\n");
 }
 
 /**
@@ -360,7 +360,7 @@ void takeover_end(struct xen_balloon *xb)
 
 	if (xb->ended)
 		pr_info("the in-tree driver is not started again: the next kernel takes what it would balloon out for memory\n");
-	else if (restart_thread(xb))
-		pr_info("handed back to the in-tree driver\n");
+	else
+		restart_thread(xb);
 	stop_hearing();
 }

@@ -304,7 +304,7 @@ static void the_guest_boots_as_a_whole_where_memory_is_offline(struct kunit *tes
 {
 	balloon_out_of(test, FIRST, 512 + 70);
 	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
-	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
+	sim_begin_kexec();
 	KUNIT_EXPECT_EQ(test, sim.restarts, 1U);
 	KUNIT_EXPECT_TRUE(test, said("found 0 KiB that do not come back, and 2328 KiB"));
 }
@@ -320,7 +320,7 @@ static void the_guest_boots_as_a_whole_where_memory_is_coming(struct kunit *test
 	sim.unchecked = true;
 	for (i = 0; i < SIM_BLOCK_REGIONS; i++)
 		sim_build_region(FIRST + i);
-	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
+	sim_begin_kexec();
 	KUNIT_EXPECT_EQ(test, sim.restarts, 1U);
 	KUNIT_EXPECT_TRUE(test, said("found 8192 KiB that do not come back"));
 	for (i = 0; i < SIM_BLOCK_REGIONS; i++)
@@ -337,7 +337,7 @@ static void the_guest_boots_as_a_whole_where_memory_was_offline_at_loading(struc
 	sim_hand_back();
 	balloon_queue_destroy(&sim.xb->queue);
 	sim_load_driver(test);
-	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
+	sim_begin_kexec();
 	KUNIT_EXPECT_EQ(test, sim.restarts, 1U);
 	KUNIT_EXPECT_TRUE(test, said("and 2328 KiB of what is offline"));
 	sim.xb->ended = false;
@@ -347,7 +347,7 @@ static void the_guest_boots_as_a_whole_where_memory_was_offline_at_loading(struc
 static void another_kernel_boots_where_what_is_offline_has_memory(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
-	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
+	sim_begin_kexec();
 	KUNIT_EXPECT_EQ(test, sim.restarts, 0U);
 }
 
