@@ -275,18 +275,29 @@ class Guest:
 
     # The driver, and what it shows
 
-    def load(self, params=""):
+    def load(self, upkeep=True):
+        """Load the driver; without upkeep it never coalesced nor healed anything."""
+        rests = "" if upkeep else f" && cd {DEVICE}/upkeep && echo 0 > heal && echo 0 > coalesce"
         # Of each page that is ballooned out Xen is asked whether it is, which takes long in emulation.
-        self.run(f"insmod /xen-balloon.ko {params}", timeout=240)
+        self.run(f"insmod /xen-balloon.ko{rests}", timeout=240)
         if self.lab.faults:
             self._have_allocations_fail(self.lab.faults)
 
     def unload(self):
-        command = "rmmod xen_balloon"
-        if self._failing:       # for want of memory the kernel would leave our probe where it is, with a WARNING
-            command = f"echo 0 > {PROBES} && {command} && echo 1 > {PROBES}"
-        self.run(command, timeout=120)
+        # For want of memory the kernel would leave our probe where it is, with a WARNING.
+        self.run(f"{f'echo 0 > {PROBES} && ' if self._failing else ''}rmmod xen_balloon", timeout=120)
         self.count_faults()
+
+    def have_loads_fail(self):
+        """Where allocations are to fail they do from now on while the driver is loaded, too: it lies where it lay.
+
+        Returns the shell command that tells whether insmod, with its errors in /said, failed for that.
+        """
+        if not self.lab.faults:
+            return "false"
+        self.load()
+        self.run(f"echo 0 > {PROBES} && rmmod xen_balloon", timeout=120)
+        return "grep -q 'Cannot allocate memory' /said"
 
     def _have_allocations_fail(self, percent):
         """From now on that part of the allocations that the driver asks for, or has others ask for, fails."""
@@ -304,9 +315,12 @@ class Guest:
 
     def count_faults(self):
         """None fails any more; the lab is told how many did."""
-        for kind in FAULTS if self._failing else ():
+        if not self._failing:
+            return
+        for kind in FAULTS:
             left = self.run(f"cd /sys/kernel/debug/{kind}; echo 0 > probability; cat times")
             self.lab.failed[kind] = self.lab.failed.get(kind, 0) + MANY - int(left)
+        self.run(f"echo 1 > {PROBES}")
         self._failing = False
 
     def _xenstore_target(self):

@@ -51,9 +51,21 @@ static unsigned int turns_to(struct kunit *test, unsigned long target)
 	return turns;
 }
 
+/* What is known of regions is kept by their number, whatever is known. */
+static unsigned long regions_known(void)
+{
+	unsigned long number, nr = 0;
+	void *entry;
+
+	xa_for_each(&sim.xb->queue.regions.all, number, entry)
+		nr++;
+
+	return nr;
+}
+
 static void each_gib_takes_the_same_steps_and_memory(struct kunit *test)
 {
-	unsigned long kmalloced = sim.kmalloced;
+	unsigned long kmalloced = sim.kmalloced, known = regions_known();
 	unsigned int gib, turns;
 
 	KUNIT_ASSERT_EQ(test, sim_total(), SZ_1T >> PAGE_SHIFT);
@@ -62,6 +74,7 @@ static void each_gib_takes_the_same_steps_and_memory(struct kunit *test)
 		turns = turns_to(test, sim_total() - gib * GIB_PAGES);
 		KUNIT_EXPECT_EQ(test, turns, TURNS_PER_GIB);
 		KUNIT_EXPECT_EQ(test, sim.kmalloced, kmalloced);
+		KUNIT_EXPECT_EQ(test, regions_known(), known);
 		kunit_info(test, "GiB %u in huge pages: %u steps, %lu bytes, %lld us\n", gib,
 			   turns, sim.kmalloced - kmalloced, took_us);
 	}
@@ -90,7 +103,7 @@ static unsigned int balloon_regions(void)
 static void each_gib_of_base_pages_takes_the_same_memory(struct kunit *test)
 {
 	unsigned int regions_per_gib = GIB_PAGES / SIM_REGION_PAGES;
-	unsigned long before, grown, first = 0;
+	unsigned long before, grown, first = 0, known = regions_known();
 	unsigned int region, gib, turns;
 
 	for (region = 0; region < sim.config.regions; region++)
@@ -103,6 +116,7 @@ static void each_gib_of_base_pages_takes_the_same_memory(struct kunit *test)
 		if (gib == 1)
 			first = grown;
 		KUNIT_EXPECT_LE(test, grown, first + first / 10);
+		KUNIT_EXPECT_EQ(test, regions_known(), known);
 		/* No more regions than it must break, and 0.05 % for them. */
 		KUNIT_EXPECT_LE(test, balloon_regions(), gib * (regions_per_gib + 1));
 		KUNIT_EXPECT_LE(test, grown, (GIB_PAGES << PAGE_SHIFT) / 2000);

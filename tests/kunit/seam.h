@@ -30,6 +30,7 @@
 #include <linux/sched/isolation.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/suspend.h>
 #include <linux/swap.h>
 #include <linux/vmstat.h>
 #include <linux/xarray.h>
@@ -142,6 +143,10 @@
 #define unregister_oom_notifier(nb)	((void)(nb))
 #define register_reboot_notifier(nb)	((void)(nb), sim_register_notifier())
 #define unregister_reboot_notifier(nb)	((void)(nb))
+#undef register_pm_notifier
+#define register_pm_notifier(nb)	((void)(nb), sim_register_notifier())
+#undef unregister_pm_notifier
+#define unregister_pm_notifier(nb)	((void)(nb))
 #define walk_iomem_res_desc(desc, flags, start, end, arg, func) \
 	((void)(desc), (void)(flags), (void)(start), (void)(end), sim_walk_memory(func, arg))
 #define emergency_restart()		((void)sim.restarts++)

@@ -922,11 +922,21 @@ bool sim_is_zone_device(struct page *page)
 	return !sim_region_of(page_to_pfn(page), &index);
 }
 
+/* The OOM killer asks the balloon first, which would want the lock. */
+static void check_small(gfp_t gfp)
+{
+	sim_may_sleep("allocation");
+	if (mutex_is_locked(&sim.xb->step_lock) && (gfp & __GFP_DIRECT_RECLAIM) &&
+	    !(gfp & __GFP_NORETRY))
+		sim_violation("small allocation in a step that may wake the OOM killer: gfp 0x%x",
+			      (__force u32)gfp);
+}
+
 void *sim_kzalloc(size_t size, gfp_t gfp)
 {
 	void *p;
 
-	sim_may_sleep("allocation");
+	check_small(gfp);
 	sim.gfp = current_gfp_context(gfp);
 	if (sim_fails(SIM_KZALLOC, NULL, NULL))
 		return NULL;
@@ -938,21 +948,24 @@ void *sim_kzalloc(size_t size, gfp_t gfp)
 
 int sim_xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp)
 {
-	sim_may_sleep("allocation");
+	check_small(gfp);
 	return sim_fails(SIM_XARRAY, NULL, NULL) ? -ENOMEM : xa_reserve(xa, index, gfp);
 }
 
 int sim_xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 {
-	sim_may_sleep("allocation");
+	check_small(gfp);
 	return sim_fails(SIM_XARRAY, NULL, NULL) ? -ENOMEM : xa_insert(xa, index, entry, gfp);
 }
 
 /* Under a spinlock it has a place already: nobody looks at what it returns. */
 void *sim_xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 {
-	if (gfpflags_allow_blocking(gfp) && sim_fails(SIM_XARRAY, NULL, NULL))
-		return XA_ERROR(-ENOMEM);
+	if (gfpflags_allow_blocking(gfp)) {
+		check_small(gfp);
+		if (sim_fails(SIM_XARRAY, NULL, NULL))
+			return XA_ERROR(-ENOMEM);
+	}
 
 	entry = xa_store(xa, index, entry, gfp);
 	if (!gfpflags_allow_blocking(gfp) && xa_is_err(entry))

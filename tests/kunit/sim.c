@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
+#include <linux/suspend.h>
 #include <linux/slab.h>
 
 #include "balloon.h"
@@ -128,7 +129,7 @@ int sim_load(void)
 	ret = balloon_blocks_init(xb);
 	if (ret)
 		goto err_oom;
-	ret = balloon_kexec_init(xb);
+	ret = balloon_ending_init(xb);
 	if (ret)
 		goto err_blocks;
 
@@ -186,6 +187,19 @@ void sim_hand_back(void)
 void sim_begin_kexec(void)
 {
 	sim.xb->reboot.notifier_call(&sim.xb->reboot, SYS_RESTART, (void *)"kexec reboot");
+}
+
+/**
+ * sim_tell_sleep - tell the driver of hibernation
+ * @action: PM_HIBERNATION_PREPARE, or PM_POST_HIBERNATION
+ *
+ * Return: whether it may be.
+ */
+bool sim_tell_sleep(unsigned long action)
+{
+	int ret = sim.xb->sleep.notifier_call(&sim.xb->sleep, action, NULL);
+
+	return !notifier_to_errno(ret);
 }
 
 /* Give up what the driver has, without asking it. */

@@ -389,6 +389,7 @@ int sim_load(void);
 void sim_take_over(void);
 void sim_hand_back(void);
 void sim_begin_kexec(void);
+bool sim_tell_sleep(unsigned long action);
 void sim_load_driver(struct kunit *test);
 void sim_fail(enum sim_op op, unsigned long from, unsigned long count,
 	      unsigned int done);

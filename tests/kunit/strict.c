@@ -224,6 +224,19 @@ static void wake_oom_killer(void)
 	sim_alloc_pages(GFP_GOOD & ~__GFP_NORETRY, 0);
 }
 
+static void wake_oom_killer_for_little(void)
+{
+	sim_kfree(sim_kzalloc(8, GFP_KERNEL));
+}
+
+static void wake_oom_killer_for_a_place(void)
+{
+	DEFINE_XARRAY(places);
+
+	sim_xa_reserve(&places, 0, GFP_KERNEL);
+	xa_destroy(&places);
+}
+
 static void take_reserves(void)
 {
 	sim_alloc_pages(GFP_GOOD & ~__GFP_NOMEMALLOC, 0);
@@ -474,6 +487,8 @@ static const struct deed {
 	{ free_twice, "not the driver's" },
 	{ free_referenced, "with a wrong number of references" },
 	{ wake_oom_killer, "may wake the OOM killer" },
+	{ wake_oom_killer_for_little, "small allocation in a step that may wake the OOM killer" },
+	{ wake_oom_killer_for_a_place, "small allocation in a step that may wake the OOM killer" },
 	{ take_reserves, "takes reserves" },
 	{ insist, "allocation that insists" },
 	{ allocate_under_lock, "allocation under queue.lock" },

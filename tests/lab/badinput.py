@@ -32,10 +32,15 @@ done 2> /dev/null
 
 # The same through xenstore.
 STORE_FLOOD = (b"0", b"junk", b"65536", b"65540")
+ALLOWED_FLOOD = (b"0", b"junk", b"65536", b"")
 
-# Junk a moment after each switch began. What is set after rmmod is the in-tree driver's to bear.
+# Junk a moment after each switch began, and in the other files, where they are there, all the time.
+# What is set after rmmod is the in-tree driver's to bear.
 SWITCH = f"""
 cd {DEVICE}
+while [ ! -e /switched ]; do
+	for file in limits/floor_kb limits/deflate_on_oom upkeep/heal; do echo junk > $file; done
+done 2> /dev/null &
 for delay in 0 2000 10000 30000 60000; do
 	insmod /xen-balloon.ko & usleep $delay; echo %s > target_kb; wait $! || echo failed
 	usleep 1500000
@@ -44,8 +49,11 @@ for delay in 0 2000 10000 30000 60000; do
 	rmmod xen_balloon & usleep $((delay / 8)); echo junk > target_kb; wait $! || echo failed
 	echo %s > target_kb
 done
+touch /switched; echo switched
 """
 SWITCHES = 5
+# What nobody takes for a target.
+STORE_JUNK = (b"", b"junk", b"-5")
 
 
 def tries_the_table(lab, guest, inputs):
@@ -82,30 +90,47 @@ def is_not_flooded(lab, guest):
     start = time.monotonic()
     guest.run(FLOOD, timeout=240)
     few_lines(lab, guest, start, "target_kb")
+    lab.equal("the last target that was none of junk", guest.run(f"cat {DEVICE}/target_kb").strip(), "8")
     guest.run(f"echo {4096 * MIB} > {DEVICE}/target_kb; sleep 1")
     lab.check(f"target of {4096 * MIB} KiB is out of range" in guest.dmesg(), "another kind of bad target is told of")
 
 
 def is_not_flooded_through_xenstore(lab, guest, inputs):
-    guest.run("dmesg -c > /dev/null")
-    start, key = time.monotonic(), f"{inputs.path}/memory/target"
-    lab.host.store.write_all(key, STORE_FLOOD * (TIMES // len(STORE_FLOOD)))
-    few_lines(lab, guest, start, "xenstore")
+    for key, flood in ((f"{inputs.path}/memory/dynamic-max", ALLOWED_FLOOD),
+                       (f"{inputs.path}/memory/target", STORE_FLOOD)):
+        guest.run("dmesg -c > /dev/null")
+        start = time.monotonic()
+        lab.host.store.write_all(key, flood * (TIMES // len(flood)))
+        few_lines(lab, guest, start, key)
+    last = int(STORE_FLOOD[-1]) - inputs.beyond
+    lab.wait(lambda: int(guest.run(f"cat {DEVICE}/target_kb")) == last, 60, f"the last target of {last} kB to be shown")
+    lab.host.store.remove(f"{inputs.path}/memory/dynamic-max")
     lab.host.store.write(key, str(HOME + inputs.beyond).encode())
     lab.wait(lambda: guest.current_kb() == HOME, 60, "the guest to be at the first good target")
 
 
 def takes_none_while_it_comes_or_goes(lab, guest, inputs, agreement):
     guest.unload()
+    keys = [f"{inputs.path}/memory/{name}" for name in ("target", "dynamic-max")]
     for junk in "junk", 1 << 53:
-        shown = guest.run(SWITCH % (junk, HOME, HOME), timeout=120).split()
+        guest.run("rm -f /switched")
+        switching = guest.spawn(SWITCH % (junk, HOME, HOME))
+        written = 0
+        while "switched" not in switching.output():
+            for key in keys:
+                lab.host.store.write_all(key, STORE_JUNK)
+                written += len(STORE_JUNK)
+        shown = switching.wait(120).split()[:-1]
         lab.check(len(shown) == SWITCHES and all(0 < int(kb) <= inputs.ceiling for kb in shown),
-                  f"target_kb after insmod with '{junk}' written meanwhile: {shown}, expected up to {inputs.ceiling}")
+                  f"target_kb after insmod with '{junk}' written meanwhile, and to the keys {written} times: {shown}, "
+                  f"expected up to {inputs.ceiling}")
         guest.load()
         guest.target_kb(HOME)
         guest.landed()
         agreement.check(f"after '{junk}' while it was loaded and unloaded")
         guest.unload()
+    lab.host.store.remove(keys[1])
+    lab.host.store.write(keys[0], str(HOME + inputs.beyond).encode())
     guest.load()
 
 
@@ -130,10 +155,12 @@ def tells_no_address(lab, guest):
     move(guest, 300 * MIB)
     move(guest, HOME)
     guest.run(f"cat {DEBUG}/* > /tmp/all; cat {TRACING}/trace >> /tmp/all; dmesg | grep '{SAID}' >> /tmp/all || true")
+    find = f"find {DEVICE} /sys/module/xen_balloon -type f -perm /004"
+    seen = guest.run(f"{NOBODY} '{find} | xargs cat 2> /dev/null' >> /tmp/all; {find} | wc -l", check=False)
     guest.run(f"echo 0 > {TRACING}/events/xen_balloon/enable")
     lines, steps = map(int, guest.run("wc -l < /tmp/all; grep -c xen_balloon_step /tmp/all").split())
     told = guest.run(f"grep -E '{ADDRESS}' /tmp/all || true")
-    lab.check(steps > 0, f"of {lines} lines of debugfs, trace and dmesg, steps: {steps}")
+    lab.check(steps > 0, f"of {lines} lines of debugfs, trace, dmesg and {seen.strip()} files in sysfs, steps: {steps}")
     lab.equal("addresses of the kernel's in them", told, "")
 
 

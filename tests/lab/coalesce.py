@@ -41,7 +41,7 @@ def run(lab, kind, kernel):
     agreement = Agreement(lab, guest)
     scatter(lab, guest)
     # Until all is ready to watch it; and healing moves base pages, too.
-    guest.run(f"insmod /xen-balloon.ko && cd {DEVICE}/upkeep && echo 0 > heal && echo 0 > coalesce")
+    guest.load(upkeep=False)
     huge, base = (int(guest.run(f"cat {DEVICE}/queues/{queue}_kb")) for queue in ("huge", "base"))
     lab.note(f"ballooned out: {huge} kB in huge pages, {base} kB in base pages")
     lab.equal("huge pages coalesced before", stats(guest)["coalesced"], 0)

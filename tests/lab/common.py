@@ -10,6 +10,7 @@ DEBUG = "/sys/kernel/debug/xen-balloon"
 BLOCKS = "/sys/devices/system/memory"
 MIB = 1024  # in KiB
 HOLES_MIB = 360
+REBOOT = "reason code 1 "   # SHUTDOWN_reboot of Xen's public sched.h; kexec is 5, SHUTDOWN_soft_reset
 READY_WITHIN = 240  # seconds: what a program is given to begin, on a machine however slow
 LOOKS = 3           # at counts that should agree
 SPARED_KB = 44 * MIB        # of what is available while that is so; with less the in-tree driver kills

@@ -8,7 +8,7 @@ ballooned page in them for ever. What could be had are the regions in which the 
 that cannot be moved, less those that all the rest would fill, packed together.
 """
 
-from common import DEBUG, DEVICE, Agreement, Holder, balloon_out, holes, intree_and_ours, stats
+from common import DEBUG, Agreement, Holder, balloon_out, holes, intree_and_ours, stats
 
 CORE = ("pvh",)
 HUGE_KB = 2048
@@ -55,10 +55,10 @@ def run(lab, kind, kernel):
     theirs, _ = huge_pages(lab, intree)
     intree.destroy()
 
-    ours.load()
-    agreement = Agreement(lab, ours)
     # What compaction does, without the worker's help.
-    ours.run(f"echo Y > {DEBUG}/base_only; echo 0 > {DEVICE}/upkeep/coalesce; echo 0 > {DEVICE}/upkeep/heal")
+    ours.load(upkeep=False)
+    agreement = Agreement(lab, ours)
+    ours.run(f"echo Y > {DEBUG}/base_only")
     with holes(lab, ours):
         balloon_out(ours)
     agreement.check("with every second page of a part ballooned out")

@@ -15,6 +15,7 @@ BOOT = 256 * MIB
 GROWN = 500 * MIB
 MORE = 700 * MIB
 HELD_MIB = 300
+WHOLE = 0.9                 # of what is added
 OFFLINE = rf"write online to {BLOCKS}/(memory\d+)/state"
 
 
@@ -56,12 +57,15 @@ def run(lab, kind, kernel):
     beyond = ours.xen_pages() * 4 - ours.current_kb()
     start = ours.current_kb()
     ours.load()
+    before = ours.meter().superpages
     for guest in (intree, ours):
         grow(guest, GROWN)
     lab.equal("growth, in kB", (intree.current_kb() - start, ours.current_kb() - start), (GROWN - BOOT,) * 2)
     sizes(lab, ours, beyond, "grown")
-    for guest in (intree, ours):
-        lab.note(f"{guest.name}: {guest.meter()}")
+    lab.note(f"{intree.name}: {intree.meter()}")
+    here = ours.meter()
+    lab.check(here.superpages - before >= WHOLE * (GROWN - BOOT) // (2 * MIB),
+              f"{ours.name}: {here}, and {before} superpages before it grew by {(GROWN - BOOT) // MIB} MiB")
     lab.note(f"added {stats(ours)['hotplugged'] * 4 // MIB} MiB")
 
     Holder(lab, ours, HELD_MIB).intact()

@@ -43,8 +43,7 @@ def run(lab, kind, kernel):
     theirs, _ = used_while_it_moves(lab, intree)
     intree.destroy()
 
-    ours.load()
-    ours.run(f"echo 0 > {DEVICE}/upkeep/heal; echo 0 > {DEVICE}/upkeep/coalesce")
+    ours.load(upkeep=False)
     before = stats(ours)
     mine, took = used_while_it_moves(lab, ours)
     after = stats(ours)

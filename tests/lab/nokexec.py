@@ -4,12 +4,11 @@
 So it is after xl mem-set, which lowers what Xen allows the guest, too.
 """
 
-from common import MIB, move
+from common import MIB, REBOOT, move
 
 TYPES = ("pvh",)
 KEXEC = True
 OUT = 100 * MIB
-REBOOT = "reason code 1 "   # SHUTDOWN_reboot of Xen's public sched.h; kexec is 5, SHUTDOWN_soft_reset
 
 
 def run(lab, kind, kernel):

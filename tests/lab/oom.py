@@ -18,6 +18,7 @@ TIMES = 20
 ALLOWED = 8 * MIB           # beyond the target, by memory/dynamic-max or Xen's maximum
 SLACK = 2 * MIB             # what xl adds to that maximum, and Xen counts for itself
 RAISED = 5                  # times
+UNREADABLE = ("junk", "", "-5", 1 << 64)
 BACK_S = 60
 SWITCH = f"{DEVICE}/limits/deflate_on_oom"
 
@@ -96,7 +97,10 @@ def run(lab, kind, kernel):
     lab.wait(lambda: guest.current_kb() == SMALL, BACK_S, "the guest to be back at its target")
     lab.dom0(f"xenstore-write {path} junk")
     lab.wait(lambda: "memory/dynamic-max cannot be read" in guest.dmesg(), 30, "junk there to be told of")
-    lab.equal("current_kb with junk there", dies(lab, guest, mib, "with junk in memory/dynamic-max"), SMALL)
+    for value in UNREADABLE:
+        lab.dom0(f"xenstore-write {path} '{value}'")
+        where = f"with '{value}' in memory/dynamic-max"
+        lab.equal(f"current_kb {where}", dies(lab, guest, mib, where), SMALL)
     lab.dom0(f"xenstore-rm {path}")
     move(guest, SMALL)          # which lowers Xen's maximum, too
     small = guest.current_kb()

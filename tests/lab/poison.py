@@ -6,7 +6,7 @@ One of a base page's and some of huge pages are reported, as the machine does it
 all the same, whoever gets one would die of it.
 """
 
-from common import DEBUG, DEVICE, MIB, Agreement, Holder, queues
+from common import DEBUG, MIB, Agreement, Holder, queues
 
 EXPECTED = (r"Memory failure", r"unpoison", r"Injecting memory failure")
 AWAY_KB = 64 * MIB + 100 * 4
@@ -16,8 +16,7 @@ HARD_OFFLINE = "/sys/devices/system/memory/hard_offline_page"
 
 def run(lab, kind, kernel):
     guest = lab.guest(kind, kernel)
-    guest.load()
-    guest.run(f"echo 0 > {DEVICE}/upkeep/heal; echo 0 > {DEVICE}/upkeep/coalesce")
+    guest.load(upkeep=False)
     full = guest.current_kb()
     guest.target_kb(full - AWAY_KB)
     guest.landed()

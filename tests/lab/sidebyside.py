@@ -6,7 +6,7 @@ What is counted does not depend on how fast the machine is, and ours must not gr
 
 import cycle
 
-from common import DEVICE, intree_and_ours
+from common import intree_and_ours
 
 TIMEOUT = 400
 CORE = ("pv", "pvh")
@@ -33,9 +33,8 @@ def run(lab, kind, kernel):
     intree, ours = intree_and_ours(lab, kind, kernel)
     theirs = cycle.measure(lab, intree, PART)
     intree.destroy()
-    ours.load()
     # Which calls for memory of its own, and to which the figures below do not belong.
-    ours.run(f"echo 0 > {DEVICE}/upkeep/heal; echo 0 > {DEVICE}/upkeep/coalesce")
+    ours.load(upkeep=False)
     mine = cycle.measure(lab, ours, PART)
     ours.unload()
 

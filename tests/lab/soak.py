@@ -64,7 +64,7 @@ class Soak:
                 break
         self.lab.equal(f"{what}: MemTotal, killed, Xen's kB, invariant", got, want)
 
-    # What is done to it
+    # What is done to it, and what came of it where that is not always the same
 
     def mem_set(self):
         move(self.guest, self.target())
@@ -119,7 +119,8 @@ class Soak:
 
     def cpu(self):
         if self.kind == "pv" and self.guest.kernel.endswith("lockdep"):
-            return      # Linux 6.12 with CONFIG_DEBUG_VM warns of a CR3 then, in switch_mm(), without the driver, too
+            # Linux 6.12 with CONFIG_DEBUG_VM warns of a CR3 then, in switch_mm(), without the driver, too.
+            return "not here"
         self.guest.run(f"echo 0 > {CPU}")
         self.guest.target_kb(self.target())
         self.guest.run(f"echo 1 > {CPU}")
@@ -138,30 +139,33 @@ class Soak:
 
     def migrate(self):
         if self.kind == "pv":
-            self.save_and_restore()     # without shadow paging it cannot be migrated
-            return
+            self.save_and_restore()
+            return "saved and restored: it has no shadow paging"
         self.mem_set()
         self.guest.migrate()
         self.guest.mem_max(f"{self.full}k")
 
     def grow(self):
         if self.full + BLOCK > MOST:
-            return
+            return "it is as large as can be"
         before = blocks(self.guest)
         self.full += BLOCK
         self.guest.mem_max(f"{self.full}k")
         move(self.guest, self.full, 120)
         self.added += blocks(self.guest) - before
+        return f"to {self.full} kB"
 
     def offline(self):
         """A block goes, if the kernel has nothing in it that it cannot move, and comes back later."""
         for block in self.added:
             self.guest.run(f"timeout 20 sh -c 'echo offline > {BLOCKS}/{block}/state' 2> /dev/null; true", timeout=120)
+        gone = self.guest.run(f"cat {BLOCKS}/memory*/state | grep -c offline; true").strip()
         self.guest.target_kb(self.low())
         for block in self.added:
             self.guest.run(f"echo online > {BLOCKS}/{block}/state 2> /dev/null; true")
         self.lab.wait(lambda: self.guest.run(f"cat {DEVICE}/queues/foreign_spare_kb").strip() == "0", 60,
                       "what is online again to be taken from the in-tree driver's list")
+        return f"{gone} of {len(self.added)} blocks"
 
 
 DEEDS = ("mem_set", "target_kb", "many_targets", "unreachable", "base_only", "compaction", "pressure", "loan", "reload",
@@ -177,9 +181,9 @@ def run(lab, kind, kernel):
     while uptime(soak.guest) < end:
         # Each once before any a second time.
         deed = draw.choice([name for name in DEEDS if done[name] == min(done.values())])
-        getattr(soak, deed)()
+        said = getattr(soak, deed)()
         done[deed] += 1
-        soak.agrees(f"{sum(done.values())}. {deed}")
+        soak.agrees(f"{sum(done.values())}. {deed}" + (f" ({said})" if said else ""))
     lab.note(", ".join(f"{name} {value}" for name, value in stats(soak.guest).items() if value))
     soak.holder.intact()
     soak.guest.unload()

@@ -30,9 +30,9 @@ def superpages(guest):
 def run(lab, kind, kernel):
     guest = lab.guest(kind, kernel, memory=BOOT // MIB, vcpus=2, config=TABLES)
     guest.maxmem = 2 * GROWN // MIB     # as far as it is looked at from outside
-    guest.load()
+    guest.load(upkeep=False)
     start, beyond = whole(guest), guest.xen_pages() * 4 - guest.current_kb()
-    guest.run(f"echo online > {BLOCKS}/auto_online_blocks; cd {DEVICE}/upkeep; echo 0 > heal; echo 0 > coalesce")
+    guest.run(f"echo online > {BLOCKS}/auto_online_blocks")
     before = superpages(guest)
     guest.mem_max(f"{GROWN}k")
     move(guest, GROWN, 240)

@@ -490,6 +490,7 @@ struct balloon_kernel_ops {
  * @hotplug: memory beyond that of boot
  * @blocks: memory that is set offline and online
  * @reboot: tells that another kernel is about to be booted
+ * @sleep: tells that this one is about to hibernate
  * @intree: the in-tree driver
  * @scrub_pages: are pages to be zeroed before Xen gets them?
  * @offset: what Xen counts for this domain beyond @queue.n.guest: pages that
@@ -507,6 +508,7 @@ struct balloon_kernel_ops {
  * @kicked: why it was woken: a target was set
  * @resumed: the guest is in a new domain: read the counts from Xen again
  * @ended: another kernel is about to be booted by kexec: nothing is ballooned out any more
+ * @hibernates: nor is for as long as this one is about to hibernate
  * @delay_ms: how long it waits after a step that stalled
  * @at_target: so it was after the last step
  * @pace: the next step moves 2 to the power of this huge pages at most
@@ -537,6 +539,7 @@ struct xen_balloon {
 	struct balloon_hotplug hotplug;
 	struct balloon_blocks blocks;
 	struct notifier_block reboot;
+	struct notifier_block sleep;
 	struct balloon_intree intree;
 	const bool *scrub_pages;
 	long offset;
@@ -552,6 +555,7 @@ struct xen_balloon {
 	bool kicked;
 	bool resumed;
 	bool ended;
+	bool hibernates;
 	unsigned int delay_ms;
 	bool at_target;
 	unsigned int pace;
@@ -797,9 +801,9 @@ unsigned long balloon_resize(struct xen_balloon *xb, long credit);
 int balloon_oom_init(struct xen_balloon *xb);
 void balloon_oom_exit(struct xen_balloon *xb);
 
-/* kexec.c */
-int balloon_kexec_init(struct xen_balloon *xb);
-void balloon_kexec_exit(struct xen_balloon *xb);
+/* ending.c */
+int balloon_ending_init(struct xen_balloon *xb);
+void balloon_ending_exit(struct xen_balloon *xb);
 
 /* worker.c */
 bool balloon_upkeep_init(struct xen_balloon *xb);

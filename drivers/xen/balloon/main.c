@@ -96,13 +96,13 @@ static int __init balloon_load(void)
 	ret = balloon_toolstack_init(xb);
 	if (ret)
 		goto err_oom;
-	ret = balloon_kexec_init(xb);
+	ret = balloon_ending_init(xb);
 	if (ret)
 		goto err_toolstack;
 
 	ret = balloon_worker_start(xb);
 	if (ret)
-		goto err_kexec;
+		goto err_ending;
 
 	pr_info("took over from the in-tree driver: %s guest of %lu KiB, ballooned out %lu huge pages and %lu base pages, target %lu KiB\n",
 		xb->ops->name, PAGES_TO_KB(n.guest), n.huge, n.base,
@@ -111,8 +111,8 @@ static int __init balloon_load(void)
 		pr_info("some CPUs are isolated, and coalescing and healing would interrupt them: both are off\n");
 	return 0;
 
-err_kexec:
-	balloon_kexec_exit(xb);
+err_ending:
+	balloon_ending_exit(xb);
 err_toolstack:
 	balloon_toolstack_exit();
 err_oom:
@@ -147,7 +147,7 @@ static void __exit balloon_unload(void)
 	balloon_blocks_end(xb);
 	balloon_contig_end(xb);
 	balloon_worker_stop(xb);
-	balloon_kexec_exit(xb);
+	balloon_ending_exit(xb);
 	balloon_toolstack_exit();
 	balloon_oom_exit(xb);
 	balloon_alloc_settle(&xb->alloc);

@@ -6,9 +6,6 @@
  * other than it was. Xen's own resume notifier is called for both, the restore
  * callback of a device for the former alone, and after hibernation: see
  * do_suspend() in drivers/xen/manage.c.
- *
- * A guest that hibernates by itself goes on in a domain that was built anew, with memory
- * where the image knows of none: the guest would never find it. That is refused.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -16,7 +13,6 @@
 #include <linux/platform_device.h>
 #include <linux/pm.h>
 #include <linux/printk.h>
-#include <linux/suspend.h>
 
 #include "balloon.h"
 
@@ -49,22 +45,6 @@ static struct platform_driver driver = {
 	},
 };
 
-static int note_sleep(struct notifier_block *nb, unsigned long action, void *unused)
-{
-	struct balloon_figures n = balloon_figures(&told->queue);
-
-	if (action != PM_HIBERNATION_PREPARE || !(n.huge || n.base))
-		return NOTIFY_DONE;
-
-	pr_err("found %lu KiB ballooned out, expected none for hibernation: set the target to all that the guest can have first\n",
-	       PAGES_TO_KB(n.huge * XENMEM_HUGE_PAGES + n.base));
-	return notifier_from_errno(-EBUSY);
-}
-
-static struct notifier_block sleep_nb = {
-	.notifier_call = note_sleep,
-};
-
 /**
  * balloon_resume_init - have @xb->resumed set when the guest goes on in a new
  *	domain, before any task runs there
@@ -88,15 +68,12 @@ int balloon_resume_init(struct xen_balloon *xb)
 		goto err_driver;
 	}
 
-	ret = register_pm_notifier(&sleep_nb);
-	if (!ret)
-		return 0;
+	return 0;
 
-	platform_device_unregister(device);
 err_driver:
 	platform_driver_unregister(&driver);
 err:
-	pr_err("cannot register what tells of a restore and of hibernation (%d)\n", ret);
+	pr_err("cannot register what tells of a restore (%d)\n", ret);
 	return ret;
 }
 
@@ -105,7 +82,6 @@ err:
  */
 void balloon_resume_exit(void)
 {
-	unregister_pm_notifier(&sleep_nb);
 	platform_device_unregister(device);
 	platform_driver_unregister(&driver);
 }

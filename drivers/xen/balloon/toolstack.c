@@ -7,12 +7,14 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <xen/xenbus.h>
 
 #include "balloon.h"
 
 static struct xen_balloon *told;
 static bool unreadable;
+static DEFINE_RATELIMIT_STATE(often, SAY_INTERVAL, SAY_BURST);
 
 static void look(struct xenbus_watch *watch, const char *path, const char *token)
 {
@@ -24,9 +26,9 @@ static void look(struct xenbus_watch *watch, const char *path, const char *token
 	else
 		WRITE_ONCE(told->target.dynamic_max, ret == 1 ? kb / PAGES_TO_KB(1ULL) : 0);
 
-	if (ret < 0 && ret != -ENOENT && !unreadable)
-		pr_warn_ratelimited("memory/dynamic-max cannot be read as a number of KiB (%d): the guest gets no more than its target\n",
-				    ret);
+	if (ret < 0 && ret != -ENOENT && !unreadable && __ratelimit(&often))
+		pr_warn("memory/dynamic-max cannot be read as a number of KiB (%d): the guest gets no more than its target\n",
+			ret);
 	unreadable = ret < 0 && ret != -ENOENT;
 }
 

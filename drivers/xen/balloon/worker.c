@@ -168,7 +168,7 @@ static enum balloon_step step(struct xen_balloon *xb)
 
 	lockdep_assert_held(&xb->step_lock);
 
-	if (xb->ended)
+	if (xb->ended || xb->hibernates)
 		return BALLOON_STALLED;
 
 	balloon_regions_grow(&xb->queue);

@@ -164,6 +164,30 @@ static void a_page_that_somebody_has_a_reference_to_does_not_go(struct kunit *te
 	KUNIT_EXPECT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
 }
 
+static void what_is_lent_or_kept_for_that_does_not_go(struct kunit *test)
+{
+	unsigned int i = 0, region;
+
+	sim.xb->foreign.low = 1;
+	sim.xb->foreign.high = 512;
+	sim_turn();
+	KUNIT_ASSERT_EQ(test, sim_borrow(1), 1U);
+	while (i < FULL && sim.region[i / 512].frame[i % 512] != SIM_FOREIGN)
+		i++;
+	region = i / BLOCK * SIM_BLOCK_REGIONS;
+
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, sim_set_offline(region, SIM_BLOCK_REGIONS), -EBUSY);
+		sim_check("not offline");
+		sim_return(1);
+	}
+	sim.xb->foreign.low = 0;
+	sim.xb->foreign.high = 0;
+	sim.now += 300 * NSEC_PER_SEC;
+	settle();
+	KUNIT_EXPECT_EQ(test, sim_set_offline(region, SIM_BLOCK_REGIONS), 0);
+}
+
 /* The kernel may try for long, and the worker goes on. */
 static void what_is_about_to_go_offline_can_come_back_after_steps_of_the_worker(struct kunit *test)
 {
@@ -309,6 +333,16 @@ static void the_guest_boots_as_a_whole_where_memory_is_offline(struct kunit *tes
 	KUNIT_EXPECT_TRUE(test, said("found 0 KiB that do not come back, and 2328 KiB"));
 }
 
+static void what_is_offline_does_not_hibernate(struct kunit *test)
+{
+	balloon_out_of(test, FIRST, 512 + 70);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	sim_target(FULL);
+	sim_settle(50);
+	KUNIT_EXPECT_FALSE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
+	KUNIT_EXPECT_TRUE(test, said("and 2328 KiB of what is offline"));
+}
+
 /* Nothing of it is on the list yet, nor is it offline any more. */
 static void the_guest_boots_as_a_whole_where_memory_is_coming(struct kunit *test)
 {
@@ -426,6 +460,7 @@ static struct kunit_case blocks_cases[] = {
 	KUNIT_CASE(what_is_elsewhere_stays),
 	KUNIT_CASE(memory_that_stays_online_has_all_that_was_ballooned_out),
 	KUNIT_CASE_PARAM(a_page_that_somebody_has_a_reference_to_does_not_go, ref_gen_params),
+	KUNIT_CASE(what_is_lent_or_kept_for_that_does_not_go),
 	KUNIT_CASE(what_is_about_to_go_offline_can_come_back_after_steps_of_the_worker),
 	KUNIT_CASE(of_two_blocks_that_are_offline_each_brings_back_its_own),
 	KUNIT_CASE(a_target_that_offline_memory_is_missing_for_is_told_how_to_get_it),
@@ -434,6 +469,7 @@ static struct kunit_case blocks_cases[] = {
 	KUNIT_CASE_PARAM(a_block_that_is_coming_online_is_taken_when_it_is_there, out_gen_params),
 	KUNIT_CASE(memory_that_does_not_come_online_after_all_is_not_counted),
 	KUNIT_CASE(the_guest_boots_as_a_whole_where_memory_is_offline),
+	KUNIT_CASE(what_is_offline_does_not_hibernate),
 	KUNIT_CASE(the_guest_boots_as_a_whole_where_memory_is_coming),
 	KUNIT_CASE(the_guest_boots_as_a_whole_where_memory_was_offline_at_loading),
 	KUNIT_CASE(another_kernel_boots_where_what_is_offline_has_memory),

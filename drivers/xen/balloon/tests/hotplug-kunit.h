@@ -144,6 +144,21 @@ static void what_was_added_is_healed_as_any_other(struct kunit *test)
 	expect_size(test, FULL + BLOCK);
 }
 
+static void what_was_added_is_moved_by_compaction_as_any_other(struct kunit *test)
+{
+	unsigned int i;
+
+	sim_target(FULL + BLOCK);
+	settle();
+	sim_queue_base(REGIONS + 1, 0, 70);
+	for (i = 0; i < 16; i++)
+		KUNIT_EXPECT_TRUE(test, sim_isolate_page(sim_page(REGIONS + 1, i)));
+	KUNIT_EXPECT_EQ(test, sim_move_isolated(NULL), 16U);
+	settle();
+	sim_check("compacted");
+	expect_size(test, FULL + BLOCK);
+}
+
 static void a_target_that_lent_pages_are_missing_for_takes_no_block(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, sim_borrow(100), 100U);
@@ -372,6 +387,7 @@ static struct kunit_case hotplug_cases[] = {
 	KUNIT_CASE(what_was_added_is_ballooned_out_as_any_other),
 	KUNIT_CASE(what_was_added_is_in_superpages),
 	KUNIT_CASE(what_was_added_is_healed_as_any_other),
+	KUNIT_CASE(what_was_added_is_moved_by_compaction_as_any_other),
 	KUNIT_CASE(a_target_that_lent_pages_are_missing_for_takes_no_block),
 	KUNIT_CASE(nothing_is_said_of_a_target_that_is_reached),
 	KUNIT_CASE(a_limit_of_xens_is_told_of_once_with_each_target),

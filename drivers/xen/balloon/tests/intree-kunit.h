@@ -480,6 +480,24 @@ static void unloading_gives_each_page_back(struct kunit *test)
 	sim_check("after unloading");
 }
 
+static void unloading_gives_nobody_a_bad_page(struct kunit *test)
+{
+	struct page *page;
+
+	go_to(test, FULL - 1024 - 100);
+	LOCKED(({
+		KUNIT_ASSERT_EQ(test, balloon_dequeue_base(&sim.xb->queue, &page, 1,
+							   NUMA_NO_NODE), 1U);
+		balloon_enqueue(&sim.xb->queue, page, 0);
+	}));
+	sim.bad = page;
+	sim_hand_back();
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).quarantined, 1UL);
+	KUNIT_EXPECT_TRUE(test, PageOffline(page));
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.balloon_low, 1123UL);
+	sim_check("after unloading");
+}
+
 static void what_is_shown_is_as_it_was_after_unloading(struct kunit *test)
 {
 	unload();
@@ -832,6 +850,7 @@ static struct kunit_case intree_cases[] = {
 	KUNIT_CASE(what_has_memory_in_a_new_domain_is_not_handed_back),
 	KUNIT_CASE(loading_without_memory_leaves_the_list_alone),
 	KUNIT_CASE_PARAM(unloading_gives_each_page_back, unload_gen_params),
+	KUNIT_CASE(unloading_gives_nobody_a_bad_page),
 	KUNIT_CASE(what_is_shown_is_as_it_was_after_unloading),
 	KUNIT_CASE(what_is_shown_is_right_when_a_page_is_lent_at_the_last_moment),
 	KUNIT_CASE_PARAM(junk_hides_no_target_that_was_heard, hear_gen_params),

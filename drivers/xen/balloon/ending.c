@@ -5,6 +5,9 @@
  * all comes back before. Where it does not, since Xen gives none or another driver has it,
  * the guest boots as a whole instead, and gets its memory anew.
  *
+ * Or this one is to hibernate. It goes on in a domain that was built anew, with memory where
+ * it knows of none, and would never find it. That is refused: there is no hurry.
+ *
  * A kernel that saves what a crashed one left has memory of its own, which was never
  * ballooned out, and leaves out of the dump what was: the page is offline.
  */
@@ -18,6 +21,7 @@
 #include <linux/pfn.h>
 #include <linux/printk.h>
 #include <linux/reboot.h>
+#include <linux/suspend.h>
 
 #include "balloon.h"
 
@@ -122,27 +126,68 @@ static int on_reboot(struct notifier_block *nb, unsigned long action, void *comm
 	return NOTIFY_DONE;
 }
 
-/**
- * balloon_kexec_init - be told when another kernel is about to be booted by kexec
- * @xb: the driver
- *
- * Return: 0, to be undone by balloon_kexec_exit(); or a negative errno.
- */
-int balloon_kexec_init(struct xen_balloon *xb)
+static int on_sleep(struct notifier_block *nb, unsigned long action, void *unused)
 {
-	xb->reboot.notifier_call = on_reboot;
-	return register_reboot_notifier(&xb->reboot);
+	struct xen_balloon *xb = container_of(nb, struct xen_balloon, sleep);
+	unsigned long left, nr_offline;
+
+	switch (action) {
+	case PM_HIBERNATION_PREPARE:
+		mutex_lock(&xb->step_lock);
+		left = missing(xb);
+		nr_offline = offline(xb);
+		xb->hibernates = !left && !nr_offline;
+		mutex_unlock(&xb->step_lock);
+		if (!left && !nr_offline)
+			break;
+		pr_err("found %lu KiB ballooned out or lent, and %lu KiB of what is offline without memory, expected none for hibernation: set the target to all that the guest can have, keep nothing to be lent, and set online what is offline\n",
+		       PAGES_TO_KB(left), PAGES_TO_KB(nr_offline));
+		return notifier_from_errno(-EBUSY);
+	case PM_POST_HIBERNATION:
+		mutex_lock(&xb->step_lock);
+		xb->hibernates = false;
+		mutex_unlock(&xb->step_lock);
+		balloon_worker_kick(xb);
+		break;
+	}
+
+	return NOTIFY_DONE;
 }
 
 /**
- * balloon_kexec_exit - undo balloon_kexec_init()
+ * balloon_ending_init - be told when another kernel is about to be booted by kexec, or this
+ *	one to hibernate
+ * @xb: the driver
+ *
+ * Return: 0, to be undone by balloon_ending_exit(); or a negative errno.
+ */
+int balloon_ending_init(struct xen_balloon *xb)
+{
+	int ret;
+
+	xb->reboot.notifier_call = on_reboot;
+	ret = register_reboot_notifier(&xb->reboot);
+	if (ret)
+		return ret;
+
+	xb->sleep.notifier_call = on_sleep;
+	ret = register_pm_notifier(&xb->sleep);
+	if (ret)
+		unregister_reboot_notifier(&xb->reboot);
+
+	return ret;
+}
+
+/**
+ * balloon_ending_exit - undo balloon_ending_init()
  * @xb: the driver
  */
-void balloon_kexec_exit(struct xen_balloon *xb)
+void balloon_ending_exit(struct xen_balloon *xb)
 {
+	unregister_pm_notifier(&xb->sleep);
 	unregister_reboot_notifier(&xb->reboot);
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST
-#include "tests/kexec-kunit.h"
+#include "tests/ending-kunit.h"
 #endif

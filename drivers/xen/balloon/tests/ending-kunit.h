@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Unit tests of kexec.c: what the guest has when the next kernel begins.
+ * Unit tests of ending.c: what the guest has when the next kernel begins, or this one goes on
+ * in a domain that was built anew.
  */
 #include "step.h"
 
 /* Also base pages, and some that are kept to be lent. */
-static int kexec_init(struct kunit *test)
+static int ending_init(struct kunit *test)
 {
 	step_init(test);
 	balloon_out(test, H(9) + 100);
@@ -115,7 +116,50 @@ static void a_guest_that_ends_otherwise_keeps_its_size(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_POPULATE], 0UL);
 }
 
-static struct kunit_case kexec_cases[] = {
+static void what_is_whole_hibernates_and_stays_so_until_it_goes_on(struct kunit *test)
+{
+	sim_target(FULL);
+	sim_settle(50);
+	KUNIT_EXPECT_TRUE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 0U);
+
+	sim_target(FULL - H(3));
+	sim_settle(50);
+	expect_figures(test, FULL, 0, 0, 0);
+
+	KUNIT_EXPECT_TRUE(test, sim_tell_sleep(PM_POST_HIBERNATION));
+	sim_settle(50);
+	expect_figures(test, FULL - H(3), 3, 0, 0);
+}
+
+static void what_is_ballooned_out_does_not_hibernate(struct kunit *test)
+{
+	KUNIT_EXPECT_FALSE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
+	KUNIT_EXPECT_TRUE(test, said("found 18832 KiB ballooned out or lent, and 0 KiB"));
+
+	/* Nothing is put off. */
+	sim_target(FULL);
+	sim_settle(50);
+	expect_figures(test, FULL, 0, 0, 0);
+}
+
+static void what_is_lent_does_not_hibernate(struct kunit *test)
+{
+	sim.xb->foreign.low = 1;
+	sim.xb->foreign.high = H(1);
+	sim_turn();
+	KUNIT_ASSERT_EQ(test, sim_borrow(1), 1U);
+	sim.xb->foreign.low = 0;
+	sim.xb->foreign.high = 0;
+	sim_target(FULL - 1);
+	sim_settle(50);
+	expect_figures(test, FULL - 1, 0, 0, 0);
+
+	KUNIT_EXPECT_FALSE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
+	KUNIT_EXPECT_TRUE(test, said("found 4 KiB ballooned out or lent, and 0 KiB"));
+}
+
+static struct kunit_case ending_cases[] = {
 	KUNIT_CASE(all_comes_back_before_the_next_kernel_begins),
 	KUNIT_CASE(what_is_kept_to_be_lent_comes_back_too),
 	KUNIT_CASE(nothing_is_given_up_after_that),
@@ -123,15 +167,18 @@ static struct kunit_case kexec_cases[] = {
 	KUNIT_CASE(the_guest_boots_as_a_whole_where_xen_gives_nothing),
 	KUNIT_CASE(what_xen_gives_late_is_waited_for),
 	KUNIT_CASE(the_guest_boots_as_a_whole_where_a_page_is_lent),
+	KUNIT_CASE(what_is_whole_hibernates_and_stays_so_until_it_goes_on),
+	KUNIT_CASE(what_is_ballooned_out_does_not_hibernate),
+	KUNIT_CASE(what_is_lent_does_not_hibernate),
 	KUNIT_CASE_PARAM(a_guest_that_ends_otherwise_keeps_its_size, end_gen_params),
 	{}
 };
 
-static struct kunit_suite kexec_suite = {
-	.name = "kexec",
-	.init = kexec_init,
+static struct kunit_suite ending_suite = {
+	.name = "ending",
+	.init = ending_init,
 	.exit = sim_exit,
-	.test_cases = kexec_cases,
+	.test_cases = ending_cases,
 };
 
-kunit_test_suite(kexec_suite);
+kunit_test_suite(ending_suite);
