@@ -175,6 +175,7 @@ void sim_load_driver(struct kunit *test)
 void sim_hand_back(void)
 {
 	balloon_blocks_end(sim.xb);
+	balloon_alloc_settle(&sim.xb->alloc);
 	mutex_lock(&sim.xb->step_lock);
 	intree_end(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);

@@ -14,6 +14,7 @@ from inputs import SAID, TARGETS, Inputs, rows
 TAKES = 240
 TIMEOUT = 1200
 TIMES = 10000
+ALLOWED_TIMES = 2000
 LINES = 24          # that they may leave in a minute: ten of each of two kinds, and that others were suppressed
 HOME = 400 * MIB
 TRACING = "/sys/kernel/tracing"
@@ -74,13 +75,14 @@ def tries_the_table(lab, guest, inputs):
               f"files that can be written to: {written}, expected some, and a row for each")
 
 
-def few_lines(lab, guest, start, where):
-    """Checks that all the bad targets since then left some lines, but few."""
+def few_lines(lab, guest, start, times, where):
+    """Checks that so many bad values since then left some lines, but few."""
+    # Of what xenstored has taken the guest may still hear.
+    said = guest.run(f"dmesg | grep -e '{SAID}' -e suppressed || true", timeout=300).splitlines()
     took = time.monotonic() - start
     most = LINES * (2 + int(took) // 60)        # the first and the last minute need not be whole
-    said = guest.run(f"dmesg | grep -e '{SAID}' -e suppressed || true").splitlines()
     lab.check(0 < len(said) <= most,
-              f"{TIMES} bad targets in {where} in {took:.0f} s left {len(said)} lines, expected some, at most {most}")
+              f"{times} bad values in {where} in {took:.0f} s left {len(said)} lines, expected some, at most {most}")
 
 
 def is_not_flooded(lab, guest):
@@ -89,19 +91,19 @@ def is_not_flooded(lab, guest):
     guest.run("dmesg -c > /dev/null")
     start = time.monotonic()
     guest.run(FLOOD, timeout=240)
-    few_lines(lab, guest, start, "target_kb")
+    few_lines(lab, guest, start, TIMES, "target_kb")
     lab.equal("the last target that was none of junk", guest.run(f"cat {DEVICE}/target_kb").strip(), "8")
     guest.run(f"echo {4096 * MIB} > {DEVICE}/target_kb; sleep 1")
     lab.check(f"target of {4096 * MIB} KiB is out of range" in guest.dmesg(), "another kind of bad target is told of")
 
 
 def is_not_flooded_through_xenstore(lab, guest, inputs):
-    for key, flood in ((f"{inputs.path}/memory/dynamic-max", ALLOWED_FLOOD),
-                       (f"{inputs.path}/memory/target", STORE_FLOOD)):
+    for key, flood, times in ((f"{inputs.path}/memory/dynamic-max", ALLOWED_FLOOD, ALLOWED_TIMES),
+                              (f"{inputs.path}/memory/target", STORE_FLOOD, TIMES)):
         guest.run("dmesg -c > /dev/null")
         start = time.monotonic()
-        lab.host.store.write_all(key, flood * (TIMES // len(flood)))
-        few_lines(lab, guest, start, key)
+        lab.host.store.write_all(key, flood * (times // len(flood)))
+        few_lines(lab, guest, start, times, key)
     last = int(STORE_FLOOD[-1]) - inputs.beyond
     lab.wait(lambda: int(guest.run(f"cat {DEVICE}/target_kb")) == last, 60, f"the last target of {last} kB to be shown")
     lab.host.store.remove(f"{inputs.path}/memory/dynamic-max")

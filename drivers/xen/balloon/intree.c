@@ -497,9 +497,11 @@ static unsigned long intree_expected(const struct xen_balloon *xb)
 	return max(more, 0L);
 }
 
+/* What was offline in part when we came was not known to be so. */
 static void intree_online(struct xen_balloon *xb, long nr)
 {
-	xb->intree.seen_total += nr;
+	xb->intree.seen_total = min(xb->intree.seen_total + nr,
+				    READ_ONCE(balloon_stats.total_pages));
 }
 #endif
 

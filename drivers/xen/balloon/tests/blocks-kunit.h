@@ -265,6 +265,10 @@ static void what_is_offline_at_unloading_comes_back_after_the_next_load(struct k
 	online_again(FIRST);
 	expect_total(test, FULL);
 	expect_figures(test, guest, 1, 70, 0);
+
+	/* And is known to be offline the next time. */
+	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 512UL + 70);
 }
 
 static void nothing_goes_once_the_module_is_about_to_go(struct kunit *test)
