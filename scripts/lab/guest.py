@@ -362,9 +362,9 @@ class Guest:
         """Return Xen's own count of this guest's pages."""
         return self.host.domain_pages(self.domid)
 
-    def meter(self):
-        """Return the Map of the guest's memory, seen from outside."""
-        return meter.measure(self.lab, self)
+    def meter(self, end=None):
+        """Return the Map of the guest's memory, seen from outside: what it booted with, or up to `end` MiB."""
+        return meter.measure(self.lab, self, end)
 
     def vmstat(self):
         return {name: int(value) for name, value in map(str.split, self.run("cat /proc/vmstat").splitlines())}

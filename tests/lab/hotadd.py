@@ -62,8 +62,8 @@ def run(lab, kind, kernel):
         grow(guest, GROWN)
     lab.equal("growth, in kB", (intree.current_kb() - start, ours.current_kb() - start), (GROWN - BOOT,) * 2)
     sizes(lab, ours, beyond, "grown")
-    lab.note(f"{intree.name}: {intree.meter()}")
-    here = ours.meter()
+    lab.note(f"{intree.name}: {intree.meter(MORE // MIB)}")
+    here = ours.meter(MORE // MIB)
     lab.check(here.superpages - before >= WHOLE * (GROWN - BOOT) // (2 * MIB),
               f"{ours.name}: {here}, and {before} superpages before it grew by {(GROWN - BOOT) // MIB} MiB")
     lab.note(f"added {stats(ours)['hotplugged'] * 4 // MIB} MiB")
