@@ -36,8 +36,8 @@ import packages     # noqa: E402: it is not beside this file
 FLAVOURS = {        # and their fragments; neighbours share the most objects
     "base": ("base",),
     "nounpopulated": ("base", "nounpopulated"),
-    "lockdep": ("base", "nounpopulated", "distribution", "lockdep"),
-    "debug": ("base", "nounpopulated", "distribution", "debug"),
+    "lockdep": ("base", "lockdep"),
+    "debug": ("base", "debug"),
 }
 KERNELS = packages.CACHE / "kernels"
 WORK = KERNELS / "work"

@@ -276,7 +276,7 @@ class Guest:
     # The driver, and what it shows
 
     def load(self, upkeep=True):
-        """Load the driver; without upkeep it never coalesced nor healed anything."""
+        """Load the driver; without upkeep that is off before the first of it is due, a second later."""
         rests = "" if upkeep else f" && cd {DEVICE}/upkeep && echo 0 > heal && echo 0 > coalesce"
         # Of each page that is ballooned out Xen is asked whether it is, which takes long in emulation.
         self.run(f"insmod /xen-balloon.ko{rests}", timeout=240)
@@ -291,12 +291,15 @@ class Guest:
     def have_loads_fail(self):
         """Where allocations are to fail they do from now on while the driver is loaded, too: it lies where it lay.
 
-        Returns the shell command that tells whether insmod, with its errors in /said, failed for that.
+        Of those 1 %: a load asks for so many that with more none succeeds. Returns the shell command that tells
+        whether insmod, with its errors in /said, failed for that.
         """
         if not self.lab.faults:
             return "false"
         self.load()
         self.run(f"echo 0 > {PROBES} && rmmod xen_balloon", timeout=120)
+        for kind in FAULTS:
+            self.run(f"echo 1 > /sys/kernel/debug/{kind}/probability")
         # The latter where device_add() had no memory for a name.
         return "grep -q -e 'Cannot allocate memory' -e 'Invalid argument' /said"
 

@@ -231,8 +231,9 @@ static void wake_oom_killer_for_little(void)
 
 static void wake_oom_killer_for_a_place(void)
 {
-	DEFINE_XARRAY(places);
+	struct xarray places;
 
+	xa_init(&places);
 	sim_xa_reserve(&places, 0, GFP_KERNEL);
 	xa_destroy(&places);
 }

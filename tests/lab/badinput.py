@@ -118,11 +118,16 @@ def takes_none_while_it_comes_or_goes(lab, guest, inputs, agreement):
         guest.run("rm -f /switched")
         switching = guest.spawn(SWITCH % (junk, HOME, HOME))
         written = 0
-        while "switched" not in switching.output():
+
+        def write():
+            nonlocal written
             for key in keys:
                 lab.host.store.write_all(key, STORE_JUNK)
                 written += len(STORE_JUNK)
-        shown = switching.wait(120).split()[:-1]
+            return "switched" in switching.output()
+
+        lab.wait(write, 240, "the driver to come and go")
+        shown = switching.wait(60).split()[:-1]
         lab.check(len(shown) == SWITCHES and all(0 < int(kb) <= inputs.ceiling for kb in shown),
                   f"target_kb after insmod with '{junk}' written meanwhile, and to the keys {written} times: {shown}, "
                   f"expected up to {inputs.ceiling}")

@@ -131,7 +131,7 @@ def crumbs(lab, host, crumbling):
     start = time.monotonic()
     lab.dom0(f"crumble {crumbling.domid} {CRUMBS_FROM} {CRUMBS} {RATE} > /tmp/crumbs 2>&1 &")
     host.goes_on(sum(before), "the first page came free")
-    while time.monotonic() - start < CRUMBS / RATE:
+    while time.monotonic() - start + LOOK_S < CRUMBS / RATE:
         time.sleep(LOOK_S)
         last, have = have, host.have()
         more = [late - first for first, late in zip(last, have)]

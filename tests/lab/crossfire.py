@@ -88,9 +88,10 @@ def run(lab, kind, kernel):
     fire(lab, guest, random.Random(seed))
     guest.count_faults()
     took = time.monotonic() - start
-    loaded = guest.run("wc -l < /loaded").strip()
-    lab.note(f"{RELOADS} times, of which it was loaded {loaded}, took {took:.0f} s, {uptime(guest) - began:.0f} s of "
-             "the guest's")
+    loaded = int(guest.run("wc -l < /loaded"))
+    lab.check(0 < loaded < RELOADS if lab.faults else loaded == RELOADS,
+              f"{RELOADS} times, of which it was loaded {loaded}, took {took:.0f} s, {uptime(guest) - began:.0f} s of "
+              "the guest's")
 
     for loop in loops:
         loop.wait(60, check=False)

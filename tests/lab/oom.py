@@ -18,7 +18,8 @@ TIMES = 20
 ALLOWED = 8 * MIB           # beyond the target, by memory/dynamic-max or Xen's maximum
 SLACK = 2 * MIB             # what xl adds to that maximum, and Xen counts for itself
 RAISED = 5                  # times
-UNREADABLE = ("junk", "", "-5", 1 << 64)
+UNREADABLE = ("junk", "", "-5")
+JUNK = "memory/dynamic-max cannot be read"
 BACK_S = 60
 SWITCH = f"{DEVICE}/limits/deflate_on_oom"
 
@@ -95,13 +96,13 @@ def run(lab, kind, kernel):
     largest = dies(lab, guest, mib, "with more than the toolstack allows")
     lab.equal("current_kb at most, where the toolstack allows 8 MiB more", largest, SMALL + ALLOWED)
     lab.wait(lambda: guest.current_kb() == SMALL, BACK_S, "the guest to be back at its target")
-    lab.dom0(f"xenstore-write {path} junk")
-    lab.wait(lambda: "memory/dynamic-max cannot be read" in guest.dmesg(), 30, "junk there to be told of")
-    for value in UNREADABLE:
-        lab.dom0(f"xenstore-write {path} '{value}'")
+    for told, value in enumerate(UNREADABLE, 1):
+        for written in (str(full), value):
+            lab.host.store.write(path, written.encode())
         where = f"with '{value}' in memory/dynamic-max"
+        lab.wait(lambda: guest.dmesg().count(JUNK) >= told, 30, f"{told} times junk to be told of")
         lab.equal(f"current_kb {where}", dies(lab, guest, mib, where), SMALL)
-    lab.dom0(f"xenstore-rm {path}")
+    lab.host.store.remove(path)
     move(guest, SMALL)          # which lowers Xen's maximum, too
     small = guest.current_kb()
     guest.mem_max(f"{SMALL + ALLOWED}k")
