@@ -113,7 +113,8 @@
 #define memory_add_physaddr_to_nid(start) ((void)(start), 0)
 #define add_memory(nid, start, size, flags) ((void)(nid), sim_add_memory(start, size, flags))
 #define register_memory_notifier(nb)	sim_register_memory_notifier(nb)
-#define unregister_memory_notifier(nb)	((void)(nb), (void)(sim.memory_nb = NULL))
+#define unregister_memory_notifier(nb)	\
+	((void)(nb), (void)(sim.memory_nb = NULL), (void)sim.notifiers--)
 
 /* The log */
 #undef pr_err
@@ -140,13 +141,13 @@
 #define kthread_run(fn, data, name)	sim_kthread_run(fn, data, name)
 
 #define register_oom_notifier(nb)	((void)(nb), sim_register_notifier())
-#define unregister_oom_notifier(nb)	((void)(nb))
+#define unregister_oom_notifier(nb)	((void)(nb), (void)sim.notifiers--)
 #define register_reboot_notifier(nb)	((void)(nb), sim_register_notifier())
-#define unregister_reboot_notifier(nb)	((void)(nb))
+#define unregister_reboot_notifier(nb)	((void)(nb), (void)sim.notifiers--)
 #undef register_pm_notifier
 #define register_pm_notifier(nb)	((void)(nb), sim_register_notifier())
 #undef unregister_pm_notifier
-#define unregister_pm_notifier(nb)	((void)(nb))
+#define unregister_pm_notifier(nb)	((void)(nb), (void)sim.notifiers--)
 #define walk_iomem_res_desc(desc, flags, start, end, arg, func) \
 	((void)(desc), (void)(flags), (void)(start), (void)(end), sim_walk_memory(func, arg))
 #define emergency_restart()		((void)sim.restarts++)

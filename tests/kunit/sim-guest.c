@@ -848,7 +848,7 @@ struct page *sim_online_page(unsigned long pfn)
 
 	sim.now += sim.look_ns;
 	/* There may be some more pages, but they are no region. */
-	if (pfn >= sim.first_pfn + sim_total())
+	if (pfn >= sim.first_pfn + sim_total() + sim.nr_offline * sim_block_size() / PAGE_SIZE)
 		sim_violation("looked for a region beyond the last one");
 	region = sim_region_of(pfn, &index);
 	return region && region->owner[index] != SIM_OFFLINE ? pfn_to_page(pfn) : NULL;
@@ -975,7 +975,11 @@ void *sim_xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gf
 
 int sim_register_notifier(void)
 {
-	return sim_fails(SIM_NOTIFIER, NULL, NULL) ? -ENOMEM : 0;
+	if (sim_fails(SIM_NOTIFIER, NULL, NULL))
+		return -ENOMEM;
+
+	sim.notifiers++;
+	return 0;
 }
 
 void sim_kfree(const void *p)

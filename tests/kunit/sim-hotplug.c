@@ -47,14 +47,24 @@ unsigned long sim_block_size(void)
 	return block_size();
 }
 
+/* Where windows are all that is simulated, of these. */
 int sim_walk_memory(int (*func)(struct resource *memory, void *data), void *data)
 {
-	struct resource memory = {
-		.start = PFN_PHYS(sim.first_pfn),
-		.end = PFN_PHYS(sim.first_pfn + sim_total()) - 1,
-	};
+	unsigned long start = sim.first_pfn, end = start + sim_total();
+	unsigned long stride = sim.config.stride * SIM_REGION_PAGES ?: end - start;
+	unsigned long nr = sim.config.window * SIM_REGION_PAGES ?: stride;
+	struct resource memory;
+	int ret = 0;
 
-	return func(&memory, data);
+	for (; start < end && !ret; start += stride) {
+		memory.start = PFN_PHYS(start);
+		memory.end = PFN_PHYS(start + nr) - 1;
+		if (start + stride >= end)
+			memory.end += sim.nr_offline * block_size();
+		ret = func(&memory, data);
+	}
+
+	return ret;
 }
 
 int sim_find_place(struct resource *place, u64 size, u64 align)

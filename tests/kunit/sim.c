@@ -175,6 +175,8 @@ void sim_load_driver(struct kunit *test)
 void sim_hand_back(void)
 {
 	balloon_blocks_end(sim.xb);
+	balloon_ending_exit(sim.xb);
+	balloon_oom_exit(sim.xb);
 	balloon_alloc_settle(&sim.xb->alloc);
 	mutex_lock(&sim.xb->step_lock);
 	intree_end(sim.xb);
@@ -275,6 +277,7 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	sim.restarts = 0;
 	prandom_seed_state(&sim.rnd, 1);
 	sim.kmalloced = 0;
+	sim.notifiers = 0;
 	memset(sim.region, 0, config->regions * sizeof(*sim.region));
 	memset(sim.sum, 0, sizeof(sim.sum));
 	memset(sim.calls, 0, sizeof(sim.calls));

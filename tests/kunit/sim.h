@@ -280,6 +280,7 @@ struct sim_fault {
  * @provoked: the next violation is wanted: it does not fail the test
  * @violations: how often the driver did what it must not do
  * @kmalloced: bytes that the driver has from kzalloc()
+ * @notifiers: that it has registered
  * @sum: pages by owner, without and with memory, as the check counted them
  * @scrub_pages: the attribute
  * @gfp: what the driver asked an allocator with the last time
@@ -363,6 +364,7 @@ struct sim {
 	bool provoked;
 	unsigned int violations;
 	unsigned long kmalloced;
+	unsigned int notifiers;
 	unsigned long sum[SIM_NR_OWNERS][2];
 	bool scrub_pages;
 	gfp_t gfp;

@@ -327,9 +327,9 @@ static void load_driver(void)
 
 	if (!sim_load())
 		sim_take_over();
-	else if (sim.kmalloced != had)
-		sim_violation("%lu bytes leaked where the driver cannot be loaded",
-			      sim.kmalloced - had);
+	else if (sim.kmalloced != had || sim.notifiers)
+		sim_violation("%lu bytes and %u notifiers leaked where it cannot be loaded",
+			      sim.kmalloced - had, sim.notifiers);
 }
 
 static bool is_loaded(void)

@@ -22,7 +22,7 @@ MODULE_PARM_DESC(steps, "of all random walks together");
 struct walk {
 	const char *name;
 	struct sim_config config;
-	bool doubt;			/* Xen may take a part of a page */
+	bool doubt;			/* Xen may take a part of a page, or one is bad */
 };
 
 static const struct walk walks[] = {
@@ -216,7 +216,6 @@ static void come_and_go(struct kunit *test)
 	sim_hand_back();
 	balloon_queue_destroy(&sim.xb->queue);
 	sim_load_driver(test);
-	set_online();		/* what was offline at loading is not known */
 }
 
 /* Something greater happens. */
@@ -238,7 +237,7 @@ static void befall(struct kunit *test, const struct walk *walk)
 		set_online();
 		break;
 	case 3:
-		if (!sim.bad && sim.region[region].owner[index] == SIM_DRIVER)
+		if (walk->doubt && !sim.bad && sim.region[region].owner[index] == SIM_DRIVER)
 			sim.bad = sim_page(region, index);
 		break;
 	case 4:

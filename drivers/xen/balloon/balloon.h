@@ -730,10 +730,12 @@ bool balloon_hotplug_may(struct xen_balloon *xb, unsigned long ceiling);
 void balloon_hotplug(struct xen_balloon *xb);
 bool balloon_hotplug_is_fresh(struct xen_balloon *xb, unsigned long pfn);
 void balloon_hotplug_init(struct xen_balloon *xb);
+bool balloon_hotplug_is_adding(const struct xen_balloon *xb);
 void balloon_hotplug_end(struct xen_balloon *xb);
 
 /* blocks.c */
 int balloon_blocks_init(struct xen_balloon *xb);
+unsigned long balloon_blocks_holes(const struct xen_balloon *xb);
 void balloon_blocks_end(struct xen_balloon *xb);
 void balloon_blocks_exit(struct xen_balloon *xb);
 

@@ -10,8 +10,10 @@
  * Base pages that compaction has just now stay, and the kernel moves them as it moves
  * programs' pages. What is lent, or kept for that, cannot go: the kernel gives up then.
  */
+#include <linux/ioport.h>
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
+#include <linux/pfn.h>
 #include <linux/wait.h>
 
 #include <compat/memory_hotplug.h>
@@ -133,6 +135,47 @@ static void wait_for_onlining(void)
 {
 }
 #endif
+
+struct holes {
+	const struct xen_balloon *xb;
+	unsigned long nr;
+};
+
+static int count_offline(struct resource *memory, void *data)
+{
+	unsigned long end = PHYS_PFN(memory->end + 1), block = PHYS_PFN(memory_block_size_bytes());
+	unsigned long pfn = PFN_UP(memory->start);
+	struct holes *holes = data;
+
+	while (pfn < end) {
+		if (pfn_to_online_page(pfn)) {
+			pfn = ALIGN(pfn + 1, block);
+			continue;
+		}
+		holes->nr += !holes->xb->ops->populated(pfn_to_page(pfn));
+		pfn++;
+		cond_resched();
+	}
+
+	return 0;
+}
+
+/**
+ * balloon_blocks_holes - how much of what is offline has no memory behind it?
+ * @xb: the driver, which need not have been told when it went
+ *
+ * Context: may sleep; asks Xen for each page of it.
+ * Return: in pages.
+ */
+unsigned long balloon_blocks_holes(const struct xen_balloon *xb)
+{
+	struct holes holes = { .xb = xb };
+
+	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1,
+			    &holes, count_offline);
+
+	return holes.nr;
+}
 
 /**
  * balloon_blocks_init - be told of memory that is set offline or online

@@ -6,7 +6,8 @@
  * the guest boots as a whole instead, and gets its memory anew.
  *
  * Or this one is to hibernate. It goes on in a domain that was built anew, with memory where
- * it knows of none, and would never find it. That is refused: there is no hurry.
+ * it knows of none, and would never find it. Or it reads what another has left when it did
+ * so, which is lost where there is no memory. Both are refused: there is no hurry.
  *
  * A kernel that saves what a crashed one left has memory of its own, which was never
  * ballooned out, and leaves out of the dump what was: the page is offline.
@@ -14,11 +15,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>
-#include <linux/ioport.h>
 #include <linux/ktime.h>
-#include <linux/memory.h>
-#include <linux/memory_hotplug.h>
-#include <linux/pfn.h>
 #include <linux/printk.h>
 #include <linux/reboot.h>
 #include <linux/suspend.h>
@@ -36,41 +33,6 @@
 static unsigned long missing(struct xen_balloon *xb)
 {
 	return balloon_sum(xb) - balloon_figures(&xb->queue).guest + xb->blocks.coming;
-}
-
-struct holes {
-	const struct xen_balloon *xb;
-	unsigned long nr;
-};
-
-static int count_offline(struct resource *memory, void *data)
-{
-	unsigned long end = PHYS_PFN(memory->end + 1), block = PHYS_PFN(memory_block_size_bytes());
-	unsigned long pfn = PFN_UP(memory->start);
-	struct holes *holes = data;
-
-	while (pfn < end) {
-		if (pfn_to_online_page(pfn)) {
-			pfn = ALIGN(pfn + 1, block);
-			continue;
-		}
-		holes->nr += !holes->xb->ops->populated(pfn_to_page(pfn));
-		pfn++;
-		cond_resched();
-	}
-
-	return 0;
-}
-
-/* What is offline is so for this kernel only. */
-static unsigned long offline(struct xen_balloon *xb)
-{
-	struct holes holes = { .xb = xb };
-
-	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1,
-			    &holes, count_offline);
-
-	return holes.nr;
 }
 
 /*
@@ -106,52 +68,63 @@ static unsigned long take_all_back(struct xen_balloon *xb)
 static int on_reboot(struct notifier_block *nb, unsigned long action, void *command)
 {
 	struct xen_balloon *xb = container_of(nb, struct xen_balloon, reboot);
-	unsigned long left, nr_offline;
+	unsigned long left, offline;
 
 	if (action != SYS_RESTART || !command || strcmp(command, KEXEC))
 		return NOTIFY_DONE;
 
 	/* This kernel balloons nothing out any more. */
+	balloon_hotplug_end(xb);
 	mutex_lock(&xb->step_lock);
 	WRITE_ONCE(xb->ended, true);
 	left = take_all_back(xb);
-	nr_offline = offline(xb);
+	offline = balloon_blocks_holes(xb);
 	mutex_unlock(&xb->step_lock);
-	if (left || nr_offline) {
+	if (left || offline) {
 		pr_err("found %lu KiB that do not come back, and %lu KiB of what is offline without memory, expected none for kexec: the guest boots as a whole instead\n",
-		       PAGES_TO_KB(left), PAGES_TO_KB(nr_offline));
+		       PAGES_TO_KB(left), PAGES_TO_KB(offline));
 		emergency_restart();
 	}
 
 	return NOTIFY_DONE;
 }
 
+/* May it hibernate, or read an image? If so it gives nothing up until that is over. */
+static bool may_sleep(struct xen_balloon *xb)
+{
+	unsigned long left = missing(xb), offline = balloon_blocks_holes(xb);
+
+	if (balloon_hotplug_is_adding(xb))
+		pr_err("found memory that is just being added, expected none for hibernation: try again\n");
+	else if (left || offline)
+		pr_err("found %lu KiB ballooned out, lent or out of use, and %lu KiB of what is offline without memory, expected none for hibernation: set the target to all that the guest can have, keep nothing to be lent, and set online what is offline\n",
+		       PAGES_TO_KB(left), PAGES_TO_KB(offline));
+	else
+		xb->hibernates = true;
+
+	return xb->hibernates;
+}
+
 static int on_sleep(struct notifier_block *nb, unsigned long action, void *unused)
 {
 	struct xen_balloon *xb = container_of(nb, struct xen_balloon, sleep);
-	unsigned long left, nr_offline;
+	bool may = true;
 
+	mutex_lock(&xb->step_lock);
 	switch (action) {
 	case PM_HIBERNATION_PREPARE:
-		mutex_lock(&xb->step_lock);
-		left = missing(xb);
-		nr_offline = offline(xb);
-		xb->hibernates = !left && !nr_offline;
-		mutex_unlock(&xb->step_lock);
-		if (!left && !nr_offline)
-			break;
-		pr_err("found %lu KiB ballooned out or lent, and %lu KiB of what is offline without memory, expected none for hibernation: set the target to all that the guest can have, keep nothing to be lent, and set online what is offline\n",
-		       PAGES_TO_KB(left), PAGES_TO_KB(nr_offline));
-		return notifier_from_errno(-EBUSY);
+	case PM_RESTORE_PREPARE:
+		may = may_sleep(xb);
+		break;
 	case PM_POST_HIBERNATION:
-		mutex_lock(&xb->step_lock);
+	case PM_POST_RESTORE:
 		xb->hibernates = false;
-		mutex_unlock(&xb->step_lock);
 		balloon_worker_kick(xb);
 		break;
 	}
+	mutex_unlock(&xb->step_lock);
 
-	return NOTIFY_DONE;
+	return may ? NOTIFY_DONE : notifier_from_errno(-EBUSY);
 }
 
 /**

@@ -90,7 +90,7 @@ static void add_work(struct work_struct *work)
 
 	h->error = add_block(xb);
 	h->added_at = ktime_get_ns();
-	/* Pairs with that of look(). */
+	/* Pairs with that of balloon_hotplug_is_adding(). */
 	smp_store_release(&h->adding, false);
 	balloon_worker_kick(xb);
 }
@@ -111,6 +111,20 @@ static bool is_allowed(const struct xen_balloon *xb, unsigned long ceiling, unsi
 	return room >= xb->target.wanted - ceiling || room > block_cost();
 }
 
+/**
+ * balloon_hotplug_is_adding - is a block being added just now?
+ * @xb: the driver
+ *
+ * Context: step_lock held, under which it begins.
+ */
+bool balloon_hotplug_is_adding(const struct xen_balloon *xb)
+{
+	lockdep_assert_held(&xb->step_lock);
+
+	/* Pairs with that of add_work(). */
+	return smp_load_acquire(&xb->hotplug.adding);
+}
+
 /* Where it stands, for a guest that can have @ceiling without. */
 static enum balloon_hotplug_state look(struct xen_balloon *xb, unsigned long ceiling)
 {
@@ -124,8 +138,7 @@ static enum balloon_hotplug_state look(struct xen_balloon *xb, unsigned long cei
 		return HOTPLUG_NOT_NEEDED;
 	if (!xb->kernel->expect)
 		return HOTPLUG_UNSUPPORTED;
-	/* Pairs with that of add_work(). */
-	if (smp_load_acquire(&h->adding))
+	if (balloon_hotplug_is_adding(xb))
 		return HOTPLUG_UNDER_WAY;
 
 	since = ktime_get_ns() - h->added_at;

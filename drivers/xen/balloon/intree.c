@@ -497,21 +497,11 @@ static unsigned long intree_expected(const struct xen_balloon *xb)
 	return max(more, 0L);
 }
 
-/* What was offline in part when we came was not known to be so. */
 static void intree_online(struct xen_balloon *xb, long nr)
 {
-	xb->intree.seen_total = min(xb->intree.seen_total + nr,
-				    READ_ONCE(balloon_stats.total_pages));
+	xb->intree.seen_total += nr;
 }
 #endif
-
-/* What the in-tree driver counts and is not there, in whole blocks: it is offline. */
-static unsigned long not_online(const struct xen_balloon *xb)
-{
-	long missing = READ_ONCE(balloon_stats.total_pages) + xb->intree.region_pages - xb->total;
-
-	return round_down(max(missing, 0L), memory_block_size_bytes() / PAGE_SIZE);
-}
 
 const struct balloon_kernel_ops intree_ops = {
 	.follow = intree_follow,
@@ -552,7 +542,7 @@ void intree_begin(struct xen_balloon *xb)
 	adopt_region(xb);
 	suspect_moved(xb);
 	xb->total = balloon_sum(xb);
-	it->seen_total = READ_ONCE(balloon_stats.total_pages) - not_online(xb);
+	it->seen_total = READ_ONCE(balloon_stats.total_pages) - balloon_blocks_holes(xb);
 	balloon_target_begin(xb, it->seen_target);
 	balloon_check_current(xb);
 }

@@ -265,10 +265,24 @@ static void what_is_offline_at_unloading_comes_back_after_the_next_load(struct k
 	online_again(FIRST);
 	expect_total(test, FULL);
 	expect_figures(test, guest, 1, 70, 0);
+}
 
-	/* And is known to be offline the next time. */
+static void what_is_offline_at_loading_is_expected_until_it_comes(struct kunit *test)
+{
+	balloon_out_of(test, FIRST, 512 + 70);
+	balloon_out_of(test, SECOND, 5);
 	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
+	sim_hand_back();
+	balloon_queue_destroy(&sim.xb->queue);
+
+	sim_load_driver(test);
 	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 512UL + 70);
+	KUNIT_ASSERT_EQ(test, sim_set_offline(SECOND, SIM_BLOCK_REGIONS), 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 512UL + 70 + 5);
+	online_again(FIRST);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 5UL);
+	online_again(SECOND);
+	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 0UL);
 }
 
 static void nothing_goes_once_the_module_is_about_to_go(struct kunit *test)
@@ -345,6 +359,12 @@ static void what_is_offline_does_not_hibernate(struct kunit *test)
 	sim_settle(50);
 	KUNIT_EXPECT_FALSE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
 	KUNIT_EXPECT_TRUE(test, said("and 2328 KiB of what is offline"));
+
+	/* Nothing of it is on the list yet, nor is it offline any more. */
+	tell(MEM_GOING_ONLINE, FIRST);
+	KUNIT_EXPECT_FALSE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
+	KUNIT_EXPECT_TRUE(test, said("found 2328 KiB ballooned out"));
+	tell(MEM_CANCEL_ONLINE, FIRST);
 }
 
 /* Nothing of it is on the list yet, nor is it offline any more. */
@@ -469,6 +489,7 @@ static struct kunit_case blocks_cases[] = {
 	KUNIT_CASE(of_two_blocks_that_are_offline_each_brings_back_its_own),
 	KUNIT_CASE(a_target_that_offline_memory_is_missing_for_is_told_how_to_get_it),
 	KUNIT_CASE(what_is_offline_at_unloading_comes_back_after_the_next_load),
+	KUNIT_CASE(what_is_offline_at_loading_is_expected_until_it_comes),
 	KUNIT_CASE(nothing_goes_once_the_module_is_about_to_go),
 	KUNIT_CASE_PARAM(a_block_that_is_coming_online_is_taken_when_it_is_there, out_gen_params),
 	KUNIT_CASE(memory_that_does_not_come_online_after_all_is_not_counted),

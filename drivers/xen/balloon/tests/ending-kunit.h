@@ -116,26 +116,42 @@ static void a_guest_that_ends_otherwise_keeps_its_size(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_POPULATE], 0UL);
 }
 
+struct sleep_case {
+	const char *name;
+	unsigned long before, after;
+};
+
+static const struct sleep_case sleep_cases[] = {
+	{ "it hibernates", PM_HIBERNATION_PREPARE, PM_POST_HIBERNATION },
+	{ "it reads an image", PM_RESTORE_PREPARE, PM_POST_RESTORE },
+};
+
+STEP_PARAMS(sleep);
+
 static void what_is_whole_hibernates_and_stays_so_until_it_goes_on(struct kunit *test)
 {
+	const struct sleep_case *c = test->param_value;
+
 	sim_target(FULL);
 	sim_settle(50);
-	KUNIT_EXPECT_TRUE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
+	KUNIT_EXPECT_TRUE(test, sim_tell_sleep(c->before));
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 0U);
 
 	sim_target(FULL - H(3));
 	sim_settle(50);
 	expect_figures(test, FULL, 0, 0, 0);
 
-	KUNIT_EXPECT_TRUE(test, sim_tell_sleep(PM_POST_HIBERNATION));
+	KUNIT_EXPECT_TRUE(test, sim_tell_sleep(c->after));
 	sim_settle(50);
 	expect_figures(test, FULL - H(3), 3, 0, 0);
 }
 
 static void what_is_ballooned_out_does_not_hibernate(struct kunit *test)
 {
-	KUNIT_EXPECT_FALSE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
-	KUNIT_EXPECT_TRUE(test, said("found 18832 KiB ballooned out or lent, and 0 KiB"));
+	const struct sleep_case *c = test->param_value;
+
+	KUNIT_EXPECT_FALSE(test, sim_tell_sleep(c->before));
+	KUNIT_EXPECT_TRUE(test, said("found 18832 KiB ballooned out, lent or out of use, and 0 KiB"));
 
 	/* Nothing is put off. */
 	sim_target(FULL);
@@ -156,7 +172,7 @@ static void what_is_lent_does_not_hibernate(struct kunit *test)
 	expect_figures(test, FULL - 1, 0, 0, 0);
 
 	KUNIT_EXPECT_FALSE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
-	KUNIT_EXPECT_TRUE(test, said("found 4 KiB ballooned out or lent, and 0 KiB"));
+	KUNIT_EXPECT_TRUE(test, said("found 4 KiB ballooned out, lent or out of use, and 0 KiB"));
 }
 
 static struct kunit_case ending_cases[] = {
@@ -167,8 +183,8 @@ static struct kunit_case ending_cases[] = {
 	KUNIT_CASE(the_guest_boots_as_a_whole_where_xen_gives_nothing),
 	KUNIT_CASE(what_xen_gives_late_is_waited_for),
 	KUNIT_CASE(the_guest_boots_as_a_whole_where_a_page_is_lent),
-	KUNIT_CASE(what_is_whole_hibernates_and_stays_so_until_it_goes_on),
-	KUNIT_CASE(what_is_ballooned_out_does_not_hibernate),
+	KUNIT_CASE_PARAM(what_is_whole_hibernates_and_stays_so_until_it_goes_on, sleep_gen_params),
+	KUNIT_CASE_PARAM(what_is_ballooned_out_does_not_hibernate, sleep_gen_params),
 	KUNIT_CASE(what_is_lent_does_not_hibernate),
 	KUNIT_CASE_PARAM(a_guest_that_ends_otherwise_keeps_its_size, end_gen_params),
 	{}

@@ -159,6 +159,15 @@ static void what_was_added_is_moved_by_compaction_as_any_other(struct kunit *tes
 	expect_size(test, FULL + BLOCK);
 }
 
+static void nobody_hibernates_while_a_block_is_added(struct kunit *test)
+{
+	WRITE_ONCE(sim.xb->hotplug.adding, true);
+	KUNIT_EXPECT_FALSE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
+	KUNIT_EXPECT_TRUE(test, said("memory that is just being added"));
+	WRITE_ONCE(sim.xb->hotplug.adding, false);
+	KUNIT_EXPECT_TRUE(test, sim_tell_sleep(PM_HIBERNATION_PREPARE));
+}
+
 static void a_target_that_lent_pages_are_missing_for_takes_no_block(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, sim_borrow(100), 100U);
@@ -388,6 +397,7 @@ static struct kunit_case hotplug_cases[] = {
 	KUNIT_CASE(what_was_added_is_in_superpages),
 	KUNIT_CASE(what_was_added_is_healed_as_any_other),
 	KUNIT_CASE(what_was_added_is_moved_by_compaction_as_any_other),
+	KUNIT_CASE(nobody_hibernates_while_a_block_is_added),
 	KUNIT_CASE(a_target_that_lent_pages_are_missing_for_takes_no_block),
 	KUNIT_CASE(nothing_is_said_of_a_target_that_is_reached),
 	KUNIT_CASE(a_limit_of_xens_is_told_of_once_with_each_target),
