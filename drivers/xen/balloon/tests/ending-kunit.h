@@ -151,7 +151,7 @@ static void what_is_ballooned_out_does_not_hibernate(struct kunit *test)
 	const struct sleep_case *c = test->param_value;
 
 	KUNIT_EXPECT_FALSE(test, sim_tell_sleep(c->before));
-	KUNIT_EXPECT_TRUE(test, said("found 18832 KiB ballooned out, lent or out of use, and 0 KiB"));
+	KUNIT_EXPECT_TRUE(test, said("found 18832 KiB ballooned out, lent or out of use"));
 
 	/* Nothing is put off. */
 	sim_target(FULL);
