@@ -836,7 +836,7 @@ int balloon_resume_init(struct xen_balloon *xb);
 void balloon_resume_exit(void);
 
 /* toolstack.c */
-int balloon_toolstack_init(struct xen_balloon *xb);
+void balloon_toolstack_init(struct xen_balloon *xb);
 void balloon_toolstack_exit(void);
 
 /* sysfs.c */

@@ -93,9 +93,7 @@ static int __init balloon_load(void)
 	ret = balloon_oom_init(xb);
 	if (ret)
 		goto err_faces;
-	ret = balloon_toolstack_init(xb);
-	if (ret)
-		goto err_oom;
+	balloon_toolstack_init(xb);
 	ret = balloon_ending_init(xb);
 	if (ret)
 		goto err_toolstack;
@@ -115,7 +113,6 @@ err_ending:
 	balloon_ending_exit(xb);
 err_toolstack:
 	balloon_toolstack_exit();
-err_oom:
 	balloon_oom_exit(xb);
 err_faces:
 	balloon_debugfs_exit();

@@ -41,6 +41,7 @@ static struct platform_driver driver = {
 	.driver = {
 		.name = KBUILD_MODNAME,
 		.pm = &pm_ops,
+		.probe_type = PROBE_FORCE_SYNCHRONOUS,
 		.suppress_bind_attrs = true,
 	},
 };
@@ -68,8 +69,12 @@ int balloon_resume_init(struct xen_balloon *xb)
 		goto err_driver;
 	}
 
-	return 0;
+	/* For want of memory it is there without the driver, and no error is told. */
+	ret = device->dev.driver ? 0 : -ENOMEM;
+	if (!ret)
+		return 0;
 
+	platform_device_unregister(device);
 err_driver:
 	platform_driver_unregister(&driver);
 err:

@@ -13,6 +13,7 @@
 #include "balloon.h"
 
 static struct xen_balloon *told;
+static bool watches;
 static bool unreadable;
 static DEFINE_RATELIMIT_STATE(often, SAY_INTERVAL, SAY_BURST);
 
@@ -41,14 +42,25 @@ static struct xenbus_watch watch = {
  * balloon_toolstack_init - know from now on what it allows
  * @xb: the driver
  *
+ * Where that cannot be known, which is told, the guest gets nothing of its own accord. So it is
+ * with -EEXIST where an earlier load's watch is still there, since the kernel had no memory to
+ * take it back.
+ *
  * Context: may sleep.
- * Return: 0 or a negative errno.
  */
-int balloon_toolstack_init(struct xen_balloon *xb)
+void balloon_toolstack_init(struct xen_balloon *xb)
 {
-	told = xb;
+	int ret;
 
-	return register_xenbus_watch(&watch);
+	told = xb;
+	ret = register_xenbus_watch(&watch);
+	watches = !ret;
+	if (!ret)
+		return;
+
+	WRITE_ONCE(xb->target.dynamic_max, 0);
+	pr_warn("cannot watch memory/dynamic-max (%d): the guest gets no more than its target\n",
+		ret);
 }
 
 /**
@@ -58,5 +70,6 @@ int balloon_toolstack_init(struct xen_balloon *xb)
  */
 void balloon_toolstack_exit(void)
 {
-	unregister_xenbus_watch(&watch);
+	if (watches)
+		unregister_xenbus_watch(&watch);
 }
