@@ -11,7 +11,7 @@ import time
 from common import DEBUG, DEVICE, MIB, Agreement, move
 from inputs import SAID, TARGETS, Inputs, rows
 
-TAKES = 240
+TAKES = 420
 TIMEOUT = 1200
 TIMES = 10000
 ALLOWED_TIMES = 2000
