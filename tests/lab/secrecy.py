@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the guest gives to Xen holds no data of the guest's while scrub_pages is on, whichever way it goes.
 
-A program fills most of the guest with a secret and ends. Then memory is ballooned out in 2 MiB, which are free
-or are emptied, and in 4 KiB,
+A program fills most of the guest with a secret and ends. Then memory is ballooned out in 2 MiB and in 4 KiB,
 coalesced, moved by compaction, handed back to the in-tree driver and taken over, healed, and kept to be lent. After
 each the guest is paused, and all of the machine's memory is searched from outside: what has the secret
 must be the guest's. The guest boots with init_on_alloc=0, so that whatever is zeroed is zeroed by
@@ -18,7 +17,7 @@ from common import DEBUG, DEVICE, MIB, READY_WITHIN, Agreement, queues, settled,
 from packages import SERIES
 
 KERNELS = (*SERIES, "6.12-nounpopulated")       # on the last, drivers borrow ballooned pages
-TAKES = 420
+TAKES = 360
 TIMEOUT = 900
 MEMORY = 384
 SPARED_MIB = 28             # of what is available
@@ -106,19 +105,6 @@ def inflate_by_2_mib(lab, guest, secret):
     down(guest)
 
 
-def inflate_by_emptied_regions(lab, guest, secret):
-    """What is free is free in pieces: what is in use in a region goes elsewhere."""
-    up(guest)
-    guest.landed()
-    before = stats(guest)["contig_tries"]
-    program = secret.write("holes")
-    down(guest)
-    tries = stats(guest)["contig_tries"] - before
-    lab.check(tries > 0, f"regions that were emptied, or tried: {tries}, expected some")
-    program.kill()
-    program.wait(60, check=False)
-
-
 def inflate_by_4_kib(lab, guest, secret):
     program = secret.write("holes")
     guest.run(f"echo Y > {DEBUG}/base_only")
@@ -190,8 +176,6 @@ def ways(kind, lends):
     regions = REGIONS * meter.ENTRIES // 4      # not each of their pages has the secret
     exchanges = kind == "pv"
     yield inflate_by_2_mib, DOWN_KB // 4 // 2, DRIVER
-    # Most of it is free by 2 MiB still.
-    yield inflate_by_emptied_regions, meter.ENTRIES // 4, DRIVER
     yield inflate_by_4_kib, DOWN_KB // 4 // 2, DRIVER
     yield compact, int(exchanges), XEN if exchanges else None
     yield coalesce, regions, XEN if exchanges else DRIVER

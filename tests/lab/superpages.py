@@ -9,6 +9,7 @@ from common import MIB, Agreement, move
 from packages import SERIES
 
 TYPES = ("pv", "pvh", "hvm")
+TIMEOUT = 600               # an HVM guest boots slowly
 CORE = ("pv", "pvh", "hvm")
 LOST_AT_MOST = 2
 
