@@ -284,9 +284,13 @@ class Guest:
             self._have_allocations_fail(self.lab.faults)
 
     def unload(self):
-        # For want of memory the kernel would leave our probe where it is, with a WARNING.
-        self.run(f"{f'echo 0 > {PROBES} && ' if self._failing else ''}rmmod xen_balloon", timeout=120)
+        self._remove()
         self.count_faults()
+
+    def _remove(self):
+        # For want of memory the kernel would leave our probe where it is, with a WARNING.
+        probes_off = f"echo 0 > {PROBES} && " if self._failing else ""
+        self.run(f"{probes_off}rmmod xen_balloon", timeout=120)
 
     def have_loads_fail(self):
         """Where allocations are to fail they do from now on while the driver is loaded, too: it lies where it lay.
@@ -297,7 +301,7 @@ class Guest:
         if not self.lab.faults:
             return "false"
         self.load()
-        self.run(f"echo 0 > {PROBES} && rmmod xen_balloon", timeout=120)
+        self._remove()
         for kind in FAULTS:
             self.run(f"echo 1 > /sys/kernel/debug/{kind}/probability")
         # The latter where device_add() had no memory for a name.
@@ -366,9 +370,9 @@ class Guest:
         """Return Xen's own count of this guest's pages."""
         return self.host.domain_pages(self.domid)
 
-    def meter(self, end=None):
-        """Return the Map of the guest's memory, seen from outside: what it booted with, or up to `end` MiB."""
-        return meter.measure(self.lab, self, end)
+    def meter(self):
+        """Return the Map of the guest's memory, seen from outside."""
+        return meter.measure(self.lab, self)
 
     def vmstat(self):
         return {name: int(value) for name, value in map(str.split, self.run("cat /proc/vmstat").splitlines())}

@@ -252,10 +252,10 @@ def shared_info(console, domid, memory):
 class Meter:
     """Measures one running guest, whose tables are looked for once."""
 
-    def __init__(self, lab, guest, end=None):
+    def __init__(self, lab, guest):
         self.memory = Memory(lab.memory_file)
         self._paravirtual = guest.kind == "pv"
-        self._regions = (end or guest.maxmem) * 1024 * 1024 // REGION
+        self._regions = guest.maxmem * 1024 * 1024 // REGION
         self._tables = (shared_info(lab.debug_key("q"), guest.domid, self.memory) if self._paravirtual else
                         nested_root(lab.debug_key("v"), guest.domid))
 
@@ -270,6 +270,6 @@ class Meter:
         return nested_frames(self.memory, self._tables, self._regions)
 
 
-def measure(lab, guest, end=None):
+def measure(lab, guest):
     """Return the Map of a running guest."""
-    return Meter(lab, guest, end).map()
+    return Meter(lab, guest).map()

@@ -628,6 +628,12 @@ unsigned int sim_add_region(void)
 
 /* What seam.h puts in place of the kernel's own */
 
+/* What is asked for in vain with such flags, somebody is killed for. */
+static bool may_kill(gfp_t gfp)
+{
+	return (gfp & __GFP_DIRECT_RECLAIM) && !(gfp & __GFP_NORETRY);
+}
+
 /*
  * Ballooning must not wake the OOM killer, touch the reserves, or fill the log;
  * and nobody allocates under a spinlock.
@@ -636,7 +642,7 @@ static void check_gfp(gfp_t gfp)
 {
 	if (gfp & (__GFP_NOFAIL | __GFP_RETRY_MAYFAIL | __GFP_MEMALLOC | __GFP_HIGH))
 		sim_violation("allocation that insists: gfp 0x%x", (__force u32)gfp);
-	if ((gfp & __GFP_DIRECT_RECLAIM) && !(gfp & __GFP_NORETRY))
+	if (may_kill(gfp))
 		sim_violation("allocation that may wake the OOM killer: gfp 0x%x",
 			      (__force u32)gfp);
 	if (!(gfp & __GFP_NOWARN) || !(gfp & __GFP_NOMEMALLOC))
@@ -926,8 +932,7 @@ bool sim_is_zone_device(struct page *page)
 static void check_small(gfp_t gfp)
 {
 	sim_may_sleep("allocation");
-	if (mutex_is_locked(&sim.xb->step_lock) && (gfp & __GFP_DIRECT_RECLAIM) &&
-	    !(gfp & __GFP_NORETRY))
+	if (mutex_is_locked(&sim.xb->step_lock) && may_kill(gfp))
 		sim_violation("small allocation in a step that may wake the OOM killer: gfp 0x%x",
 			      (__force u32)gfp);
 }

@@ -8,8 +8,8 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
-#include <linux/suspend.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 
 #include "balloon.h"
 #include "sim.h"
@@ -185,6 +185,17 @@ void sim_hand_back(void)
 }
 
 /**
+ * sim_reload_driver - the driver goes, and comes again
+ * @test: the test that it is for
+ */
+void sim_reload_driver(struct kunit *test)
+{
+	sim_hand_back();
+	balloon_queue_destroy(&sim.xb->queue);
+	sim_load_driver(test);
+}
+
+/**
  * sim_begin_kexec - another kernel is about to be booted
  */
 void sim_begin_kexec(void)
@@ -194,7 +205,7 @@ void sim_begin_kexec(void)
 
 /**
  * sim_tell_sleep - tell the driver of hibernation
- * @action: PM_HIBERNATION_PREPARE, or PM_POST_HIBERNATION
+ * @action: PM_HIBERNATION_PREPARE or PM_RESTORE_PREPARE, or what follows it
  *
  * Return: whether it may be.
  */

@@ -390,6 +390,7 @@ void sim_build_world(struct kunit *test, const struct sim_config *config);
 int sim_load(void);
 void sim_take_over(void);
 void sim_hand_back(void);
+void sim_reload_driver(struct kunit *test);
 void sim_begin_kexec(void);
 bool sim_tell_sleep(unsigned long action);
 void sim_load_driver(struct kunit *test);

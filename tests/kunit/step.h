@@ -58,6 +58,13 @@ static inline void balloon_out(struct kunit *test, unsigned long pages)
 	memset(sim.xb->counters, 0, sizeof(sim.xb->counters));
 }
 
+/* So much is kept to be lent; 0: nothing is. */
+static inline void keep_to_be_lent(unsigned long pages)
+{
+	sim.xb->foreign.low = !!pages;
+	sim.xb->foreign.high = pages;
+}
+
 static inline void expect_figures(struct kunit *test, unsigned long guest, unsigned long huge,
 				  unsigned long base, unsigned long quarantined)
 {

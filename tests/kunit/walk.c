@@ -213,9 +213,7 @@ static void come_and_go(struct kunit *test)
 
 	sim_mend();
 	sim_put_back_isolated();
-	sim_hand_back();
-	balloon_queue_destroy(&sim.xb->queue);
-	sim_load_driver(test);
+	sim_reload_driver(test);
 }
 
 /* Something greater happens. */

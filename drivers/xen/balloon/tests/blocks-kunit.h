@@ -168,8 +168,7 @@ static void what_is_lent_or_kept_for_that_does_not_go(struct kunit *test)
 {
 	unsigned int i = 0, region;
 
-	sim.xb->foreign.low = 1;
-	sim.xb->foreign.high = 512;
+	keep_to_be_lent(H(1));
 	sim_turn();
 	KUNIT_ASSERT_EQ(test, sim_borrow(1), 1U);
 	while (i < FULL && sim.region[i / 512].frame[i % 512] != SIM_FOREIGN)
@@ -181,8 +180,7 @@ static void what_is_lent_or_kept_for_that_does_not_go(struct kunit *test)
 		sim_check("not offline");
 		sim_return(1);
 	}
-	sim.xb->foreign.low = 0;
-	sim.xb->foreign.high = 0;
+	keep_to_be_lent(0);
 	sim.now += 300 * NSEC_PER_SEC;
 	settle();
 	KUNIT_EXPECT_EQ(test, sim_set_offline(region, SIM_BLOCK_REGIONS), 0);
@@ -272,10 +270,7 @@ static void what_is_offline_at_loading_is_expected_until_it_comes(struct kunit *
 	balloon_out_of(test, FIRST, 512 + 70);
 	balloon_out_of(test, SECOND, 5);
 	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
-	sim_hand_back();
-	balloon_queue_destroy(&sim.xb->queue);
-
-	sim_load_driver(test);
+	sim_reload_driver(test);
 	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 512UL + 70);
 	KUNIT_ASSERT_EQ(test, sim_set_offline(SECOND, SIM_BLOCK_REGIONS), 0);
 	KUNIT_EXPECT_EQ(test, sim.xb->kernel->expected(sim.xb), 512UL + 70 + 5);
@@ -392,9 +387,7 @@ static void the_guest_boots_as_a_whole_where_memory_was_offline_at_loading(struc
 {
 	balloon_out_of(test, FIRST, 512 + 70);
 	KUNIT_ASSERT_EQ(test, sim_set_offline(FIRST, SIM_BLOCK_REGIONS), 0);
-	sim_hand_back();
-	balloon_queue_destroy(&sim.xb->queue);
-	sim_load_driver(test);
+	sim_reload_driver(test);
 	sim_begin_kexec();
 	KUNIT_EXPECT_EQ(test, sim.restarts, 1U);
 	KUNIT_EXPECT_TRUE(test, said("and 2328 KiB of what is offline"));

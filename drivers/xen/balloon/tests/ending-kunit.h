@@ -31,8 +31,7 @@ static void all_comes_back_before_the_next_kernel_begins(struct kunit *test)
 
 static void what_is_kept_to_be_lent_comes_back_too(struct kunit *test)
 {
-	sim.xb->foreign.low = 1;
-	sim.xb->foreign.high = H(1);
+	keep_to_be_lent(H(1));
 	sim_turn();
 	KUNIT_ASSERT_GT(test, sim.xb->kernel->spare(), 0UL);
 
@@ -83,8 +82,7 @@ static void what_xen_gives_late_is_waited_for(struct kunit *test)
 
 static void the_guest_boots_as_a_whole_where_a_page_is_lent(struct kunit *test)
 {
-	sim.xb->foreign.low = 1;
-	sim.xb->foreign.high = H(1);
+	keep_to_be_lent(H(1));
 	sim_turn();
 	KUNIT_ASSERT_EQ(test, sim_borrow(1), 1U);
 	end_by(SYS_RESTART, "kexec reboot");
@@ -161,12 +159,10 @@ static void what_is_ballooned_out_does_not_hibernate(struct kunit *test)
 
 static void what_is_lent_does_not_hibernate(struct kunit *test)
 {
-	sim.xb->foreign.low = 1;
-	sim.xb->foreign.high = H(1);
+	keep_to_be_lent(H(1));
 	sim_turn();
 	KUNIT_ASSERT_EQ(test, sim_borrow(1), 1U);
-	sim.xb->foreign.low = 0;
-	sim.xb->foreign.high = 0;
+	keep_to_be_lent(0);
 	sim_target(FULL - 1);
 	sim_settle(50);
 	expect_figures(test, FULL - 1, 0, 0, 0);
