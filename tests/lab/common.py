@@ -67,12 +67,12 @@ class Agreement:
     def __init__(self, lab, guest):
         self.lab = lab
         self.guest = guest
-        here = counts(guest)
-        self.reserved = here["current"] - here["memtotal"]
-        # Less, while healing has 2 MiB given back: see check().
-        self.beyond = max(guest.xen_pages() * 4 - here["current"] for _ in range(LOOKS))
-        self.present, self.killed = here["present"], here["killed"]
-        self.whole = here["current"] + here.get("queues", 0)
+        looks = [(counts(guest), guest.xen_pages() * 4) for _ in range(LOOKS)]
+        # Of what healing has just given back Linux and Xen count less, as do queues between two of which memory goes.
+        self.reserved = min(here["current"] - here["memtotal"] for here, _ in looks)
+        self.beyond = max(xen - here["current"] for here, xen in looks)
+        self.whole = max(here["current"] + here.get("queues", 0) for here, _ in looks)
+        self.present, self.killed = looks[0][0]["present"], looks[0][0]["killed"]
 
     def check(self, where):
         """Checks that every count still agrees, to the page; returns current in KiB.
