@@ -41,11 +41,8 @@ mutants: setup
 lab: setup
 	@scripts/lab/run.py $(addprefix --kernel=,$(KERNEL)) $(S)
 
-# KASAN runs in PVH guests only.
-check-faults: faults = $(addprefix --faults=,$(or $(PERCENT),1 10))
 check-faults: setup
-	@scripts/lab/run.py --kernel=debug $(faults) $(S)
-	@scripts/lab/run.py --type=pv --kernel=lockdep $(faults) $(S)
+	@scripts/lab/run.py --kernel=debug --kernel=lockdep $(addprefix --faults=,$(or $(PERCENT),1 10)) $(S)
 
 soak: setup
 	@SOAK_SECONDS=$$(($(or $(HOURS),2) * 3600)) SOAK_SEED=$(SEED) \

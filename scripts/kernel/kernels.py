@@ -36,8 +36,8 @@ import packages     # noqa: E402: it is not beside this file
 FLAVOURS = {        # and their fragments; neighbours share the most objects
     "base": ("base",),
     "nounpopulated": ("base", "nounpopulated"),
-    "lockdep": ("base", "lockdep"),
-    "debug": ("base", "debug"),
+    "lockdep": ("base", "distribution", "lockdep"),
+    "debug": ("base", "distribution", "debug"),
 }
 KERNELS = packages.CACHE / "kernels"
 WORK = KERNELS / "work"

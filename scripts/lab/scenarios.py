@@ -23,7 +23,7 @@ from ktap import SUCCESS
 SCENARIOS = images.REPO / "tests/lab"
 KINDS = ("pv", "pvh", "hvm")
 HVM_KERNEL = "6.1"          # with HVM one kernel is enough
-FLAVOUR_KINDS = {"debug": ("pvh",)}     # KASAN runs in no other guest
+FLAVOUR_KINDS = {"debug": ("pvh",), "lockdep": ("pv",)}    # KASAN runs in no other guest than PVH
 # Seconds, about: what one turn of the scenarios that take turns may take, and what one of them does
 TURN = 900
 TAKES, MISBEHAVES = 60, 20
