@@ -42,7 +42,7 @@ lab: setup
 	@scripts/lab/run.py $(addprefix --kernel=,$(KERNEL)) $(S)
 
 check-faults: setup
-	@scripts/lab/run.py --kernel=debug --kernel=lockdep $(addprefix --faults=,$(or $(PERCENT),1 10)) $(S)
+	@scripts/lab/run.py --kernel=debug --kernel=lockdep --kernel=lending $(addprefix --faults=,$(or $(PERCENT),1 10)) $(S)
 
 soak: setup
 	@SOAK_SECONDS=$$(($(or $(HOURS),2) * 3600)) SOAK_SEED=$(SEED) \

@@ -37,6 +37,7 @@ FLAVOURS = {        # and their fragments; neighbours share the most objects
     "base": ("base",),
     "nounpopulated": ("base", "nounpopulated"),
     "lockdep": ("base", "distribution", "lockdep"),
+    "lending": ("base", "nounpopulated", "distribution", "lockdep", "lending"),
     "debug": ("base", "distribution", "debug"),
 }
 KERNELS = packages.CACHE / "kernels"
@@ -72,6 +73,11 @@ def named(text):
 def flavour_of(name):
     """Return the flavour of a kernel of ours; nothing for one of Debian's."""
     return name.partition("-")[2]
+
+
+def lends(name):
+    """Return whether drivers borrow from the balloon in a kernel, as they do in none of Debian's."""
+    return "nounpopulated" in FLAVOURS.get(flavour_of(name), ())
 
 
 def options(path):

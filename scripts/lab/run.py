@@ -24,7 +24,7 @@ from lab import Failure, Lab, Skip
 from scenarios import FLAVOUR_KINDS, KINDS, by_turns, commit_number, find, one_with_faults
 from session import Session, make_folder
 
-SLOW = {"debug": 4, "lockdep": 3}       # times as long may everything take in guests of these flavours
+SLOW = {"debug": 4, "lockdep": 3, "lending": 3}       # times as long may everything take in guests of these flavours
 
 
 def judge(scenario, kind, kernel, faults, host, note):

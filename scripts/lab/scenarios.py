@@ -23,7 +23,7 @@ from ktap import SUCCESS
 SCENARIOS = images.REPO / "tests/lab"
 KINDS = ("pv", "pvh", "hvm")
 HVM_KERNEL = "6.1"          # with HVM one kernel is enough
-FLAVOUR_KINDS = {"debug": ("pvh",), "lockdep": ("pv",)}    # KASAN runs in no other guest than PVH
+FLAVOUR_KINDS = {"debug": ("pvh",), "lockdep": ("pv",), "lending": ("pv",)}    # KASAN runs in PVH only
 # Seconds, about: what one turn of the scenarios that take turns may take, and what one of them does
 TURN = 900
 TAKES, MISBEHAVES = 60, 20
@@ -56,9 +56,12 @@ class Scenario:
     def cases(self, kinds, wanted):
         """Return the (kind, kernel) that it is to run for: on its own kernels, unless some are wanted.
 
-        Kernels of ours, unlike Debian's, are for all scenarios.
+        Kernels of ours, unlike Debian's, are for all scenarios, but for those in which drivers borrow from the
+        balloon: a guest without a loan is not as large there as it may be.
         """
-        on = [kernel for kernel in wanted or self.kernels if kernel in self.kernels or kernels.flavour_of(kernel)]
+        lend = {kernels.lends(kernel) for kernel in self.kernels or [""]}
+        on = [kernel for kernel in wanted or self.kernels
+              if kernel in self.kernels or kernels.flavour_of(kernel) and kernels.lends(kernel) in lend]
         return [(kind, kernel) for kernel in on
                 for kind in self.types if kind in kinds and kind in FLAVOUR_KINDS.get(kernels.flavour_of(kernel), KINDS)
                 and (kind != "hvm" or kernel == HVM_KERNEL or HVM_KERNEL not in on)]

@@ -130,6 +130,13 @@ class KernelsTest(unittest.TestCase):
         self.assertEqual(self.cases(("6.1",), ["6.1", "6.12", "6.12-lockdep"], ("pv",)),
                          [("pv", "6.1"), ("pv", "6.12-lockdep")])
 
+    def test_what_borrows_is_run_where_drivers_do_and_nothing_else_is(self):
+        wanted = ["6.12-lockdep", "6.12-nounpopulated", "6.12-lending"]
+        self.assertEqual(self.cases(KERNELS, wanted), [("pv", "6.12-lockdep")])
+        self.assertEqual(self.cases(("6.12-nounpopulated",), wanted, ("pv",)),
+                         [("pv", "6.12-nounpopulated"), ("pv", "6.12-lending")])
+        self.assertEqual([kernel for _, kernel in self.cases((*KERNELS, wanted[1]), wanted, ("pv",))], wanted)
+
     def test_of_debians_one_is_enough_for_hvm(self):
         self.assertEqual(self.cases(KERNELS, None, ("hvm",)), [("hvm", "6.1")])
         self.assertEqual(self.cases(KERNELS, ["6.12"], ("hvm",)), [("hvm", "6.12")])
