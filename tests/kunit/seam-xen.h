@@ -33,7 +33,7 @@ struct sim_hypercalls {
 	int (*xen_version)(int cmd, void *arg);
 	int (*mmu_update)(struct mmu_update *updates, unsigned int count, unsigned int *done);
 	int (*mmuext_op)(struct mmuext_op *op);
-	int (*update_va_mapping)(unsigned long va, pte_t pte);
+	int (*update_va_mapping)(unsigned long va, pte_t pte, unsigned long flags);
 	pte_t *(*lookup)(unsigned long va);
 	int (*alloc_p2m_entry)(unsigned long pfn);
 	unsigned long *p2m;

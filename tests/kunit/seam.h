@@ -64,14 +64,15 @@
 #undef nr_free_pages
 #define nr_free_pages()			sim.nr_free
 #define global_node_page_state(item)	((item) == WORKINGSET_REFAULT_ANON ? sim.refaults : 0)
-#define get_num_physpages()		sim_num_physpages()
 #define pfn_to_online_page(pfn)		sim_online_page(pfn)
 #undef page_to_nid
 #define page_to_nid(page)		sim_page_nid(page)
 #define page_zone(page)			sim_page_zone(page)
 #undef zone_page_state
 #define zone_page_state(zone, item)	((void)(item), sim_zone_free(zone))
-#define page_in_cma(page)		sim_in_cma(page)
+#undef min_wmark_pages
+#define min_wmark_pages(zone)		((void)(zone), sim.low_water)
+#define pageblock_is_kept(page)		sim_is_kept(page)
 #undef num_online_nodes
 #define num_online_nodes()		(sim.config.two_nodes ? 2 : 1)
 #undef num_online_cpus

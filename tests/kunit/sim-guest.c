@@ -753,6 +753,11 @@ int sim_alloc_contig_range(unsigned long start, unsigned long end,
 	else if (region->program_huge && list_empty(&sim.blocks[SIM_HUGE_ORDER]) &&
 		 list_empty(&sim.blocks[SIM_TOP_ORDER]))
 		sim_violation("alloc_contig_range() that splits a program's huge page");
+	else if (sim_is_kept(pfn_to_page(start)))
+		sim_violation("alloc_contig_range() of what the kernel keeps");
+	else if (sim_zone_free(sim_page_zone(pfn_to_page(start))) <
+		 sim.low_water + SIM_REGION_PAGES)
+		sim_violation("alloc_contig_range() that takes the kernel's reserves");
 	if (!(gfp & __GFP_NOWARN))
 		sim_violation("alloc_contig_range() that warns");
 	if (sim_fails(SIM_CONTIG, NULL, NULL))
@@ -842,11 +847,6 @@ long sim_available_pages(void)
 	return sim.nr_free + sim.cache - sim.low_water;
 }
 
-unsigned long sim_num_physpages(void)
-{
-	return sim_total() - sim.config.absent;
-}
-
 struct page *sim_online_page(unsigned long pfn)
 {
 	struct sim_region *region;
@@ -906,11 +906,11 @@ unsigned long sim_zone_free(const struct zone *zone)
 	return pages;
 }
 
-bool sim_in_cma(struct page *page)
+bool sim_is_kept(struct page *page)
 {
 	unsigned long region = (page_to_pfn(page) - sim.first_pfn) / SIM_REGION_PAGES;
 
-	return sim.config.cma && region >= sim.config.regions - sim.config.cma;
+	return sim.config.kept && region >= sim.config.regions - sim.config.kept;
 }
 
 unsigned int sim_page_order(struct page *page)

@@ -225,8 +225,8 @@ int sim_update_va_mapping(unsigned long va, pte_t pte, unsigned long flags)
 	if (!sim_hypercalls)
 		return HYPERVISOR_update_va_mapping(va, pte, flags);
 
-	return disturbed(VA_MAPPING, 1, &answer) ? answer.error :
-						   sim_hypercalls->update_va_mapping(va, pte);
+	return disturbed(VA_MAPPING, 1, &answer) ?
+		answer.error : sim_hypercalls->update_va_mapping(va, pte, flags);
 }
 
 pte_t *sim_lookup_address(unsigned long va, unsigned int *level)

@@ -107,6 +107,7 @@ void sim_intree_build(void)
 
 	INIT_LIST_HEAD(&sim.listed);
 	INIT_LIST_HEAD(&sim.unlisted);
+	INIT_LIST_HEAD(&sim.borrowed);
 	sim.nr_unlisted = 0;
 	sim.nr_device = 0;
 	sim.woken = 0;
@@ -279,11 +280,64 @@ static bool make_device_pages(void)
 	return true;
 }
 
+/* Who has its lock may wait for who sets memory online, and he for step_lock. */
+static void check_no_step(const char *what)
+{
+	if (mutex_is_locked(&sim.xb->step_lock))
+		sim_violation("%s under step_lock", what);
+}
+
+/**
+ * sim_shuffle_unlisted - others have borrowed all of it, and given it back
+ */
+void sim_shuffle_unlisted(void)
+{
+	struct page *page, *next;
+	LIST_HEAD(mixed);
+
+	list_for_each_entry_safe(page, next, &sim.unlisted, lru) {
+		if (sim_random(2))
+			list_move(&page->lru, &mixed);
+		else
+			list_move_tail(&page->lru, &mixed);
+	}
+	list_splice(&mixed, &sim.unlisted);
+}
+
+/**
+ * sim_borrow_unlisted - another driver has borrowed some of it, and mapped nothing yet
+ * @nr: how many pages
+ */
+void sim_borrow_unlisted(unsigned int nr)
+{
+	struct page *page;
+
+	for (; nr--; sim.nr_unlisted--) {
+		page = list_first_entry(&sim.unlisted, struct page, lru);
+		list_move(&page->lru, &sim.borrowed);
+		set_owner(page, SIM_LENT);
+	}
+}
+
+/**
+ * sim_return_unlisted - and gives them back
+ */
+void sim_return_unlisted(void)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &sim.borrowed, lru) {
+		list_del(&page->lru);
+		push_unlisted(page);
+	}
+}
+
 int sim_alloc_unpopulated(unsigned int nr, struct page **pages)
 {
 	struct page *page;
 	unsigned int n;
 
+	check_no_step("asked for unpopulated pages");
 	if (sim_fails(SIM_UNPOPULATED, NULL, NULL))
 		return -ENOMEM;
 
@@ -307,6 +361,7 @@ void sim_free_unpopulated(unsigned int nr, struct page **pages)
 	struct sim_region *region;
 	unsigned int i, index;
 
+	check_no_step("gave back unpopulated pages");
 	for (i = 0; i < nr; i++) {
 		region = sim_region_of(page_to_pfn(pages[i]), &index);
 		if (region && region->owner[index] != SIM_DRIVER)

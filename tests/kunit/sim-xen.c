@@ -255,6 +255,9 @@ static void insert_page(unsigned long pfn, u32 frame)
 		sim.leaked++;
 		return;
 	}
+	if (sim.logs_writes && !sim.config.pv && pfn >= sim.sends_to)
+		sim_violation("populated what a migration does not send");
+	sim.reached = max(sim.reached, pfn + 1);
 	if (region->frame[index] == SIM_FOREIGN)
 		sim.crashed = true;
 	else if (region->frame[index] != SIM_HOLE)
@@ -315,6 +318,20 @@ void sim_begin_migration(void)
 		for (j = 0; j < SIM_REGION_PAGES; j++)
 			__assign_bit(j, sim.region[i].sent, sim.region[i].frame[j] < SIM_FOREIGN);
 	sim.logs_writes = true;
+	sim.sends_to = sim.reached;
+}
+
+/**
+ * sim_forget_reached - the domain knows of no page above the last that has memory
+ */
+void sim_forget_reached(void)
+{
+	unsigned long pfn = sim.first_pfn + sim_total();
+	unsigned int index;
+
+	while (sim_region_of(pfn - 1, &index)->frame[index] >= SIM_FOREIGN)
+		pfn--;
+	sim.reached = pfn;
 }
 
 /**
@@ -605,6 +622,20 @@ static bool sim_is_populated(struct page *page)
 	       region->frame[index] < SIM_FOREIGN;
 }
 
+static int sim_reach(unsigned long pfn)
+{
+	unsigned int index;
+	struct sim_region *region = sim_region_of(pfn, &index);
+
+	if (sim_fails(SIM_REACH, NULL, NULL) || sim.tot_pages >= sim.max_pages)
+		return -ENOMEM;
+
+	if (region ? region->frame[index] != SIM_HOLE : !sim.place_taken)
+		sim_violation("populated for a moment what is no hole, or another's");
+	sim.reached = max(sim.reached, pfn + 1);
+	return 0;
+}
+
 static bool sim_logs_writes(void)
 {
 	return sim_fails(SIM_LOGS_WRITES, NULL, NULL) || sim.logs_writes;
@@ -634,6 +665,7 @@ const struct xenmem_ops sim_ops = {
 	.populate = sim_populate,
 	.move = sim_move,
 	.populated = sim_is_populated,
+	.reach = sim_reach,
 	.logs_writes = sim_logs_writes,
 	.restores_whole = sim_restores_whole,
 	.current_pages = sim_current_pages,

@@ -151,12 +151,28 @@ err_queue:
  */
 void sim_take_over(void)
 {
+	if (!sim.config.bare)
+		intree_prepare(sim.xb);
 	mutex_lock(&sim.xb->step_lock);
 	if (sim.config.bare)
 		sim_bare_begin(sim.xb);
 	else
 		intree_begin(sim.xb);
+	balloon_reach(sim.xb);
 	mutex_unlock(&sim.xb->step_lock);
+	if (!sim.config.bare)
+		intree_settle(sim.xb);
+}
+
+/**
+ * sim_give_all_back - the in-tree driver has everything again
+ */
+void sim_give_all_back(void)
+{
+	mutex_lock(&sim.xb->step_lock);
+	intree_end(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+	intree_settle(sim.xb);
 }
 
 /**
@@ -178,9 +194,7 @@ void sim_hand_back(void)
 	balloon_ending_exit(sim.xb);
 	balloon_oom_exit(sim.xb);
 	balloon_alloc_settle(&sim.xb->alloc);
-	mutex_lock(&sim.xb->step_lock);
-	intree_end(sim.xb);
-	mutex_unlock(&sim.xb->step_lock);
+	sim_give_all_back();
 	balloon_blocks_exit(sim.xb);
 }
 
@@ -256,6 +270,7 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	sim.leaked = 0;
 	sim.crashed = false;
 	sim.logs_writes = false;
+	sim.reached = sim.first_pfn + sim_total();
 	sim.migrates_after = 0;
 	sim.nr_rival_frames = 0;
 	sim.now = 0;

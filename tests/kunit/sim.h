@@ -68,6 +68,7 @@ enum sim_op {
 	SIM_NOTIFIER,		/* register_oom_notifier(), _memory_, _reboot_ */
 	SIM_PLACE,		/* allocate_resource() */
 	SIM_HOLES,		/* xenmem_ops.make_holes */
+	SIM_REACH,		/* xenmem_ops.reach */
 	SIM_ADD,		/* add_memory() */
 	SIM_NR_OPS
 };
@@ -105,7 +106,6 @@ enum sim_content {
  * @unpopulated: how many of them, the last ones, have no memory yet
  * @unlisted: how many of those, the last ones, only the allocator of unpopulated
  *	pages has, and the in-tree driver does not know (PV since Linux 6.9)
- * @absent: pages that get_num_physpages() does not count
  * @host_pieces: free memory of the host, in pieces of 2 MiB
  * @extra: pages that Xen counts for the guest beyond those of @regions
  * @slack: how far max_pages is above what the guest may have at most
@@ -125,7 +125,7 @@ enum sim_content {
  * @border: by how many pages the border between them is beyond the middle
  * @dma: how many regions, the first ones, are of ZONE_DMA
  * @movable: how many, the last ones, are of ZONE_MOVABLE
- * @cma: how many, the last ones, are of CMA
+ * @kept: how many, the last ones, the kernel keeps: for CMA, or for who cannot wait
  * @bare: the kernel has no in-tree driver: see sim-kernel.c
  * @isolated: of which type of housekeeping CPUs are kept free, as a bit
  * @lenient: misuse gets Xen's answer and does not fail the test
@@ -136,7 +136,6 @@ struct sim_config {
 	unsigned int stride;
 	unsigned int unpopulated;
 	unsigned int unlisted;
-	int absent;
 	unsigned int host_pieces;
 	unsigned int extra;
 	unsigned int slack;
@@ -158,7 +157,7 @@ struct sim_config {
 	unsigned int border;
 	unsigned int dma;
 	unsigned int movable;
-	unsigned int cma;
+	unsigned int kept;
 	bool lenient;
 };
 
@@ -244,11 +243,14 @@ struct sim_fault {
  * @tot_pages: what Xen counts for the guest
  * @max_pages: what it may have
  * @logs_writes: the guest is being migrated, from sim_begin_migration() on
+ * @reached: pages below this pfn had memory once in this domain
+ * @sends_to: and those are sent in that migration
  * @migrates_after: after so many more calls of Xen that is so; 0 for never
  * @leaked: frames that nobody can reach any more
  * @crashed: Xen destroyed the guest
  * @listed: the in-tree list, in the order of being lent
  * @unlisted: what the allocator of unpopulated pages has, in the same order
+ * @borrowed: and what others have of that, and do not use yet
  * @nr_unlisted: how many pages that are
  * @nr_device: how many pages of device memory it has made so far
  * @woken: how often the in-tree thread was woken
@@ -328,12 +330,15 @@ struct sim {
 	unsigned long tot_pages;
 	unsigned long max_pages;
 	bool logs_writes;
+	unsigned long reached;
+	unsigned long sends_to;
 	unsigned int migrates_after;
 	unsigned long leaked;
 	bool crashed;
 
 	struct list_head listed;
 	struct list_head unlisted;
+	struct list_head borrowed;
 	unsigned int nr_unlisted;
 	unsigned int nr_device;
 	unsigned int woken;
@@ -389,6 +394,7 @@ void sim_build(struct kunit *test, const struct sim_config *config);
 void sim_build_world(struct kunit *test, const struct sim_config *config);
 int sim_load(void);
 void sim_take_over(void);
+void sim_give_all_back(void);
 void sim_hand_back(void);
 void sim_reload_driver(struct kunit *test);
 void sim_begin_kexec(void);
@@ -423,6 +429,7 @@ unsigned int sim_rivals_take(unsigned int pieces, unsigned int frames);
 void sim_rivals_give(unsigned int pieces, unsigned int frames);
 void sim_refill(struct page *page);
 void sim_begin_migration(void);
+void sim_forget_reached(void);
 unsigned long sim_sent(void);
 unsigned int sim_superpages(void);
 unsigned long sim_populated(void);
@@ -481,7 +488,7 @@ const unsigned long *sim_nodes(void);
 int sim_page_nid(struct page *page);
 struct zone *sim_page_zone(struct page *page);
 unsigned long sim_zone_free(const struct zone *zone);
-bool sim_in_cma(struct page *page);
+bool sim_is_kept(struct page *page);
 void sim_free_pages(struct page *page, unsigned int order);
 int sim_alloc_contig_range(unsigned long start, unsigned long end,
 			   unsigned int migratetype, gfp_t gfp);
@@ -491,7 +498,6 @@ bool sim_init_on_alloc(gfp_t gfp);
 bool sim_init_on_free(void);
 void sim_adjust_managed(struct page *page, long count);
 long sim_available_pages(void);
-unsigned long sim_num_physpages(void);
 struct page *sim_online_page(unsigned long pfn);
 unsigned long sim_end_pfn(const struct pglist_data *node);
 bool sim_is_zone_device(struct page *page);
@@ -518,6 +524,9 @@ unsigned int sim_return(unsigned int nr);
 void sim_meanwhile(void);
 int sim_alloc_ballooned(unsigned int nr, struct page **pages);
 void sim_free_ballooned(unsigned int nr, struct page **pages);
+void sim_shuffle_unlisted(void);
+void sim_borrow_unlisted(unsigned int nr);
+void sim_return_unlisted(void);
 int sim_alloc_unpopulated(unsigned int nr, struct page **pages);
 void sim_free_unpopulated(unsigned int nr, struct page **pages);
 

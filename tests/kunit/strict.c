@@ -287,6 +287,22 @@ static void contig_unmovable(void)
 	sim_alloc_contig_range(pfn, pfn + SIM_REGION_PAGES, MIGRATE_UNMOVABLE, GFP_GOOD);
 }
 
+static void contig_kept(void)
+{
+	unsigned long pfn = page_to_pfn(sim_page(3, 0));
+
+	sim.config.kept = sim.config.regions;
+	sim_alloc_contig_range(pfn, pfn + SIM_REGION_PAGES, MIGRATE_MOVABLE, GFP_GOOD);
+}
+
+static void contig_reserves(void)
+{
+	unsigned long pfn = page_to_pfn(sim_page(3, 0));
+
+	sim.low_water = sim.nr_free - SIM_REGION_PAGES + 1;
+	sim_alloc_contig_range(pfn, pfn + SIM_REGION_PAGES, MIGRATE_MOVABLE, GFP_GOOD);
+}
+
 static void contig_aloud(void)
 {
 	unsigned long pfn = page_to_pfn(sim_page(0, 0));
@@ -335,25 +351,60 @@ static void give_back_anothers(void)
 	sim_free_ballooned(1, &page);
 }
 
+/* As it has to be. */
+static void return_without_lock(struct page *page)
+{
+	mutex_unlock(&sim.xb->step_lock);
+	sim_free_unpopulated(1, &page);
+	mutex_lock(&sim.xb->step_lock);
+}
+
 static void return_populated(void)
 {
-	struct page *page = sim_alloc_pages(GFP_GOOD, 0);
-
-	sim_free_unpopulated(1, &page);
+	return_without_lock(sim_alloc_pages(GFP_GOOD, 0));
 }
 
 static void return_marked(void)
+{
+	return_without_lock(released(0));
+}
+
+static void return_anothers(void)
+{
+	return_without_lock(sim_page(7, 7));
+}
+
+static void return_with_lock(void)
 {
 	struct page *page = released(0);
 
 	sim_free_unpopulated(1, &page);
 }
 
-static void return_anothers(void)
+static void borrow_with_lock(void)
 {
-	struct page *page = sim_page(7, 7);
+	struct page *page;
 
-	sim_free_unpopulated(1, &page);
+	sim_alloc_unpopulated(1, &page);
+}
+
+static void reach_populated(void)
+{
+	sim.xb->ops->reach(page_to_pfn(sim_page(3, 3)));
+}
+
+static void reach_nowhere(void)
+{
+	sim.xb->ops->reach(page_to_pfn(sim_page(0, 0)) - 1);
+}
+
+static void populate_too_high(void)
+{
+	struct page *page = released(0);
+
+	sim.reached = page_to_pfn(page);
+	sim_begin_migration();
+	sim.xb->ops->populate(&page, 1, 0);
 }
 
 /* Ways to lose a page, or to have it twice: found by the check */
@@ -498,6 +549,8 @@ static const struct deed {
 	{ warn_of_failure, "allocation that warns" },
 	{ contig_part, "of a range that is no region" },
 	{ contig_unmovable, "that retypes the pageblock" },
+	{ contig_kept, "of what the kernel keeps" },
+	{ contig_reserves, "that takes the kernel's reserves" },
 	{ contig_aloud, "alloc_contig_range() that warns" },
 	{ look_beyond_the_end, "looked for a region beyond the last one" },
 	{ count_too_early, "MemTotal counts a page before it is there" },
@@ -508,6 +561,11 @@ static const struct deed {
 	{ return_populated, "gave back an unpopulated page that is populated" },
 	{ return_marked, "gave back an unpopulated page not as it was lent" },
 	{ return_anothers, "gave back an unpopulated page that was not lent" },
+	{ return_with_lock, "gave back unpopulated pages under step_lock" },
+	{ borrow_with_lock, "asked for unpopulated pages under step_lock" },
+	{ reach_populated, "populated for a moment what is no hole" },
+	{ reach_nowhere, "populated for a moment what is no hole" },
+	{ populate_too_high, "populated what a migration does not send" },
 	{ lose_page, "pages that the driver has" },
 	{ lose_huge_page, "pages that the driver has" },
 	{ queue_populated, "base page" },

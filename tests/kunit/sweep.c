@@ -30,7 +30,7 @@ static const struct sim_config restored = { SMALL, .restores_whole = true };
 static const struct sim_config booted_small = { SMALL, .unpopulated = 2 };
 
 static const struct sim_config booted_small_pv = {
-	SMALL, .unpopulated = 4, .unlisted = 2, .absent = -300, .pv = true,
+	SMALL, .unpopulated = 4, .unlisted = 2, .pv = true,
 };
 
 /**
@@ -307,13 +307,6 @@ static void have_something(void)
 	goal = FULL - H(2) - 70;
 }
 
-static void hand_back(void)
-{
-	mutex_lock(&sim.xb->step_lock);
-	intree_end(sim.xb);
-	mutex_unlock(&sim.xb->step_lock);
-}
-
 static bool is_handed_back(void)
 {
 	struct balloon_figures n = balloon_figures(&sim.xb->queue);
@@ -496,8 +489,9 @@ static const struct step steps[] = {
 	{ "grow by what was to be lent", &translated, lend_a_part, go, at_goal },
 	{ "load and take over", &booted_small, NULL, load_driver, is_loaded, true },
 	{ "load and take over in PV", &booted_small_pv, NULL, load_driver, is_loaded, true },
-	{ "hand back", &translated, have_something, hand_back, is_handed_back },
-	{ "hand back in a new domain", &translated, come_to_new_domain, hand_back, is_handed_back },
+	{ "hand back", &translated, have_something, sim_give_all_back, is_handed_back },
+	{ "hand back in a new domain", &translated, come_to_new_domain, sim_give_all_back,
+	  is_handed_back },
 	{ "start the worker", &translated, have_no_worker, run_worker, has_run },
 	{ "reclaim", &translated, fill_guest, squeeze, at_goal },
 	{ "grow by added memory", &translated, be_allowed_more, grow, has_grown },
@@ -609,6 +603,7 @@ static const char *const names[] = {
 	[SIM_KZALLOC] = "kzalloc", [SIM_XARRAY] = "xarray", [SIM_INTREE] = "ballooned pages",
 	[SIM_UNPOPULATED] = "unpopulated pages", [SIM_THREAD] = "thread",
 	[SIM_NOTIFIER] = "notifier", [SIM_PLACE] = "place", [SIM_HOLES] = "make_holes",
+	[SIM_REACH] = "reach",
 	[SIM_ADD] = "add_memory",
 };
 
@@ -847,6 +842,7 @@ static const u8 swept[sizeof(struct xenmem_ops) / sizeof(void *)] = {
 	[AT(logs_writes)] = 1 + SIM_LOGS_WRITES,
 	[AT(restores_whole)] = 1 + SIM_RESTORES_WHOLE,
 	[AT(make_holes)] = 1 + SIM_HOLES,
+	[AT(reach)] = 1 + SIM_REACH,
 	[AT(current_pages)] = 1 + SIM_CURRENT,
 	[AT(maximum_pages)] = 1 + SIM_MAXIMUM,
 	/* Not the engine's, or it is told of no failure: see the suites pv and translated. */

@@ -392,9 +392,6 @@ struct balloon_blocks {
 	bool over;
 };
 
-/* More regions than any guest has in practice: see adopt_region(). */
-#define INTREE_MAX_REGIONS	16
-
 /**
  * struct balloon_intree - what is known of the in-tree driver
  * @hears: the probe on a new target is in place
@@ -406,10 +403,8 @@ struct balloon_blocks {
  * @adopted: pages of ours that balloon_stats.target_unpopulated counts; below 0,
  *	pages of the in-tree list that it counts the other way round, since they
  *	were ours first
- * @regions: pfns that came from the allocator of unpopulated pages, as [@start,
- *	@end) each
- * @nr_regions: how many regions
- * @region_pages: how many of their pages were taken and not given back
+ * @region: pages of the allocator of unpopulated pages, on their way from or to it
+ * @region_pages: how many of that were taken and not given back
  * @schedule_delay: balloon_stats.schedule_delay at load
  * @retry_count: balloon_stats.retry_count at load
  * @parked: the target that its thread is started with
@@ -423,11 +418,7 @@ struct balloon_intree {
 	unsigned long seen_total;
 	unsigned long published;
 	long adopted;
-	struct {
-		unsigned long start;
-		unsigned long end;
-	} regions[INTREE_MAX_REGIONS];
-	unsigned int nr_regions;
+	struct list_head region;
 	unsigned long region_pages;
 	unsigned long schedule_delay;
 	unsigned long retry_count;
@@ -767,6 +758,7 @@ bool balloon_take_offset(struct xen_balloon *xb);
 void balloon_check_current(struct xen_balloon *xb);
 
 /* restore.c */
+void balloon_reach(struct xen_balloon *xb);
 bool balloon_restored(struct xen_balloon *xb);
 
 /* migrate.c */
@@ -816,8 +808,10 @@ void balloon_worker_again(struct xen_balloon *xb);
 /* intree.c */
 extern const struct balloon_kernel_ops intree_ops;
 
+void intree_prepare(struct xen_balloon *xb);
 void intree_begin(struct xen_balloon *xb);
 void intree_end(struct xen_balloon *xb);
+void intree_settle(struct xen_balloon *xb);
 void intree_hear(struct xen_balloon *xb, unsigned long target);
 unsigned long intree_park(struct xen_balloon *xb);
 void intree_unpark(struct xen_balloon *xb, unsigned long target);

@@ -300,12 +300,15 @@ unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps)
 enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb)
 {
 	struct balloon_foreign *f = &xb->foreign;
+	/* Of what was set online again, some is on the list and the guest's. */
+	bool gained, twice = balloon_sum(xb) > xb->total;
 	u64 now = ktime_get_ns();
-	bool gained;
 
-	if (now < f->trim_at || !balloon_foreign_excess(xb))
+	if (now < f->trim_at || (!balloon_foreign_excess(xb) && !twice))
 		return UPKEEP_NOTHING;
 
+	if (twice)
+		balloon_foreign_sweep(xb);
 	gained = balloon_foreign_trim(xb, false);
 	f->trim_delay_ns = gained ? TRIM_MIN_NS :
 			   clamp_t(u64, f->trim_delay_ns * 2, TRIM_MIN_NS, TRIM_MAX_NS);

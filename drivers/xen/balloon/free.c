@@ -101,17 +101,17 @@ unsigned long balloon_free_in_blocks(unsigned int least, enum zone_type last)
  * balloon_zone_has_spare - can a zone do without 2 MiB?
  * @zone: the zone
  *
- * What it keeps for those who can use no other it keeps, as it would if the kernel asked
- * the allocator for them.
+ * What it keeps for those who can use no other it keeps, as well as the kernel's reserves,
+ * as it would if the allocator were asked for them: alloc_contig_range() heeds neither.
  *
  * Context: any.
  */
 bool balloon_zone_has_spare(struct zone *zone)
 {
-	long kept = zone->lowmem_reserve[ZONE_NORMAL];
+	unsigned long kept = zone->lowmem_reserve[ZONE_NORMAL];
+	unsigned long least = kept ? high_wmark_pages(zone) + kept : min_wmark_pages(zone);
 
-	return !kept || zone_page_state(zone, NR_FREE_PAGES) >=
-			high_wmark_pages(zone) + kept + XENMEM_HUGE_PAGES;
+	return zone_page_state(zone, NR_FREE_PAGES) >= least + XENMEM_HUGE_PAGES;
 }
 
 /**

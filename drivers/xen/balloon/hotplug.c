@@ -58,6 +58,8 @@ static int add_block(struct xen_balloon *xb)
 		return ret;
 	if (xb->ops->make_holes)
 		ret = xb->ops->make_holes(PHYS_PFN(place.start), block_pages());
+	if (xb->ops->reach)
+		ret = xb->ops->reach(PHYS_PFN(place.end));
 	release_resource(&place);
 	if (ret)
 		return ret;
@@ -146,6 +148,9 @@ static enum balloon_hotplug_state look(struct xen_balloon *xb, unsigned long cei
 		return since < PATIENCE_NS ? HOTPLUG_UNDER_WAY : HOTPLUG_OFFLINE;
 	if (h->error && since < AGAIN_NS)
 		return HOTPLUG_FAILED;
+	/* What lies beyond what Xen's tools saw when they began would not be sent. */
+	if (balloon_is_watched(xb))
+		return HOTPLUG_UNDER_WAY;
 	if (!is_allowed(xb, ceiling, balloon_figures(&xb->queue).guest))
 		return HOTPLUG_LIMITED;
 

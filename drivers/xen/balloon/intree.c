@@ -13,10 +13,13 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>
+#include <linux/ioport.h>
 #include <linux/kprobes.h>
 #include <linux/ktime.h>
+#include <linux/list.h>
 #include <linux/math64.h>
 #include <linux/memory.h>
+#include <linux/memory_hotplug.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
@@ -264,109 +267,149 @@ static unsigned int reclaim_spare(struct xen_balloon *xb, unsigned int max)
 	return adopt(xb, intree_take_spare(xb, max), give_back_adopted);
 }
 
-static bool in_region(const struct balloon_intree *it, unsigned long pfn)
-{
-	unsigned int i;
-
-	for (i = 0; i < it->nr_regions; i++)
-		if (pfn >= it->regions[i].start && pfn < it->regions[i].end)
-			return true;
-
-	return false;
-}
-
-/* Remember where a page came from; the allocator hands them out downwards. */
-static bool note_region(struct balloon_intree *it, unsigned long pfn)
-{
-	if (it->nr_regions && pfn == it->regions[it->nr_regions - 1].start - 1) {
-		it->regions[it->nr_regions - 1].start = pfn;
-		return true;
-	}
-	if (it->nr_regions == INTREE_MAX_REGIONS)
-		return false;
-
-	it->regions[it->nr_regions].start = pfn;
-	it->regions[it->nr_regions].end = pfn + 1;
-	it->nr_regions++;
-	return true;
-}
-
+/* They go there later, as intree_settle() says. */
 static void give_back_region(struct xen_balloon *xb, unsigned int nr,
 			     struct page **pages)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		SetPageReserved(pages[i]);
+		list_add_tail(&pages[i]->lru, &xb->intree.region);
+	}
 	xb->intree.region_pages -= nr;
-	xen_free_unpopulated_pages(nr, pages);
 }
 
-/* Take @nr pages of a region over. Returns false when there are no more. */
-static bool adopt_region_batch(struct xen_balloon *xb, unsigned int nr)
+/* Those that a migration has put memory behind are the guest's, the others are adopted. */
+static void adopt_region(struct xen_balloon *xb)
 {
-	unsigned int i, ours = 0;
+	struct balloon_queue *q = &xb->queue;
+	struct page *page, *next;
+	LIST_HEAD(region);
 
-	if (xen_alloc_unpopulated_pages(nr, xb->pages))
-		return false;
-
-	/* Device memory is none to populate. */
-	for (i = 0; i < nr; i++) {
-		struct page *page = xb->pages[i];
-
-		if (is_zone_device_page(page) || !note_region(&xb->intree, page_to_pfn(page)))
-			xen_free_unpopulated_pages(1, &page);
-		else
-			xb->pages[ours++] = page;
+	list_splice_init(&xb->intree.region, &region);
+	list_for_each_entry_safe(page, next, &region, lru) {
+		list_del(&page->lru);
+		xb->intree.region_pages++;
+		if (xb->ops->populated(page)) {
+			balloon_adopt(q, page);
+			balloon_give(q, page, 0);
+		} else {
+			xb->pages[0] = page;
+			adopt(xb, 1, give_back_region);
+		}
+		cond_resched();
 	}
-
-	xb->intree.region_pages += ours;
-	return adopt(xb, ours, give_back_region) == nr;
 }
 
 #ifdef CONFIG_XEN_PV
-/* How many pages right below those taken last are unpopulated as well. */
-static unsigned int region_goes_on(const struct balloon_intree *it)
+/* What is on the in-tree list is marked as offline. */
+static int count_region(struct resource *memory, void *data)
 {
-	unsigned long pfn = it->nr_regions ? it->regions[it->nr_regions - 1].start : 0;
+	unsigned long pfn, end = PHYS_PFN(memory->end + 1), *nr = data;
 	struct page *page;
-	unsigned int nr;
 
-	for (nr = 0; nr < BATCH && pfn--; nr++) {
+	for (pfn = PFN_UP(memory->start); pfn < end; pfn++) {
 		page = pfn_to_online_page(pfn);
-		if (!page || !PageReserved(page) || pfn_to_mfn(pfn) != INVALID_P2M_ENTRY)
-			break;
+		*nr += page && PageReserved(page) && !PageOffline(page) &&
+		       pfn_to_mfn(pfn) == INVALID_P2M_ENTRY;
+		cond_resched();
 	}
 
-	return nr;
+	return 0;
+}
+
+/*
+ * Take @nr pages that have no memory from the allocator, with what else is among them,
+ * but no device memory: that is none to populate. Returns how many they are; 0 when there
+ * are no more.
+ */
+static unsigned int collect(struct xen_balloon *xb, unsigned int nr)
+{
+	unsigned int i, holes = 0;
+	bool over = false;
+
+	if (xen_alloc_unpopulated_pages(nr, xb->pages))
+		return 0;
+
+	for (i = 0; i < nr; i++) {
+		struct page *page = xb->pages[i];
+
+		if (is_zone_device_page(page)) {
+			xen_free_unpopulated_pages(1, &page);
+			over = true;
+			continue;
+		}
+		list_add_tail(&page->lru, &xb->intree.region);
+		holes += pfn_to_mfn(page_to_pfn(page)) == INVALID_P2M_ENTRY;
+	}
+
+	return over ? 0 : holes;
 }
 
 /*
  * Since Linux 6.9 the region of a PV guest between its memory and its maximum
- * is not on the in-tree list: arch_xen_unpopulated_init() gave it to the
- * allocator of unpopulated pages, whose first pages it is. Asked for more, that
- * makes device memory. How large the region is can only be estimated: what is
- * present counts some pages less than what the in-tree driver counts.
+ * is not on the in-tree list: arch_xen_unpopulated_init() gave it to the allocator of
+ * unpopulated pages, whose first pages it is. Asked for more, that makes device memory, so
+ * they are counted before: what it has lent has a foreign frame behind it, if it is in use
+ * already. Device memory would be on top of what is left. So half of that is asked for each
+ * time, and no more is missed than is lent and not in use yet.
  */
-static void adopt_region(struct xen_balloon *xb)
+static void take_region(struct xen_balloon *xb)
 {
-	long left = get_num_physpages() - balloon_stats.total_pages;
+	unsigned long left = 0;
+	unsigned int got;
 
 	if (!IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) || !xen_pv_domain())
 		return;
 
-	for (; left >= BATCH; left -= BATCH)
-		if (!adopt_region_batch(xb, BATCH))
-			return;
-	while ((left = region_goes_on(&xb->intree)))
-		if (!adopt_region_batch(xb, left))
-			return;
+	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1,
+			    &left, count_region);
+	for (; left; left -= got) {
+		got = collect(xb, min_t(unsigned long, (left + 1) / 2, BATCH));
+		if (!got)
+			break;
+		cond_resched();
+	}
 }
 #else
-static void adopt_region(struct xen_balloon *xb)
+static void take_region(struct xen_balloon *xb)
 {
 }
 #endif
+
+/**
+ * intree_prepare - take what only the allocator of unpopulated pages knows of
+ * @xb: the driver, with its pages not in use
+ *
+ * To make device memory it would wait for whoever sets memory online just now, who waits
+ * for step_lock.
+ *
+ * Context: before intree_begin(), without step_lock; may sleep.
+ */
+void intree_prepare(struct xen_balloon *xb)
+{
+	INIT_LIST_HEAD(&xb->intree.region);
+	take_region(xb);
+}
+
+/**
+ * intree_settle - let the allocator of unpopulated pages have what is its
+ * @xb: the driver
+ *
+ * Context: after intree_begin() or intree_end(), without step_lock, for which who has the
+ * allocator's lock may be waiting; may sleep.
+ */
+void intree_settle(struct xen_balloon *xb)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &xb->intree.region, lru) {
+		list_del(&page->lru);
+		xen_free_unpopulated_pages(1, &page);
+		cond_resched();
+	}
+}
 
 /* What a migration has put memory behind is the guest's. Returns how many pages are left. */
 static unsigned int give_populated(struct xen_balloon *xb, unsigned int nr)
@@ -384,29 +427,25 @@ static unsigned int give_populated(struct xen_balloon *xb, unsigned int nr)
 }
 
 /*
- * To the in-tree list, but for those that came from the allocator of unpopulated pages.
- * In a new domain that was not seen to yet they may be no holes: see intree_end().
+ * As many as came from the allocator of unpopulated pages go back there, whichever these
+ * are, and the others to the in-tree list. In a new domain that was not seen to yet they
+ * may be no holes: see intree_end().
  */
 static void intree_give(struct xen_balloon *xb, unsigned int nr)
 {
 	struct balloon_intree *it = &xb->intree;
-	struct page **pages = xb->pages;
-	unsigned int i, listed = 0;
+	unsigned int unlisted;
 
 	if (xb->resumed)
 		nr = give_populated(xb, nr);
-	balloon_disown(&xb->queue, pages, nr);
+	balloon_disown(&xb->queue, xb->pages, nr);
 
-	for (i = 0; i < nr; i++) {
-		if (in_region(it, page_to_pfn(pages[i])))
-			give_back_region(xb, 1, &pages[i]);
-		else
-			pages[listed++] = pages[i];
-	}
+	unlisted = min_t(unsigned long, nr, it->region_pages);
+	give_back_region(xb, unlisted, xb->pages);
 
 	/* The in-tree driver subtracts what it gets from target_unpopulated. */
-	it->adopted -= listed;
-	xen_free_ballooned_pages(listed, pages);
+	it->adopted -= nr - unlisted;
+	xen_free_ballooned_pages(nr - unlisted, xb->pages + unlisted);
 }
 
 static void return_all(struct xen_balloon *xb)
@@ -443,7 +482,6 @@ static void return_all(struct xen_balloon *xb)
 	balloon_stats.total_pages += it->region_pages;
 	it->seen_total += it->region_pages;
 	it->region_pages = 0;
-	it->nr_regions = 0;
 }
 
 /* How long the cheapest call of Xen takes at least. */

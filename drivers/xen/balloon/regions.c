@@ -19,6 +19,8 @@
 #include "balloon.h"
 
 #define GFP_REGION	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+/* Compaction may be at work for who is to free memory: the reserves he has are not for us. */
+#define GFP_SPARE	(GFP_NOWAIT | __GFP_NOMEMALLOC | __GFP_NOWARN)
 
 /* What an entry says beside the base pages: see struct balloon_region. */
 #define INFO_STATE	GENMASK(15, 0)
@@ -61,11 +63,14 @@ unsigned long balloon_regions_end(void)
  *	one piece?
  * @page: its first page
  *
+ * alloc_contig_range() would have the kernel forget that it keeps it, even in vain.
+ *
  * Context: any.
  */
 bool balloon_region_is_plain(struct page *page)
 {
-	return !page_in_cma(page) && page_zone(page) == page_zone(page + XENMEM_HUGE_PAGES - 1);
+	return page_zone(page) == page_zone(page + XENMEM_HUGE_PAGES - 1) &&
+	       !pageblock_is_kept(page);
 }
 
 /**
@@ -272,8 +277,8 @@ int balloon_region_await(struct balloon_queue *q, struct page *page)
 	if (await(q, page, NULL))
 		return 0;
 
-	fresh = kzalloc(sizeof(*fresh), GFP_NOWAIT | __GFP_NOWARN);
-	if (!fresh || have_place(q, page, GFP_NOWAIT | __GFP_NOWARN)) {
+	fresh = kzalloc(sizeof(*fresh), GFP_SPARE);
+	if (!fresh || have_place(q, page, GFP_SPARE)) {
 		kfree(fresh);
 		return -ENOMEM;
 	}

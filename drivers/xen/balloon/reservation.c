@@ -105,11 +105,12 @@ void balloon_give_base(struct xen_balloon *xb, struct page *page)
 /*
  * Xen took fewer pages than it was given. By its count it can be told whether
  * it took a part of the first that it did not take. A page that compaction is
- * moving may be counted twice or not at all for a moment.
+ * moving may be counted twice or not at all for a moment, and other domains have
+ * some counted: then Xen is asked for each page.
  */
-static bool is_untouched(struct xen_balloon *xb)
+static bool is_untouched(struct xen_balloon *xb, struct page *page, unsigned int order)
 {
-	unsigned int tries = 3;
+	unsigned int i, tries = 3;
 
 	while (xb->offset_known && tries--) {
 		struct balloon_figures n = balloon_figures(&xb->queue);
@@ -118,7 +119,11 @@ static bool is_untouched(struct xen_balloon *xb)
 			return true;
 	}
 
-	return false;
+	for (i = 0; i < 1U << order; i++)
+		if (!xb->ops->populated(page + i))
+			return false;
+
+	return true;
 }
 
 /**
@@ -150,7 +155,7 @@ unsigned long balloon_release(struct xen_balloon *xb, unsigned int nr, unsigned 
 	for (i = 0; i < done; i++)
 		balloon_enqueue(q, xb->pages[i], order);
 
-	in_doubt = done < nr && !is_untouched(xb);
+	in_doubt = done < nr && !is_untouched(xb, xb->pages[done], order);
 	if (in_doubt) {
 		pr_err_ratelimited("Xen did not take pfn 0x%lx of order %u, whose state is unknown now: %lu KiB out of use for good\n",
 				   page_to_pfn(xb->pages[done]), order,

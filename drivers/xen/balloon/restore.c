@@ -140,6 +140,39 @@ static bool sweep(struct xen_balloon *xb)
 	return done && !freezing(current);
 }
 
+/* The last page of the kernel's that is the end of a region. */
+static struct page *last_page(void)
+{
+	unsigned long region = balloon_regions_end();
+	struct page *page = NULL;
+
+	while (!page && region > balloon_regions_start())
+		page = pfn_to_online_page(region-- * XENMEM_HUGE_PAGES - 1);
+
+	return page;
+}
+
+/**
+ * balloon_reach - see that all of the guest is sent when it is saved or migrated
+ * @xb: the driver, in a domain that may not know of the guest's last page
+ *
+ * That is so where the page is ballooned out, and was in the domain before. While it
+ * is locked nobody moves it.
+ *
+ * Context: step_lock held.
+ */
+void balloon_reach(struct xen_balloon *xb)
+{
+	struct page *page = last_page();
+
+	if (!xb->ops->reach || !page || !trylock_page(page))
+		return;
+	if (PageOffline(page) && !xb->ops->populated(page) &&
+	    xb->ops->reach(page_to_pfn(page)))
+		pr_warn("the host has no 4 KiB to reserve what is ballooned out at the guest's end: grown by it while it is saved or migrated, the guest would lose that\n");
+	unlock_page(page);
+}
+
 /**
  * balloon_restored - the guest goes on in a new domain: see what is otherwise there
  * @xb: the driver, @xb->resumed set, with no page in transit
@@ -157,6 +190,7 @@ bool balloon_restored(struct xen_balloon *xb)
 	if (!sweep(xb) || !balloon_take_offset(xb))
 		return false;
 
+	balloon_reach(xb);
 	WRITE_ONCE(xb->resumed, false);
 	return true;
 }

@@ -258,8 +258,8 @@ static void restart_thread(struct xen_balloon *xb)
 		return;
 	}
 
-	/* Until it has seen that there is nothing to do. */
-	for (i = 0; i < 1000 && task_is_running(task); i++)
+	/* Until it has seen that there is nothing to do, and waits for that to change. */
+	for (i = 0; i < 1000 && !(READ_ONCE(task->__state) & TASK_INTERRUPTIBLE); i++)
 		fsleep(USEC_PER_MSEC);
 
 	intree_unpark(xb, target);
@@ -329,12 +329,15 @@ int takeover_begin(struct xen_balloon *xb)
 	kthread_stop(task);
 	put_task_struct(task);
 
+	intree_prepare(xb);
 	/* A block that comes online just now is half on the in-tree driver's list. */
 	mutex_lock(&xb->step_lock);
 	wait_event_cmd(xb->wait, !xb->blocks.onlining, mutex_unlock(&xb->step_lock),
 		       mutex_lock(&xb->step_lock));
 	intree_begin(xb);
+	balloon_reach(xb);
 	mutex_unlock(&xb->step_lock);
+	intree_settle(xb);
 
 	return 0;
 }
@@ -353,6 +356,7 @@ void takeover_end(struct xen_balloon *xb)
 	intree_end(xb);
 	n = balloon_figures(&xb->queue);
 	mutex_unlock(&xb->step_lock);
+	intree_settle(xb);
 
 	if (n.quarantined)
 		pr_warn("%lu KiB stay out of use until the guest boots again\n",

@@ -93,12 +93,20 @@ static unsigned int write_mappings(struct page **pages, unsigned int order,
 	return first;
 }
 
-static void flush_tlb_everywhere(void)
+/*
+ * Of mappings that are gone a processor may still have something: of ours, and of others,
+ * since vfree() is lazy. Xen sees to that itself for what is given back, as its
+ * free_heap_pages() does, but not for what is exchanged.
+ */
+static bool flush_tlb_everywhere(void)
 {
 	struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_ALL };
 
-	if (HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF))
-		pr_err_once("Xen refused a TLB flush\n");
+	if (!HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF))
+		return true;
+
+	pr_err_once("Xen refused a TLB flush\n");
+	return false;
 }
 
 static unsigned int decrease(unsigned int first, unsigned int last)
@@ -225,7 +233,7 @@ static bool write_mapping(struct page *page, unsigned long mfn)
 	bool present = mfn != INVALID_P2M_ENTRY;
 	pte_t pte = present ? mfn_pte(mfn, PAGE_KERNEL) : __pte_ma(0);
 
-	if (HYPERVISOR_update_va_mapping(va, pte, present ? 0 : UVMF_INVLPG | UVMF_ALL))
+	if (HYPERVISOR_update_va_mapping(va, pte, present ? 0 : UVMF_TLB_FLUSH | UVMF_ALL))
 		return false;
 	xen_p2m_addr[page_to_pfn(page)] = mfn;
 
@@ -251,6 +259,9 @@ static int pv_move(struct page *from, struct page *to)
 {
 	xen_pfn_t mfn = pfn_to_mfn(page_to_pfn(from)), frame = mfn, pfn = page_to_pfn(to);
 
+	/* In a new domain, before we hear of it, there may be memory already. */
+	if (pfn_to_mfn(page_to_pfn(to)) != INVALID_P2M_ENTRY)
+		return -EBUSY;
 	if (!write_mapping(from, INVALID_P2M_ENTRY))
 		return -EBUSY;
 
@@ -337,10 +348,9 @@ static unsigned int pv_exchange(struct page *huge, struct page **holes, unsigned
 	}
 
 	mapped = write_mappings(&huge, XENMEM_HUGE_ORDER, 0, XENMEM_HUGE_PAGES, false);
-	flush_tlb_everywhere();
 
 	/* As one extent where it is one: Xen need not put it together again. */
-	done = mapped < XENMEM_HUGE_PAGES ? 0 :
+	done = !flush_tlb_everywhere() || mapped < XENMEM_HUGE_PAGES ? 0 :
 	       exchange(batch->mfn + XENMEM_HUGE_PAGES, XENMEM_HUGE_PAGES >> order, order,
 			batch->scratch) << order;
 

@@ -140,6 +140,19 @@ static bool populate_one(xen_pfn_t frame)
 	return true;
 }
 
+static int translated_reach(unsigned long pfn)
+{
+	xen_pfn_t frame = pfn;
+
+	if (!xenmem_reservation(XENMEM_populate_physmap, &frame, 1, 0, 0))
+		return -ENOMEM;
+	if (!xenmem_reservation(XENMEM_decrease_reservation, &frame, 1, 0, 0))
+		pr_err("Xen does not take back what it gave for pfn 0x%lx: 4 KiB out of use for good\n",
+		       pfn);
+
+	return 0;
+}
+
 /*
  * xenmem_add_to_physmap_one() in Xen's arch/x86/mm/p2m.c moves the frame: nothing
  * is freed for it, and nothing needed. Should it fail, it may have taken the
@@ -203,6 +216,7 @@ const struct xenmem_ops xenmem_translated_ops = {
 	.populate = translated_populate,
 	.move = translated_move,
 	.populated = translated_populated,
+	.reach = translated_reach,
 	.logs_writes = xenmem_logs_writes,
 	.resumed = xenmem_dirty_learn,
 	.restores_whole = translated_restores_whole,

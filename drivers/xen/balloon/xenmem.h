@@ -56,6 +56,11 @@
  *	its, with nothing behind them. Returns 0, -ENOMEM, or -ERANGE when there is no
  *	place to say so. NULL where nothing is to be done for it. May sleep, and is
  *	reentrant
+ * @reach: have Xen know of page @pfn of the guest's address space, which has no memory:
+ *	its tools send a guest's memory up to the highest page that ever had any in
+ *	this domain, as it was when they began. Afterwards it has none as before.
+ *	Returns 0 or -ENOMEM. NULL where they go by what the guest says. See
+ *	x86_hvm_setup() in Xen's tools/libs/guest. Does not sleep, and is reentrant
  * @logs_writes: does Xen log what the guest writes to, as it does while the guest is
  *	migrated? Then what is released and what is populated may both be sent: the
  *	new domain must have room for all of it. NULL where a guest cannot tell. Does
@@ -86,6 +91,7 @@ struct xenmem_ops {
 	bool (*populated)(struct page *page);
 	bool (*whole)(struct page *page);
 	int (*make_holes)(unsigned long pfn, unsigned long nr);
+	int (*reach)(unsigned long pfn);
 	bool (*logs_writes)(void);
 	void (*resumed)(void);
 	bool (*restores_whole)(void);

@@ -141,10 +141,10 @@ struct zone_case {
 
 #define ZONE_WORLD	.regions = FILL_REGIONS, .host_pieces = 1
 static const struct zone_case zone_cases[] = {
-	{ "what must be able to leave", { ZONE_WORLD, .movable = 7 } },
-	{ "what a device may want", { ZONE_WORLD, .cma = 7 } },
+	{ "what must be able to leave", { ZONE_WORLD, .movable = 6 } },
+	{ "what a device may want", { ZONE_WORLD, .kept = 6 } },
 #ifdef CONFIG_ZONE_DMA
-	{ "what old devices can use", { ZONE_WORLD, .dma = 7 } },
+	{ "what old devices can use", { ZONE_WORLD, .dma = 6 } },
 #endif
 };
 
@@ -159,11 +159,13 @@ static void huge_page_is_none_of(struct kunit *test)
 {
 	const struct zone_case *c = test->param_value;
 	unsigned int ours = c->config.dma ? FILL_REGIONS - 1 : 0;
-	unsigned long left = FILL_GUEST - 512UL;
+	unsigned int other = ours ? ours - 1 : 1;
+	unsigned long left = FILL_GUEST - 512UL - 400;
 
 	sim_build(test, &c->config);
-	/* Not by taking it, nor by making one. */
+	/* Not by taking it, nor by making one. What is in use can stay in its zone. */
 	occupy(test, ours, 0, 100, SIM_PROGRAM);
+	occupy(test, other, 0, 400, SIM_PINNED);
 	KUNIT_EXPECT_EQ(test, take_huge(8), 1U);
 	KUNIT_EXPECT_EQ(test, region_nr(sim.xb->pages[0]), ours);
 	KUNIT_EXPECT_EQ(test, sim.nr_free, left - 100);
@@ -176,7 +178,7 @@ static void huge_page_is_none_of(struct kunit *test)
 /* Compaction moves those, and somebody who needs the place as well. */
 static void base_pages_come_from_what_must_be_able_to_leave(struct kunit *test)
 {
-	static const struct sim_config config = { ZONE_WORLD, .movable = 4, .cma = 4 };
+	static const struct sim_config config = { ZONE_WORLD, .movable = 4, .kept = 4 };
 
 	sim_build(test, &config);
 	occupy(test, 0, 0, 1, SIM_PINNED);

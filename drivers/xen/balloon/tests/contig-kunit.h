@@ -39,6 +39,24 @@ static void zone_keeps_what_others_could_not_do_without(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 }
 
+static void the_kernels_reserves_are_not_taken(struct kunit *test)
+{
+	unsigned int region;
+
+	sim_build(test, &fill_world);
+	for (region = 0; region < FILL_REGIONS; region++)
+		occupy(test, region, 0, 112, SIM_PROGRAM);
+
+	sim.low_water = sim_zone_free(sim_page_zone(sim_page(0, 0))) - 512 + 1;
+	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+
+	sim.low_water--;
+	sim.now = sim.xb->contig.again_at;
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+	sim.low_water = 0;
+}
+
 static void emptied_region_looks_like_a_huge_page(struct kunit *test)
 {
 	struct page *first = sim_page(2, 0), *page;
@@ -293,6 +311,7 @@ static void search_goes_on_where_it_was(struct kunit *test)
 static struct kunit_case contig_cases[] = {
 	KUNIT_CASE(a_pass_has_all_whole_regions),
 	KUNIT_CASE(zone_keeps_what_others_could_not_do_without),
+	KUNIT_CASE(the_kernels_reserves_are_not_taken),
 	KUNIT_CASE(emptied_region_looks_like_a_huge_page),
 	KUNIT_CASE(region_that_cannot_be_emptied_is_none),
 	KUNIT_CASE(emptied_region_with_another_reference_is_free_again),

@@ -510,6 +510,23 @@ static void memory_that_was_set_online_again_is_the_guests(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FOREIGN_FULL);
 }
 
+static void it_is_found_where_nothing_is_too_much_to_be_lent(struct kunit *test)
+{
+	sim_queue_base(21, 0, HUGE);
+	sim.xb->target.wanted = FOREIGN_FULL - HUGE;
+	sim.unchecked = true;
+	KUNIT_ASSERT_EQ(test, sim_set_offline(20, 2), 0);
+	set_marks(HUGE, 2 * HUGE);
+	sim_online_again(20, 2);
+	sim_settle(200);
+	sim.unchecked = false;
+	sim_check("online again");
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_POPULATED), 1UL * HUGE);
+	KUNIT_EXPECT_EQ(test, balloon_sum(sim.xb), sim.xb->total);
+	set_marks(0, 0);
+	sim_settle(20);
+}
+
 static void holes_among_memory_that_was_set_online_again_are_kept(struct kunit *test)
 {
 	sim.unchecked = true;
@@ -549,6 +566,7 @@ static struct kunit_case foreign_cases[] = {
 	KUNIT_CASE(a_guest_that_needs_it_gets_what_is_too_much),
 	KUNIT_CASE(loans_do_not_keep_the_guest_from_its_target),
 	KUNIT_CASE(memory_that_was_set_online_again_is_the_guests),
+	KUNIT_CASE(it_is_found_where_nothing_is_too_much_to_be_lent),
 	KUNIT_CASE(holes_among_memory_that_was_set_online_again_are_kept),
 	{}
 };

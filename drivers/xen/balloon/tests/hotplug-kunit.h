@@ -315,6 +315,7 @@ struct refuse_case {
 static const struct refuse_case refuse_cases[] = {
 	{ "no place", SIM_PLACE },
 	{ "no place in the p2m", SIM_HOLES },
+	{ "not 4 KiB of the host's", SIM_REACH },
 	{ "no memory", SIM_ADD },
 };
 
@@ -326,7 +327,7 @@ static void a_block_that_cannot_be_added_is_told_of_once_and_tried_again(struct 
 	struct sim_config config = hotplug_world;
 	unsigned int i;
 
-	config.pv = true;
+	config.pv = c->op == SIM_HOLES;
 	sim_build(test, &config);
 	sim_fail(c->op, 1, 2, 0);
 	sim_target(FULL + BLOCK);
@@ -347,6 +348,34 @@ static void a_block_that_cannot_be_added_is_told_of_once_and_tried_again(struct 
 	KUNIT_EXPECT_EQ(test, sim.calls[c->op], 3UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 2U);
 	expect_size(test, FULL + BLOCK);
+}
+
+static void no_block_is_added_while_the_guest_is_migrated(struct kunit *test)
+{
+	sim_begin_migration();
+	sim_target(FULL + BLOCK);
+	settle();
+	expect_size(test, FULL);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_PLACE], 0UL);
+	KUNIT_EXPECT_EQ(test, sim.nr_said, 0U);
+
+	sim.logs_writes = false;
+	sim.now += 3 * NSEC_PER_SEC;
+	settle();
+	expect_size(test, FULL + BLOCK);
+}
+
+/* Else the simulated Xen minds. */
+static void a_block_that_was_added_is_sent_whenever_it_gets_its_memory(struct kunit *test)
+{
+	sim_target(FULL + BLOCK);
+	while (!sim.calls[SIM_ADD])
+		sim_turn();
+	expect_size(test, FULL);
+	sim_begin_migration();
+	settle();
+	expect_size(test, FULL + BLOCK);
+	sim.logs_writes = false;
 }
 
 static void a_block_that_takes_for_ever_holds_up_no_target(struct kunit *test)
@@ -408,6 +437,8 @@ static struct kunit_case hotplug_cases[] = {
 	KUNIT_CASE(what_is_offline_at_unloading_is_known_at_the_next_load),
 	KUNIT_CASE_PARAM(a_block_that_cannot_be_added_is_told_of_once_and_tried_again,
 			 refuse_gen_params),
+	KUNIT_CASE(no_block_is_added_while_the_guest_is_migrated),
+	KUNIT_CASE(a_block_that_was_added_is_sent_whenever_it_gets_its_memory),
 	KUNIT_CASE(a_block_that_takes_for_ever_holds_up_no_target),
 	KUNIT_CASE(no_block_is_added_once_the_module_is_about_to_go),
 	KUNIT_CASE(the_worker_is_woken_when_a_block_was_added),

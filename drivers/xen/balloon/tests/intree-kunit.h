@@ -573,123 +573,115 @@ static void the_thread_goes_where_it_shall_once_it_was_parked(struct kunit *test
 	KUNIT_EXPECT_EQ(test, sim.woken, c->woken);
 }
 
-/* Regions that the list does not know */
-
-static void regions_grow_downwards_only(struct kunit *test)
-{
-	struct balloon_intree *r = it();
-
-	KUNIT_EXPECT_TRUE(test, note_region(r, 1000));
-	KUNIT_EXPECT_TRUE(test, note_region(r, 999));
-	KUNIT_EXPECT_TRUE(test, note_region(r, 998));
-	KUNIT_EXPECT_EQ(test, r->nr_regions, 1U);
-	KUNIT_EXPECT_EQ(test, r->regions[0].start, 998UL);
-	KUNIT_EXPECT_EQ(test, r->regions[0].end, 1001UL);
-
-	KUNIT_EXPECT_TRUE(test, note_region(r, 996));
-	KUNIT_EXPECT_TRUE(test, note_region(r, 997));
-	KUNIT_EXPECT_TRUE(test, note_region(r, 996));
-	KUNIT_EXPECT_EQ(test, r->nr_regions, 3U);
-	KUNIT_EXPECT_EQ(test, r->regions[1].start, 996UL);
-	KUNIT_EXPECT_EQ(test, r->regions[1].end, 997UL);
-	KUNIT_EXPECT_EQ(test, r->regions[2].start, 996UL);
-	KUNIT_EXPECT_EQ(test, r->regions[2].end, 998UL);
-}
-
-static void a_page_is_in_a_region_from_its_start_to_before_its_end(struct kunit *test)
-{
-	struct balloon_intree *r = it();
-	unsigned int i;
-
-	for (i = 2; i < 5; i++) {
-		note_region(r, i * 100);
-		note_region(r, i * 100 - 1);
-	}
-	for (i = 2; i < 5; i++) {
-		KUNIT_EXPECT_FALSE(test, in_region(r, i * 100 - 2));
-		KUNIT_EXPECT_TRUE(test, in_region(r, i * 100 - 1));
-		KUNIT_EXPECT_TRUE(test, in_region(r, i * 100));
-		KUNIT_EXPECT_FALSE(test, in_region(r, i * 100 + 1));
-	}
-}
-
-static void the_last_region_still_grows_when_there_is_no_place_for_more(struct kunit *test)
-{
-	struct balloon_intree *r = it();
-	unsigned int i;
-
-	for (i = 1; i <= INTREE_MAX_REGIONS; i++)
-		KUNIT_EXPECT_TRUE(test, note_region(r, i * 100));
-	KUNIT_EXPECT_FALSE(test, note_region(r, 5000));
-	KUNIT_EXPECT_TRUE(test, note_region(r, INTREE_MAX_REGIONS * 100 - 1));
-	KUNIT_EXPECT_EQ(test, r->nr_regions, (unsigned int)INTREE_MAX_REGIONS);
-	KUNIT_EXPECT_FALSE(test, in_region(r, 5000));
-}
+/* A region that the list does not know */
 
 #if IS_ENABLED(CONFIG_XEN_PV) && IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC)
 
-static void build_pv(struct kunit *test, unsigned int unpopulated, unsigned int unlisted,
-		     int absent)
+static void build_pv(struct kunit *test, unsigned int unpopulated, unsigned int unlisted)
 {
 	sim_build(test, &(struct sim_config){
 		.regions = FULL / SIM_REGION_PAGES, .unpopulated = unpopulated,
-		.unlisted = unlisted, .absent = absent, .host_pieces = 8,
-		.extra = 300, .slack = 256, .pv = true });
+		.unlisted = unlisted, .host_pieces = 8, .extra = 300, .slack = 256,
+		.pv = true });
 }
 
 struct region_case {
 	const char *name;
 	unsigned int unpopulated;
 	unsigned int unlisted;
-	int absent;
-	unsigned int device;
 };
 
 static const struct region_case region_cases[] = {
-	{ "as large as estimated", 3, 3, 0, 0 },
-	{ "larger than estimated", 3, 3, 100, 0 },
-	{ "larger by a batch and more", 4, 4, 1000, 0 },
-	{ "larger by a page", 3, 3, 1, 0 },
-	{ "smaller than estimated", 3, 3, -512, 512 },
-	{ "less than a batch is none", 3, 3, -511, 0 },
-	{ "with listed pages below it", 5, 2, 0, 0 },
-	{ "there is none", 3, 0, 0, 0 },
+	{ "all of it", 3, 3 },
+	{ "with listed pages below it", 5, 2 },
+	{ "there is none", 3, 0 },
 };
 
 INTREE_PARAMS(region);
 
-static void a_region_is_taken_to_its_end_and_no_device_memory(struct kunit *test)
+static void a_region_is_taken_to_its_end_and_given_back(struct kunit *test)
 {
 	const struct region_case *c = test->param_value;
 	unsigned long unpopulated = c->unpopulated * 512UL, unlisted = c->unlisted * 512UL;
 
-	build_pv(test, c->unpopulated, c->unlisted, c->absent);
+	build_pv(test, c->unpopulated, c->unlisted);
 	expect_pages(test, FULL - unpopulated, c->unpopulated, 0);
 	KUNIT_EXPECT_EQ(test, it()->region_pages, unlisted);
 	KUNIT_EXPECT_EQ(test, it()->adopted, unpopulated - unlisted);
 	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
-	KUNIT_EXPECT_EQ(test, it()->nr_regions, c->unlisted ? 1U : 0U);
-	if (c->unlisted) {
-		KUNIT_EXPECT_EQ(test, it()->regions[0].start,
-				page_to_pfn(sim_page(8 - c->unlisted, 0)));
-		KUNIT_EXPECT_EQ(test, it()->regions[0].end, page_to_pfn(sim_page(7, 511)) + 1);
-	}
-	KUNIT_EXPECT_EQ(test, sim.nr_device, c->device);
-	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, c->device);
+	KUNIT_EXPECT_EQ(test, sim.nr_device, 0U);
+	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 0U);
 
 	unload();
-	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, unlisted + c->device);
+	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, unlisted);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.balloon_low, unpopulated - unlisted);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.target_unpopulated, 0UL);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.total_pages, FULL - unlisted);
 	KUNIT_EXPECT_EQ(test, it()->region_pages, 0UL);
-	KUNIT_EXPECT_EQ(test, it()->nr_regions, 0U);
 	KUNIT_EXPECT_EQ(test, count_reserved(), unlisted);
+}
+
+/* As drivers leave it that map other guests' memory, and balloons. */
+static void a_region_is_taken_in_whatever_order_it_is(struct kunit *test)
+{
+	build_pv(test, 3, 3);
+	unload();
+	sim_shuffle_unlisted();
+	sim_load_driver(test);
+	expect_pages(test, FULL - 1536, 3, 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
+	KUNIT_EXPECT_EQ(test, sim.nr_device, 0U);
+}
+
+/* Which pages of the guest's these are is all the same. */
+static void a_region_that_was_the_guests_is_one_again(struct kunit *test)
+{
+	build_pv(test, 3, 3);
+	go_to(test, FULL);
+	go_to(test, FULL - 1536);
+	unload();
+	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 1536U);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.balloon_low, 0UL);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.total_pages, FULL - 1536);
+
+	sim_load_driver(test);
+	expect_pages(test, FULL - 1536, 3, 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
+}
+
+static void what_others_are_about_to_map_is_left_as_is_device_memory(struct kunit *test)
+{
+	build_pv(test, 3, 3);
+	unload();
+	sim_borrow_unlisted(70);
+	sim_load_driver(test);
+	/* 512, 512, 256, 128, and then there are not 64 any more. */
+	KUNIT_EXPECT_EQ(test, it()->region_pages, 1408UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL - 70 - 58);
+	KUNIT_EXPECT_EQ(test, sim.nr_device, 512U);
+	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 58U + 512U);
+	sim_return_unlisted();
+}
+
+/* It was sent before it was ballooned out and handed back. */
+static void what_a_migration_brought_of_a_region_is_the_guests(struct kunit *test)
+{
+	build_pv(test, 3, 3);
+	unload();
+	sim_refill(sim_page(7, 500));
+	sim_refill(sim_page(6, 3));
+	sim_load_driver(test);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, FULL - 1534);
+	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
+	unload();
+	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 1534U);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.total_pages, FULL - 1534);
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FULL - 1534);
 }
 
 static void only_a_pv_guest_has_such_a_region(struct kunit *test)
 {
-	build_pv(test, 3, 3, 0);
+	build_pv(test, 3, 3);
 	unload();
 	sim.config.pv = false;
 	memset(sim.calls, 0, sizeof(sim.calls));
@@ -700,7 +692,7 @@ static void only_a_pv_guest_has_such_a_region(struct kunit *test)
 
 static void without_unpopulated_pages_there_is_no_region(struct kunit *test)
 {
-	build_pv(test, 3, 3, 0);
+	build_pv(test, 3, 3);
 	unload();
 	sim_fail(SIM_UNPOPULATED, 2, 1, 0);
 	sim_load_driver(test);
@@ -712,18 +704,18 @@ static void without_unpopulated_pages_there_is_no_region(struct kunit *test)
 
 static void a_page_that_cannot_be_kept_account_of_goes_back_to_its_region(struct kunit *test)
 {
-	build_pv(test, 3, 3, 0);
+	build_pv(test, 3, 3);
 	unload();
 	sim_fail(SIM_KZALLOC, 2, 1, 0);
 	sim_load_driver(test);
-	KUNIT_EXPECT_EQ(test, it()->region_pages, 511UL);
-	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 1025U);
-	expect_pages(test, FULL - 1536, 0, 511);
+	KUNIT_EXPECT_EQ(test, it()->region_pages, 1535UL);
+	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 1U);
+	expect_pages(test, FULL - 1536, 2, 511);
 }
 
 static void a_region_becomes_the_guests_and_the_intree_driver_learns_of_it(struct kunit *test)
 {
-	build_pv(test, 3, 3, -512);
+	build_pv(test, 3, 3);
 	go_to(test, FULL - 1436);
 	KUNIT_EXPECT_EQ(test, it()->region_pages, 1536UL);
 
@@ -731,68 +723,18 @@ static void a_region_becomes_the_guests_and_the_intree_driver_learns_of_it(struc
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.total_pages, FULL - 1436);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, FULL - 1436);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.balloon_low, 0UL);
-	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 1436U + 512U);
+	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 1436U);
 
-	/* The third batch has device memory in it: its region pages are the last. */
 	sim_load_driver(test);
 	expect_pages(test, FULL - 1436, 2, 412);
 	KUNIT_EXPECT_EQ(test, it()->region_pages, 1436UL);
-	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 512U);
-	KUNIT_EXPECT_EQ(test, sim.nr_device, 512U);
+	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 0U);
 	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
 
 	go_to(test, FULL);
 	unload();
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.total_pages, FULL);
-	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 512U);
-}
-
-static void pages_of_too_many_regions_are_left_alone(struct kunit *test)
-{
-	unsigned int i;
-	bool more;
-
-	build_pv(test, 3, 3, 0);
-	unload();
-	/* None of them is next to what there is. */
-	for (i = 1; i <= INTREE_MAX_REGIONS; i++)
-		note_region(it(), 2 * i);
-	LOCKED(more = adopt_region_batch(sim.xb, 512));
-	KUNIT_EXPECT_FALSE(test, more);
-	KUNIT_EXPECT_EQ(test, it()->region_pages, 0UL);
-	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 1536U);
-	KUNIT_EXPECT_EQ(test, count_reserved(), 1536U);
-}
-
-static void a_region_goes_on_as_long_as_pages_are_reserved_and_unpopulated(struct kunit *test)
-{
-	unsigned long pfn;
-
-	build_pv(test, 3, 3, 0);
-	unload();
-	KUNIT_EXPECT_EQ(test, region_goes_on(it()), 0U);
-
-	pfn = page_to_pfn(sim_page(7, 511));
-	note_region(it(), pfn);
-	KUNIT_EXPECT_EQ(test, region_goes_on(it()), 512U);
-	it()->regions[0].start = page_to_pfn(sim_page(5, 33));
-	KUNIT_EXPECT_EQ(test, region_goes_on(it()), 33U);
-
-	/* Reserved but populated, and the other way round. */
-	SetPageReserved(sim_page(4, 511));
-	KUNIT_EXPECT_EQ(test, region_goes_on(it()), 33U);
-	ClearPageReserved(sim_page(4, 511));
-	ClearPageReserved(sim_page(5, 30));
-	KUNIT_EXPECT_EQ(test, region_goes_on(it()), 2U);
-	SetPageReserved(sim_page(5, 30));
-
-	/* Of the last region, not of the first. */
-	it()->regions[1].start = page_to_pfn(sim_page(6, 5));
-	it()->regions[1].end = page_to_pfn(sim_page(6, 6));
-	it()->nr_regions = 2;
-	KUNIT_EXPECT_EQ(test, region_goes_on(it()), 512U);
-	it()->regions[1].start = sim.first_pfn;
-	KUNIT_EXPECT_EQ(test, region_goes_on(it()), 0U);
+	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 0U);
 }
 
 #endif
@@ -855,18 +797,16 @@ static struct kunit_case intree_cases[] = {
 	KUNIT_CASE(what_is_shown_is_right_when_a_page_is_lent_at_the_last_moment),
 	KUNIT_CASE_PARAM(junk_hides_no_target_that_was_heard, hear_gen_params),
 	KUNIT_CASE_PARAM(the_thread_goes_where_it_shall_once_it_was_parked, park_gen_params),
-	KUNIT_CASE(regions_grow_downwards_only),
-	KUNIT_CASE(a_page_is_in_a_region_from_its_start_to_before_its_end),
-	KUNIT_CASE(the_last_region_still_grows_when_there_is_no_place_for_more),
 #if IS_ENABLED(CONFIG_XEN_PV) && IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC)
-	KUNIT_CASE_PARAM(a_region_is_taken_to_its_end_and_no_device_memory,
-			 region_gen_params),
+	KUNIT_CASE_PARAM(a_region_is_taken_to_its_end_and_given_back, region_gen_params),
+	KUNIT_CASE(a_region_is_taken_in_whatever_order_it_is),
+	KUNIT_CASE(a_region_that_was_the_guests_is_one_again),
+	KUNIT_CASE(what_others_are_about_to_map_is_left_as_is_device_memory),
+	KUNIT_CASE(what_a_migration_brought_of_a_region_is_the_guests),
 	KUNIT_CASE(only_a_pv_guest_has_such_a_region),
 	KUNIT_CASE(without_unpopulated_pages_there_is_no_region),
 	KUNIT_CASE(a_page_that_cannot_be_kept_account_of_goes_back_to_its_region),
 	KUNIT_CASE(a_region_becomes_the_guests_and_the_intree_driver_learns_of_it),
-	KUNIT_CASE(pages_of_too_many_regions_are_left_alone),
-	KUNIT_CASE(a_region_goes_on_as_long_as_pages_are_reserved_and_unpopulated),
 #endif
 	{}
 };

@@ -267,15 +267,11 @@ static void a_region_that_a_page_may_come_to_stays(struct kunit *test)
 
 static void unloading_waits_for_what_is_being_moved(struct kunit *test)
 {
-	struct xen_balloon *xb = sim.xb;
-
 	sim_queue_base(3, 0, 40);
 	KUNIT_ASSERT_TRUE(test, sim_isolate_page(sim_page(3, 5)));
 	KUNIT_ASSERT_TRUE(test, sim_isolate_page(sim_page(3, 39)));
 
-	mutex_lock(&xb->step_lock);
-	intree_end(xb);
-	mutex_unlock(&xb->step_lock);
+	sim_give_all_back();
 
 	expect_pages(test, 0, 0);
 	KUNIT_EXPECT_EQ(test, sim.moved, 2UL);

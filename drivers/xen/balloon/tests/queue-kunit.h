@@ -389,7 +389,7 @@ struct stay_case {
 static const struct stay_case stay_cases[] = {
 	{ "where two nodes meet", { STAY_WORLD, .two_nodes = true, .border = 255 }, 4 },
 	{ "that must be able to leave", { STAY_WORLD, .movable = 1 }, 7 },
-	{ "that a device may want", { STAY_WORLD, .cma = 1 }, 7 },
+	{ "that a device may want", { STAY_WORLD, .kept = 1 }, 7 },
 };
 
 static void stay_case_name(const struct stay_case *c, char *name)

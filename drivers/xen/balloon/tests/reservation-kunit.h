@@ -85,14 +85,16 @@ static const struct release_case release_cases[] = {
 	{ "a base page in doubt", 0, 10, 3, 1, false, 1, 0 },
 	{ "the first in doubt", 0, 10, 0, 1, false, 1, 0 },
 	{ "the last in doubt", 0, 10, 9, 1, false, 1, 0 },
-	{ "base pages, not to be told", 0, 10, 3, 0, true, 1, 1 },
+	{ "base pages, by asking for each", 0, 10, 3, 0, true, 0, 0 },
+	{ "one gone, by asking for each", 0, 10, 3, 1, true, 1, 0 },
 	{ "all huge pages", 9, 4, 4 },
 	{ "some huge pages", 9, 4, 2 },
 	{ "no huge page", 9, 4, 0 },
 	{ "a page of a huge page gone", 9, 4, 2, 1, false, 512, 511 },
 	{ "a part of a huge page gone", 9, 4, 0, 100, false, 512, 412 },
 	{ "a huge page gone", 9, 4, 3, 512, false, 512, 0 },
-	{ "huge pages, not to be told", 9, 4, 1, 0, true, 512, 512 },
+	{ "huge pages, by asking for each", 9, 4, 1, 0, true, 0, 0 },
+	{ "part gone, by asking for each", 9, 4, 1, 511, true, 512, 1 },
 };
 
 STEP_PARAMS(release);
@@ -142,15 +144,22 @@ static void what_xen_does_not_take_is_the_guests_but_for_one_in_doubt(struct kun
 	sim_check("after the release");
 }
 
-static void a_page_is_in_doubt_while_the_offset_is_unknown(struct kunit *test)
+/* As it is in a guest that was booted with populate-on-demand. */
+static void xen_is_asked_of_all_pages_while_the_offset_is_unknown(struct kunit *test)
 {
-	const struct release_case c = { .nr = 4, .done = 2 };
-	struct page *pages[4];
+	const struct release_case c = { .order = 9, .nr = 3, .done = 1 };
+	struct page *pages[3];
 
 	sim.xb->offset_known = false;
 	sim_fail(SIM_RELEASE, 1, 1, c.done);
-	KUNIT_EXPECT_EQ(test, IN_STEP(alloc_and_release(test, &c, pages)), 2UL);
-	expect_figures(test, FULL - 3, 0, 2, 1);
+	KUNIT_EXPECT_EQ(test, IN_STEP(alloc_and_release(test, &c, pages)), 512UL);
+	expect_figures(test, FULL - H(1), 1, 0, 0);
+
+	sim.xb->offset_known = false;
+	sim_fail(SIM_RELEASE, 1, 1, c.done);
+	sim_fail(SIM_POPULATED, 512, 1, 0);
+	KUNIT_EXPECT_EQ(test, IN_STEP(alloc_and_release(test, &c, pages)), 512UL);
+	expect_figures(test, FULL - H(3), 2, 0, 512);
 }
 
 static void a_page_in_doubt_does_not_pass_for_drift(struct kunit *test)
@@ -448,7 +457,7 @@ static struct kunit_case reservation_cases[] = {
 	KUNIT_CASE(a_guest_is_over_its_limit_unless_xen_denies_it),
 	KUNIT_CASE_PARAM(what_xen_does_not_take_is_the_guests_but_for_one_in_doubt,
 			 release_gen_params),
-	KUNIT_CASE(a_page_is_in_doubt_while_the_offset_is_unknown),
+	KUNIT_CASE(xen_is_asked_of_all_pages_while_the_offset_is_unknown),
 	KUNIT_CASE(a_page_in_doubt_does_not_pass_for_drift),
 	KUNIT_CASE_PARAM(what_xen_does_not_populate_is_queued_again, populate_gen_params),
 	KUNIT_CASE_PARAM(a_part_of_a_huge_page_comes_back, part_gen_params),

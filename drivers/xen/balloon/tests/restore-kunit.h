@@ -18,6 +18,13 @@ static bool restored(void)
 	return done;
 }
 
+static void reach(void)
+{
+	mutex_lock(&sim.xb->step_lock);
+	balloon_reach(sim.xb);
+	mutex_unlock(&sim.xb->step_lock);
+}
+
 static struct page *nth_huge(unsigned int n)
 {
 	struct page *page;
@@ -206,6 +213,45 @@ static void the_worker_populates_nothing_before_it_is_done(struct kunit *test)
 	expect_figures(test, FULL, 0, 0, 0);
 }
 
+/* Else the simulated Xen minds. */
+static void the_guests_end_is_sent_after_a_restore_with_a_hole_there(struct kunit *test)
+{
+	sim_queue_base(REGIONS - 1, 100, 412);
+	sim.xb->target.wanted = FULL - 412;
+	sim_forget_reached();
+	sim.xb->resumed = true;
+	KUNIT_EXPECT_TRUE(test, restored());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_REACH], 1UL);
+
+	sim_begin_migration();
+	sim_target(FULL - 1);
+	sim_settle(100);
+	expect_figures(test, FULL - 1, 0, 1, 0);
+	sim.logs_writes = false;
+}
+
+static void the_guests_end_is_left_alone_where_it_has_memory_or_moves(struct kunit *test)
+{
+	struct page *page = sim_page(REGIONS - 1, 511);
+
+	reach();
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_REACH], 0UL);
+
+	sim_queue_base(REGIONS - 1, 100, 412);
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(page));
+	lock_page(page);
+	reach();
+	unlock_page(page);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_REACH], 0UL);
+	sim_put_back_isolated();
+	sim_refill(page);
+	reach();
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_REACH], 0UL);
+	sim.xb->resumed = true;
+	sim.xb->target.wanted = FULL - 411;
+	KUNIT_EXPECT_TRUE(test, restored());
+}
+
 static struct kunit_case restore_cases[] = {
 	KUNIT_CASE_PARAM(what_has_memory_after_a_migration_is_the_guests, refill_gen_params),
 	KUNIT_CASE(it_is_not_searched_for_when_xen_counts_no_more),
@@ -217,6 +263,8 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(it_is_not_done_while_xen_does_not_tell_its_count),
 	KUNIT_CASE(it_is_searched_for_when_xen_does_not_tell_its_count),
 	KUNIT_CASE(the_worker_populates_nothing_before_it_is_done),
+	KUNIT_CASE(the_guests_end_is_sent_after_a_restore_with_a_hole_there),
+	KUNIT_CASE(the_guests_end_is_left_alone_where_it_has_memory_or_moves),
 	{}
 };
 

@@ -22,6 +22,7 @@ static struct pv_fake {
 	DECLARE_BITMAP(owned, PV_FRAMES);
 	unsigned int reserved;		/* frames that others have */
 	unsigned int stolen;		/* frames that were taken while they were mapped */
+	bool stale;			/* a processor may still have a mapping that is gone */
 	unsigned int placeless;		/* there is no memory for the p2m from this page on */
 	struct sim_hypercalls calls;
 } *pv;
@@ -98,6 +99,7 @@ static bool pv_exchange_one(xen_pfn_t in, unsigned int order, xen_pfn_t *out)
 			return false;
 	if (PV_FRAMES - pv->reserved - pv_owned() < 1U << order)
 		return false;
+	pv->stolen += pv->stale;
 	for (i = 0; i < 1U << order; i++)
 		pv_take_frames(1, &given[i]);
 	for (i = 0; i < 1U << order; i++) {
@@ -175,7 +177,11 @@ static int pv_mmu_update(struct mmu_update *updates, unsigned int count, unsigne
 
 static int pv_mmuext_op(struct mmuext_op *op)
 {
-	return op->cmd == MMUEXT_TLB_FLUSH_ALL ? 0 : -EINVAL;
+	if (op->cmd != MMUEXT_TLB_FLUSH_ALL)
+		return -EINVAL;
+
+	pv->stale = false;
+	return 0;
 }
 
 static unsigned int pv_index(struct page *page)
@@ -188,9 +194,13 @@ static pte_t *pv_lookup(unsigned long va)
 	return &pv->pte[pv_index(virt_to_page((void *)va))];
 }
 
-static int pv_update_va_mapping(unsigned long va, pte_t pte)
+static int pv_update_va_mapping(unsigned long va, pte_t pte, unsigned long flags)
 {
-	return pv_set_pte(pv_lookup(va), pte_val(pte));
+	int ret = pv_set_pte(pv_lookup(va), pte_val(pte));
+
+	if (!ret && flags == (UVMF_TLB_FLUSH | UVMF_ALL))
+		pv->stale = false;
+	return ret;
 }
 
 static int pv_alloc_p2m_entry(unsigned long pfn)
@@ -225,6 +235,7 @@ static void pv_build(struct kunit *test)
 	memset(pv->pte, 0, sizeof(pv->pte));
 	memset(pv->mapped, 0, sizeof(pv->mapped));
 	pv->stolen = 0;
+	pv->stale = true;
 	pv->reserved = 0;
 	for (i = 0; i < PV_PAGES; i++) {
 		if (!(i % XENMEM_HUGE_PAGES))
@@ -483,6 +494,15 @@ static void what_xen_does_not_take_is_mapped_again(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pv_all(pv_has, XENMEM_HUGE_PAGES + 8, PV_PAGES));
 }
 
+/* A live migration brought it. */
+static void nothing_moves_to_where_memory_is(struct kunit *test)
+{
+	pv_build(test);
+	KUNIT_EXPECT_EQ(test, xenmem_pv_ops.move(pv->pages, pv->pages + XENMEM_HUGE_PAGES), -EBUSY);
+	KUNIT_EXPECT_TRUE(test, pv_all(pv_has, 0, PV_PAGES));
+	pv_check(test, 0);
+}
+
 static void what_is_in_one_piece_is_whole(struct kunit *test)
 {
 	KUNIT_EXPECT_TRUE(test, xenmem_pv_ops.whole(pv->pages));
@@ -522,6 +542,7 @@ static void without_memory_it_is_not_loaded(struct kunit *test)
 static struct kunit_case pv_cases[] = {
 	KUNIT_CASE_PARAM(no_frame_is_lost_whatever_xen_answers, pv_step_gen_params),
 	KUNIT_CASE(what_xen_does_not_take_is_mapped_again),
+	KUNIT_CASE(nothing_moves_to_where_memory_is),
 	KUNIT_CASE(what_is_in_one_piece_is_whole),
 	KUNIT_CASE(new_pages_are_holes_as_far_as_there_is_a_place_to_say_so),
 	KUNIT_CASE(without_memory_it_is_not_loaded),
