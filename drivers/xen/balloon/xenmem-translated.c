@@ -8,6 +8,7 @@
 #include <acpi/acpi_numa.h>
 #include <linux/errno.h>
 #include <linux/highmem.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/printk.h>
@@ -27,6 +28,42 @@
 
 /* Only the holder of step_lock uses it: see struct xenmem_ops. */
 static xen_pfn_t frames[XENMEM_MAX_BASE];
+
+/*
+ * To map a single page Xen may need one more for the guest's tables, of a pool that xl
+ * fills as maxmem or shadow_memory say. Where that is empty Xen has taken a frame for the
+ * guest already, and counts it as the guest's for good: see populate_physmap() in
+ * common/memory.c. Before Xen 4.16 it even says that it was populated.
+ *
+ * @refused: it populated none of the single pages that it was asked for last
+ * @times: how often in a row that has cost a frame
+ * @again_at: when to ask again for a single page
+ */
+static struct pool {
+	bool refused;
+	unsigned int times;
+	u64 again_at;
+} pool;
+
+/* Nobody else's doing has Xen count one more each time. */
+#define POOL_EMPTY	3
+#define POOL_REST_NS	(600 * NSEC_PER_SEC)
+
+static bool pool_is_empty(void)
+{
+	return ktime_get_ns() < READ_ONCE(pool.again_at);
+}
+
+/* Xen refused to populate a single page once more: did it cost a frame? @before it counted that. */
+static void judge_refusal(long before)
+{
+	pool.times = xenmem_current_pages() == before + 1 ? min(pool.times + 1, POOL_EMPTY) : 0;
+	if (pool.times < POOL_EMPTY)
+		return;
+
+	WRITE_ONCE(pool.again_at, ktime_get_ns() + POOL_REST_NS);
+	pr_warn_once("Xen has no page left for this guest's tables, as far as it can tell: memory comes in 2 MiB only from now on; boot the guest with more shadow_memory\n");
+}
 
 static unsigned int change(unsigned int cmd, struct page **pages,
 			   unsigned int nr, unsigned int order)
@@ -111,24 +148,52 @@ static unsigned int populate(struct page **pages, unsigned int nr, unsigned int 
 	return done;
 }
 
-static unsigned int translated_populate(struct page **pages, unsigned int nr,
-					unsigned int order)
+/*
+ * As xen_vmcore_pfn_is_ram() in the kernel's arch/x86/xen/mmu_hvm.c asks. What is to
+ * be populated on demand passes for memory, and what was given back does not. False when
+ * Xen does not tell.
+ */
+static bool is_of_type(unsigned long pfn, bool memory)
 {
-	unsigned int done = populate(pages, nr, order);
+	struct xen_hvm_get_mem_type query = { .domid = DOMID_SELF, .pfn = pfn };
 
-	xenmem_mark_dirty(frames, done, order);
+	return !HYPERVISOR_hvm_op(HVMOP_get_mem_type, &query) &&
+	       (query.mem_type != HVMMEM_mmio_dm) == memory;
+}
+
+static bool translated_populated(struct page *page)
+{
+	return is_of_type(page_to_pfn(page), true);
+}
+
+static unsigned int populate_base(struct page **pages, unsigned int nr)
+{
+	bool again = pool.refused;
+	unsigned int done;
+	long before;
+
+	if (pool_is_empty())
+		return 0;
+
+	before = again ? xenmem_current_pages() : 0;
+	done = populate(pages, nr, 0);
+	while (done && is_of_type(page_to_pfn(pages[done - 1]), false))
+		done--;
+
+	pool.refused = !done;
+	if (again && !done)
+		judge_refusal(before);
+
 	return done;
 }
 
-/*
- * As xen_vmcore_pfn_is_ram() in the kernel's arch/x86/xen/mmu_hvm.c asks. What is to
- * be populated on demand passes for memory, and what was given back does not.
- */
-static bool translated_populated(struct page *page)
+static unsigned int translated_populate(struct page **pages, unsigned int nr,
+					unsigned int order)
 {
-	struct xen_hvm_get_mem_type query = { .domid = DOMID_SELF, .pfn = page_to_pfn(page) };
+	unsigned int done = order ? populate(pages, nr, order) : populate_base(pages, nr);
 
-	return !HYPERVISOR_hvm_op(HVMOP_get_mem_type, &query) && query.mem_type != HVMMEM_mmio_dm;
+	xenmem_mark_dirty(frames, done, order);
+	return done;
 }
 
 static bool populate_one(xen_pfn_t frame)
@@ -169,7 +234,7 @@ static int translated_move(struct page *from, struct page *to)
 		.gpfn = new,
 	};
 
-	if (xenmem_logs_writes())
+	if (xenmem_logs_writes() || pool_is_empty())
 		return -EBUSY;
 
 	if (!HYPERVISOR_memory_op(XENMEM_add_to_physmap, &map)) {
@@ -200,8 +265,16 @@ static int translated_init(void)
 		return -ENODEV;
 	}
 
+	pool = (struct pool){ };
 	xenmem_dirty_learn();
 	return 0;
+}
+
+static void translated_resumed(void)
+{
+	/* Xen's tools have filled it anew. */
+	WRITE_ONCE(pool.again_at, 0);
+	xenmem_dirty_learn();
 }
 
 static void translated_exit(void)
@@ -218,7 +291,7 @@ const struct xenmem_ops xenmem_translated_ops = {
 	.populated = translated_populated,
 	.reach = translated_reach,
 	.logs_writes = xenmem_logs_writes,
-	.resumed = xenmem_dirty_learn,
+	.resumed = translated_resumed,
 	.restores_whole = translated_restores_whole,
 	.current_pages = xenmem_current_pages,
 	.maximum_pages = xenmem_maximum_pages,

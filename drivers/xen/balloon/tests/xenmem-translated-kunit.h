@@ -21,6 +21,9 @@ static struct fake {
 	unsigned int told;		/* base pages that it was given with data in them */
 	bool no_move, takes_away;	/* add_to_physmap fails, and half-way */
 	bool no_release;
+	bool no_tables;			/* nor does it map a single page any more */
+	bool claims;			/* and does not say so */
+	unsigned int stray;		/* frames that it took for that */
 	bool no_copy;
 	bool logs;
 	bool logs_from_move;		/* it begins to while it moves a page */
@@ -41,6 +44,10 @@ static bool fake_populate(xen_pfn_t frame, unsigned int nr)
 	if (fake.free < nr)
 		return false;
 	fake.free -= nr;
+	if (nr == 1 && fake.no_tables) {
+		fake.stray++;
+		return fake.claims;
+	}
 	for (; nr--; i++)
 		fake.leaked += __test_and_set_bit(i, fake.ram);
 
@@ -84,7 +91,7 @@ static long fake_memory_op(unsigned int cmd, void *arg)
 	if (cmd == XENMEM_add_to_physmap)
 		return fake_move(arg);
 	if (cmd == XENMEM_current_reservation || cmd == XENMEM_maximum_reservation)
-		return bitmap_weight(fake.ram, FAKE_PAGES);
+		return bitmap_weight(fake.ram, FAKE_PAGES) + fake.stray;
 
 	for (i = 0; i < r->nr_extents; i++)
 		if (!(cmd == XENMEM_populate_physmap ? fake_populate : fake_release)
@@ -213,6 +220,51 @@ static void what_xen_did_not_populate_is_not_marked(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, all_marked());
 	KUNIT_EXPECT_EQ(test, fake_fill(1, XENMEM_HUGE_ORDER), 0U);
 	KUNIT_EXPECT_EQ(test, marked(), 100U);
+}
+
+static void where_xen_has_no_tables_few_frames_are_lost(struct kunit *test)
+{
+	unsigned int i;
+
+	fake.no_tables = true;
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 0U);
+	KUNIT_EXPECT_EQ(test, fake.stray, POOL_EMPTY + 1U);
+	KUNIT_EXPECT_EQ(test, fake_fill(1, XENMEM_HUGE_ORDER), 1U);
+	KUNIT_EXPECT_EQ(test, xenmem_translated_ops.move(fake.pages, fake.pages + 600), -EBUSY);
+	KUNIT_EXPECT_EQ(test, fake.stray, POOL_EMPTY + 1U);
+
+	/* It is asked once in a while. */
+	pool.again_at = 0;
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 0U);
+	KUNIT_EXPECT_EQ(test, fake.stray, POOL_EMPTY + 2U);
+
+	/* A new domain has tables of its own. */
+	fake.no_tables = false;
+	xenmem_translated_ops.resumed();
+	bitmap_zero(fake.ram, FAKE_PAGES);
+	KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 300U);
+}
+
+static void a_full_host_is_asked_as_ever(struct kunit *test)
+{
+	unsigned int i;
+
+	fake.free = 0;
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 0U);
+	fake.free = 300;
+	KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 300U);
+}
+
+/* As Xen did before 4.16. */
+static void what_xen_did_not_map_is_not_taken_for_populated(struct kunit *test)
+{
+	fake.no_tables = true;
+	fake.claims = true;
+	KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 0U);
+	KUNIT_EXPECT_EQ(test, marked(), 0U);
 }
 
 static void where_xen_forbids_a_copy_the_page_is_marked_all_the_same(struct kunit *test)
@@ -536,6 +588,9 @@ static struct kunit_case translated_cases[] = {
 	KUNIT_CASE(what_is_populated_is_marked),
 	KUNIT_CASE(each_page_of_a_huge_page_is_marked),
 	KUNIT_CASE(what_xen_did_not_populate_is_not_marked),
+	KUNIT_CASE(where_xen_has_no_tables_few_frames_are_lost),
+	KUNIT_CASE(a_full_host_is_asked_as_ever),
+	KUNIT_CASE(what_xen_did_not_map_is_not_taken_for_populated),
 	KUNIT_CASE(where_xen_forbids_a_copy_the_page_is_marked_all_the_same),
 	KUNIT_CASE(nothing_is_marked_while_xen_logs_nothing),
 	KUNIT_CASE(a_xen_that_does_not_tell_is_taken_to_log),
