@@ -15,6 +15,8 @@ READY_WITHIN = 240  # seconds: what a program is given to begin, on a machine ho
 LOOKS = 3           # at counts that should agree
 SPARED_KB = 44 * MIB        # of what is available while that is so; with less the in-tree driver kills
 
+HAVE_GNTDEV = "[ -e /dev/xen/gntdev ] || insmod /xen-gntdev.ko"    # it may be built in
+
 SWAP = """
 for name in lz4_compress lz4hc_compress zsmalloc zram; do [ ! -e /$name.ko ] || insmod /$name.ko; done
 echo 400M > /sys/block/zram0/disksize && mkswap /dev/zram0 > /dev/null && swapon /dev/zram0

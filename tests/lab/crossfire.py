@@ -9,7 +9,7 @@ import os
 import random
 import time
 
-from common import MIB, Agreement, Holder, move, share_pages, uptime
+from common import HAVE_GNTDEV, MIB, Agreement, Holder, move, share_pages, uptime
 
 RELOADS = int(os.environ.get("RELOADS", 20))
 TAKES = 240
@@ -35,8 +35,7 @@ LOOPS = (
     "while [ ! -e /ended ]; do echo 1 > /proc/sys/vm/compact_memory; sleep 1; done",
     "while [ ! -e /ended ]; do timeout 1 holes 40 > /dev/null; sleep 1; done",
 )
-LOANS = """
-[ -e /dev/xen/gntdev ] || insmod /xen-gntdev.ko
+LOANS = HAVE_GNTDEV + """
 while [ ! -e /ended ]; do
 	rm -f /mapped; grants map %d %d 1 %s > /mapped & mapper=$!
 	until grep -qs peak /mapped; do kill -0 $mapper || exit 1; sleep 0.1; done

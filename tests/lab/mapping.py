@@ -4,7 +4,7 @@
 Debian's kernels have address space of their own for that (CONFIG_XEN_UNPOPULATED_ALLOC).
 """
 
-from common import DEVICE, MIB, READY_WITHIN, Agreement, move, queues, share_pages
+from common import DEVICE, HAVE_GNTDEV, MIB, READY_WITHIN, Agreement, move, queues, share_pages
 
 SHARED = 1000
 PEAK = 3000                 # pages mapped at a time
@@ -21,7 +21,7 @@ def run(lab, kind, kernel):
     lent, superpages = queues(guest)["foreign_lent"], guest.meter().superpages
 
     refs = share_pages(lab, giver, guest.domid, SHARED)
-    guest.run("[ -e /dev/xen/gntdev ] || insmod /xen-gntdev.ko")
+    guest.run(HAVE_GNTDEV)
     mapper = guest.spawn(f"grants map {giver.domid} {PEAK} 1 {refs}")
     lab.wait(lambda: "peak" in mapper.output(), READY_WITHIN, f"{PEAK} pages to be mapped")
     now = queues(guest)

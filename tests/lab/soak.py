@@ -10,7 +10,8 @@ has it do the same once more.
 import os
 import random
 
-from common import BLOCKS, DEBUG, DEVICE, MIB, SPARED_KB, Holder, blocks, counts, move, share_pages, stats, uptime, walk
+from common import (BLOCKS, DEBUG, DEVICE, HAVE_GNTDEV, MIB, SPARED_KB, Holder, blocks, counts, move, share_pages,
+                    stats, uptime, walk)
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 600))
 SEED = os.environ.get("SOAK_SEED")
@@ -97,7 +98,7 @@ class Soak:
             self.giver.run("killall grants; true")
             self.refs = share_pages(self.lab, self.giver, self.guest.domid, SHARED)
             self.shared_with = self.guest.domid
-        self.guest.run("[ -e /dev/xen/gntdev ] || insmod /xen-gntdev.ko")
+        self.guest.run(HAVE_GNTDEV)
         mapper = self.guest.spawn(f"grants map {self.giver.domid} {PEAK} {self.draw.randrange(1000)} {self.refs} 2>&1")
         self.lab.wait(mapper.output, 120, "pages to be mapped")
         self.lab.equal("what was said of the loan", mapper.output().strip().splitlines()[0], "peak")

@@ -754,6 +754,7 @@ unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned
 unsigned long balloon_populate_last(struct xen_balloon *xb);
 unsigned long balloon_populate_part(struct xen_balloon *xb, unsigned int nr);
 unsigned long balloon_sum(struct xen_balloon *xb);
+unsigned long balloon_counted_twice(struct xen_balloon *xb);
 bool balloon_take_offset(struct xen_balloon *xb);
 void balloon_check_current(struct xen_balloon *xb);
 

@@ -300,13 +300,15 @@ unsigned long balloon_foreign_trim(struct xen_balloon *xb, bool scraps)
 enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb)
 {
 	struct balloon_foreign *f = &xb->foreign;
-	/* Of what was set online again, some is on the list and the guest's. */
-	bool gained, twice = balloon_sum(xb) > xb->total;
 	u64 now = ktime_get_ns();
+	bool gained, twice;
 
-	if (now < f->trim_at || (!balloon_foreign_excess(xb) && !twice))
+	if (now < f->trim_at)
 		return UPKEEP_NOTHING;
 
+	twice = balloon_counted_twice(xb);
+	if (!twice && !balloon_foreign_excess(xb))
+		return UPKEEP_NOTHING;
 	if (twice)
 		balloon_foreign_sweep(xb);
 	gained = balloon_foreign_trim(xb, false);

@@ -58,7 +58,7 @@ static int add_block(struct xen_balloon *xb)
 		return ret;
 	if (xb->ops->make_holes)
 		ret = xb->ops->make_holes(PHYS_PFN(place.start), block_pages());
-	if (xb->ops->reach)
+	if (!ret && xb->ops->reach)
 		ret = xb->ops->reach(PHYS_PFN(place.end));
 	release_resource(&place);
 	if (ret)

@@ -242,7 +242,7 @@ static unsigned int keep_holes(struct xen_balloon *xb, unsigned int nr, unsigned
  */
 static unsigned int intree_take_spare(struct xen_balloon *xb, unsigned int max)
 {
-	unsigned long sum = balloon_sum(xb), twice = sum - min(sum, xb->total), nr;
+	unsigned long twice = balloon_counted_twice(xb), nr;
 	unsigned int holes;
 
 	if (xb->blocks.onlining)
@@ -283,21 +283,20 @@ static void give_back_region(struct xen_balloon *xb, unsigned int nr,
 /* Those that a migration has put memory behind are the guest's, the others are adopted. */
 static void adopt_region(struct xen_balloon *xb)
 {
-	struct balloon_queue *q = &xb->queue;
-	struct page *page, *next;
+	unsigned long twice = 0;
+	struct page *page;
+	unsigned int nr;
 	LIST_HEAD(region);
 
 	list_splice_init(&xb->intree.region, &region);
-	list_for_each_entry_safe(page, next, &region, lru) {
-		list_del(&page->lru);
-		xb->intree.region_pages++;
-		if (xb->ops->populated(page)) {
-			balloon_adopt(q, page);
-			balloon_give(q, page, 0);
-		} else {
-			xb->pages[0] = page;
-			adopt(xb, 1, give_back_region);
+	while (!list_empty(&region)) {
+		for (nr = 0; nr < BATCH && !list_empty(&region); nr++) {
+			page = list_first_entry(&region, struct page, lru);
+			list_del(&page->lru);
+			xb->pages[nr] = page;
 		}
+		xb->intree.region_pages += nr;
+		adopt(xb, keep_holes(xb, nr, &twice), give_back_region);
 		cond_resched();
 	}
 }
@@ -320,31 +319,30 @@ static int count_region(struct resource *memory, void *data)
 }
 
 /*
- * Take @nr pages that have no memory from the allocator, with what else is among them,
- * but no device memory: that is none to populate. Returns how many they are; 0 when there
- * are no more.
+ * Take @nr pages from the allocator, but no device memory: that is none to populate. Those
+ * that have no memory are counted down in @left. Returns false when there are no more.
  */
-static unsigned int collect(struct xen_balloon *xb, unsigned int nr)
+static bool collect(struct xen_balloon *xb, unsigned int nr, unsigned long *left)
 {
-	unsigned int i, holes = 0;
-	bool over = false;
+	bool more = true;
+	unsigned int i;
 
 	if (xen_alloc_unpopulated_pages(nr, xb->pages))
-		return 0;
+		return false;
 
 	for (i = 0; i < nr; i++) {
 		struct page *page = xb->pages[i];
 
 		if (is_zone_device_page(page)) {
 			xen_free_unpopulated_pages(1, &page);
-			over = true;
+			more = false;
 			continue;
 		}
 		list_add_tail(&page->lru, &xb->intree.region);
-		holes += pfn_to_mfn(page_to_pfn(page)) == INVALID_P2M_ENTRY;
+		*left -= pfn_to_mfn(page_to_pfn(page)) == INVALID_P2M_ENTRY;
 	}
 
-	return over ? 0 : holes;
+	return more;
 }
 
 /*
@@ -358,19 +356,14 @@ static unsigned int collect(struct xen_balloon *xb, unsigned int nr)
 static void take_region(struct xen_balloon *xb)
 {
 	unsigned long left = 0;
-	unsigned int got;
 
 	if (!IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) || !xen_pv_domain())
 		return;
 
 	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1,
 			    &left, count_region);
-	for (; left; left -= got) {
-		got = collect(xb, min_t(unsigned long, (left + 1) / 2, BATCH));
-		if (!got)
-			break;
+	while (left && collect(xb, min_t(unsigned long, (left + 1) / 2, BATCH), &left))
 		cond_resched();
-	}
 }
 #else
 static void take_region(struct xen_balloon *xb)

@@ -280,6 +280,22 @@ unsigned long balloon_sum(struct xen_balloon *xb)
 	       n.leaving + n.quarantined + xb->kernel->spare() + xb->kernel->lent(xb);
 }
 
+/**
+ * balloon_counted_twice - how much is the guest's, and on the in-tree driver's list as well
+ * @xb: the driver
+ *
+ * That is what was set online again, until it is taken from there.
+ *
+ * Context: step_lock held.
+ * Return: pages.
+ */
+unsigned long balloon_counted_twice(struct xen_balloon *xb)
+{
+	unsigned long sum = balloon_sum(xb);
+
+	return sum - min(sum, xb->total);
+}
+
 static void set_offset(struct xen_balloon *xb, long offset)
 {
 	if (xb->offset_known && offset != xb->offset)

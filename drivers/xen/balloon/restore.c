@@ -163,9 +163,9 @@ static struct page *last_page(void)
  */
 void balloon_reach(struct xen_balloon *xb)
 {
-	struct page *page = last_page();
+	struct page *page = xb->ops->reach ? last_page() : NULL;
 
-	if (!xb->ops->reach || !page || !trylock_page(page))
+	if (!page || !trylock_page(page))
 		return;
 	if (PageOffline(page) && !xb->ops->populated(page) &&
 	    xb->ops->reach(page_to_pfn(page)))

@@ -737,6 +737,26 @@ static void a_region_becomes_the_guests_and_the_intree_driver_learns_of_it(struc
 	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 0U);
 }
 
+/* Those come first that the allocator got last. */
+static void however_much_it_brought_the_rest_is_taken(struct kunit *test)
+{
+	unsigned int nr = 0;
+	struct page *page;
+
+	build_pv(test, 3, 3);
+	unload();
+	list_for_each_entry(page, &sim.unlisted, lru) {
+		if (nr++ == 512)
+			break;
+		sim_refill(page);
+	}
+	sim_load_driver(test);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, FULL - 1024);
+	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
+	unload();
+	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 1024U);
+}
+
 #endif
 
 static void loading_gives_the_guest_what_was_set_online_again(struct kunit *test)
@@ -751,7 +771,7 @@ static void loading_gives_the_guest_what_was_set_online_again(struct kunit *test
 	KUNIT_EXPECT_EQ(test, sim.xb->total, FULL);
 	KUNIT_EXPECT_EQ(test, intree_spare(), 0UL);
 	sim_check("loaded");
-	LOCKED(intree_end(sim.xb));
+	sim_give_all_back();
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.target_unpopulated, 0UL);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, guest);
 	sim.xb->total = balloon_sum(sim.xb);
@@ -803,6 +823,7 @@ static struct kunit_case intree_cases[] = {
 	KUNIT_CASE(a_region_that_was_the_guests_is_one_again),
 	KUNIT_CASE(what_others_are_about_to_map_is_left_as_is_device_memory),
 	KUNIT_CASE(what_a_migration_brought_of_a_region_is_the_guests),
+	KUNIT_CASE(however_much_it_brought_the_rest_is_taken),
 	KUNIT_CASE(only_a_pv_guest_has_such_a_region),
 	KUNIT_CASE(without_unpopulated_pages_there_is_no_region),
 	KUNIT_CASE(a_page_that_cannot_be_kept_account_of_goes_back_to_its_region),
