@@ -128,7 +128,7 @@ def main():
                              "may be repeated; by turns one scenario and one percentage")
     parser.add_argument("--list", action="store_true", help="list the scenarios, and run none")
     parser.add_argument("scenario", nargs="*",
-                        help="its name, or its path; all where none is given, with --faults those that are to pass with them")
+                        help="its name, or its path; all where none is given, with --faults all that are to pass so")
     args = parser.parse_args()
     scenarios = find(args.scenario)
     if args.faults and not args.scenario:

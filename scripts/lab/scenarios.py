@@ -25,7 +25,7 @@ KINDS = ("pv", "pvh", "hvm")
 HVM_KERNEL = "6.1"          # with HVM one kernel is enough
 FLAVOUR_KINDS = {"debug": ("pvh",), "lockdep": ("pv",), "lending": ("pv",)}    # KASAN runs in PVH only
 # Seconds, about: what one turn of the scenarios that take turns may take, and what one of them does
-TURN = 900
+TURN = 600
 TAKES, MISBEHAVES = 60, 20
 LONG = 240                  # with allocations that fail it takes much longer
 

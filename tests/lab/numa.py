@@ -2,16 +2,17 @@
 """A guest on two nodes of the machine keeps its memory on both, as it was, through a cycle.
 
 Each of its own nodes has its memory on one of the machine's. In-tree in the same boot: what comes
-back comes from where Xen has most.
+back comes from where Xen has most. When one of the machine's nodes is full, what was there comes from the other
+one, in 2 MiB as ever.
 """
 
 import re
 
-from common import MIB, Agreement, move
+from common import DEVICE, MIB, Agreement, move, stats
 
 TYPES = ("hvm",)            # Xen's tools build virtual nodes for no PV guest
 TAKES = 240
-TIMEOUT = 600
+TIMEOUT = 900
 NODES = 2
 # Linux wonders at two CPUs of one package on two nodes.
 EXPECTED = (r"WARNING: .* topology_sane", r"Call Trace")
@@ -22,6 +23,9 @@ vnuma = [ ["pnode=0", "size=256", "vcpus=0", "vdistances=10,20"],
 """
 CYCLES = 3
 MOVED_PAGES = 2048          # that may have changed the node all the same
+TAKEN = 192 * MIB
+LEFT_MIB = 24               # on the node that is full
+KEPT_MIB = 16               # what Xen needs of it for a guest
 
 
 def on_nodes(lab, guest):
@@ -44,6 +48,28 @@ def cycle(lab, guest):
     return before, after
 
 
+def free_mib(lab, node):
+    return int(re.search(rf"^ *{node}: +\d+ +(\d+)", lab.dom0("xl info -n"), re.MULTILINE)[1])
+
+
+def with_a_full_node(lab, guest):
+    """Go down, and up again when another guest has what the second node had left."""
+    guest.run(f"echo 0 > {DEVICE}/upkeep/heal")     # which has memory come and go, too
+    move(guest, 2 * EACH_MIB * MIB - TAKEN)
+    size = free_mib(lab, 1) - LEFT_MIB - KEPT_MIB
+    eater = lab.built(guest.kind, guest.kernel, memory=size, name="eater",
+                      config=f'vnuma = [ ["pnode=1", "size={size}", "vcpus=0", "vdistances=10"] ]')
+    left = free_mib(lab, 1)
+    before, early = on_nodes(lab, guest), stats(guest)
+    move(guest, 2 * EACH_MIB * MIB)
+    after, late = on_nodes(lab, guest), stats(guest)
+    eater.destroy()
+    lab.check(after[1] - before[1] <= left * MIB // 4 and sum(after) - sum(before) == TAKEN // 4,
+              f"with {left} MiB left on the second node the guest, which had {before} pages on both, has {after}")
+    pages, extents = (late[f"populate_{what}"] - early[f"populate_{what}"] for what in ("pages", "extents"))
+    lab.equal("pages that came, in extents of 2 MiB", (pages, extents), (TAKEN // 4, TAKEN // 4 // 512))
+
+
 def run(lab, kind, kernel):
     def boot(name):
         guest = lab.guest(kind, kernel, memory=2 * EACH_MIB, vcpus=2, name=name, config=VNUMA)
@@ -64,4 +90,6 @@ def run(lab, kind, kernel):
     lab.check(mine < theirs and mine <= MOVED_PAGES,
               f"pages that changed the node: {mine}, in-tree {theirs}")
     agreement.check("after the cycles")
+    with_a_full_node(lab, ours)
+    agreement.check("with a full node")
     ours.unload()

@@ -9,6 +9,7 @@ ballooned out, and by one that is not, of which all is, both are set offline, to
 from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, blocks, intree_and_ours, move, queues, whole
 
 TIMEOUT = 600
+FAULTS = False              # as in hotadd
 TAKES = 240
 TYPES = ("pvh", "pv")
 BOOT = 384 * MIB

@@ -7,6 +7,7 @@ The in-tree driver keeps it on its list, from where it would be populated once m
 from common import Agreement, counts, move, stats
 
 TYPES = ("pvh", "pv")
+FAULTS = False              # as in hotadd
 MEMORY = 512
 LOW_MIB = 400
 BLOCK = """

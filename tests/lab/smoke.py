@@ -3,6 +3,7 @@
 
 TYPES = ("pv", "pvh", "hvm")
 CORE = ("pv", "pvh")
+FAULTS = False              # it loads no driver
 MEMORY = 512
 LEAST = {"debug": 0.7}      # of its memory a guest has to use: KASAN takes an eighth of all, others less than a fifth
 SLACK_PAGES = 1024          # what belongs to the domain beside its RAM: tables, rings, the firmware's

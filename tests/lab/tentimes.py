@@ -10,6 +10,7 @@ from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, holes, move, q
 TYPES = ("pvh", "pv")
 UNPROVEN = ("pvh", "pv")
 TIMEOUT = 900
+FAULTS = False              # as in hotadd
 TAKES = 300
 BOOT = 192 * MIB
 GROWN = 10 * BOOT
