@@ -8,7 +8,7 @@ With the in-tree driver, in the same boot, the host gets every second page.
 from common import MIB, Agreement, holes, intree_and_ours, move
 
 TAKES = 240
-FAULTS = False              # to empty a region takes 256 pages in a row
+FAULTS = False              # as in heal: nor is it emptied
 GIVEN_MIB = 190
 NEXT_MIB = 160
 LEFT_MIB = 8                # of the host, for what a guest takes beside its memory
