@@ -12,7 +12,7 @@ PEAK = 3000                 # pages mapped at a time
 
 def run(lab, kind, kernel):
     guest, giver = lab.guests([dict(kind=kind, kernel=kernel, name="mapper"),
-                               dict(kind="pvh", kernel=kernel, memory=128, name="giver")])
+                               dict(kind="pvh", kernel=kernel, memory=256, name="giver")])
     guest.load()
     guest.run(f"echo 0 > {DEVICE}/upkeep/heal")     # which has 2 MiB with Xen now and then
     agreement = Agreement(lab, guest)
