@@ -13,6 +13,7 @@ from inputs import SAID, TARGETS, Inputs, rows
 
 TAKES = 420
 TIMEOUT = 1200
+FAULTS = False              # a key that could not be read before is not told of again
 TIMES = 10000
 ALLOWED_TIMES = 2000
 LINES = 24          # that they may leave in a minute: ten of each of two kinds, and that others were suppressed
