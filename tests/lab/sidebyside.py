@@ -9,6 +9,7 @@ import cycle
 from common import intree_and_ours
 
 TIMEOUT = 400
+FAULTS = False              # in how few calls it is done is counted
 CORE = ("pv", "pvh")
 PART = 256          # MiB of 512 that go and come
 PIECES = PART // 2
