@@ -9,7 +9,7 @@ import time
 from itertools import count
 
 import meter
-from host import result
+from host import HostError, Timeout, result
 from xenstore import XenstoreError
 
 BOOT_TIMEOUT = 480
@@ -20,6 +20,8 @@ PROBES = "/sys/kernel/debug/kprobes/enabled"
 OPENS = "stats_open|invariant_open"
 OPEN_BYTES = 128            # more than each of them has
 LIVENESS = 1.0              # seconds between two looks whether the guest still is there
+ASKED = "9wtm"              # of the kernel where it hangs: all messages, then these, as in its sysrq document
+TELLS_WITHIN = 10           # seconds
 TARGET_ARRIVES = 5          # seconds for a new target to get from xenstore into the guest
 
 OPTIONS = "loglevel=5 panic=-1 mitigations=off"
@@ -229,9 +231,16 @@ class Guest:
                     raise GuestError(f"{self.name} died while waiting for {what}")
             left = end - time.monotonic()
             if left <= 0:
+                self._ask_what_hangs()
                 raise GuestError(f"{self.name} hangs: waited {timeout} s for {what}")
             with host.condition:
                 host.condition.wait_for(lambda: host.arrivals != arrivals, min(left, LIVENESS))
+
+    def _ask_what_hangs(self):
+        """Have its kernel tell on the console what each task does and where memory is, if it may."""
+        with contextlib.suppress(HostError, Timeout):
+            self.host.dom0("; ".join(f"xl sysrq {self.name} {key}; sleep 1" for key in ASKED), check=False)
+            time.sleep(TELLS_WITHIN)
 
     def send(self, command):
         """Hand a command to the agent and return its id (init/xenbus.c tells how)."""
