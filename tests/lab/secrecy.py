@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the guest gives to Xen holds no data of the guest's while scrub_pages is on, whichever way it goes.
 
-A program fills most of the guest with a secret and ends. Then memory is ballooned out in 2 MiB, free or emptied of
-what is in use, and in 4 KiB, coalesced, moved by compaction, handed back to the in-tree driver and taken over,
-healed, and kept to be lent. After each the guest is paused, and all of the machine's memory is searched from outside:
-what has the secret must be the guest's. The guest boots with init_on_alloc=0, so that whatever is zeroed is zeroed by
+A program fills most of the guest with a secret and ends. Then memory is ballooned out in 2 MiB and in 4 KiB,
+coalesced, moved by compaction, handed back to the in-tree driver and taken over, healed, and kept to be lent. After
+each the guest is paused, and all of the machine's memory is searched from outside: what has the secret
+must be the guest's. The guest boots with init_on_alloc=0, so that whatever is zeroed is zeroed by
 the driver: Xen does not do it for a running guest, but for what it exchanges (PV), some time later. With scrub_pages
 off the same search finds the secret.
 """
@@ -23,7 +23,6 @@ MEMORY = 384
 SPARED_MIB = 28             # of what is available
 LOWER_MIB = 640             # what the machine has left when the guest is built: it lies low, and what Xen gives, high
 DOWN_KB = 48 * MIB
-STEP_KB, STEPS = 16 * MIB, 8
 LENT_KB = 8 * MIB
 MAPPED = 1000               # pages of another guest
 REGIONS = 8                 # to be coalesced, and healed
@@ -106,25 +105,8 @@ def inflate_by_2_mib(lab, guest, secret):
     down(guest)
 
 
-def inflate_by_emptied_2_mib(lab, guest, secret):
-    """What is free without the secret goes first; then what each 2 MiB of the program's has in use is moved away."""
-    up(guest)
-    guest.landed()
-    program = secret.write("8")
-    enough = stats(guest)["contig_huge"] + REGIONS
-    for _ in range(STEPS):
-        guest.target_kb(guest.current_kb() - STEP_KB)
-        guest.landed()
-        if stats(guest)["contig_huge"] >= enough:
-            break
-    lab.check(stats(guest)["contig_huge"] >= enough,
-              f"2 MiB that were emptied: {stats(guest)['contig_huge'] - enough + REGIONS}, expected at least {REGIONS}")
-    program.kill()
-    program.wait(60, check=False)
-
-
 def inflate_by_4_kib(lab, guest, secret):
-    program = secret.write("2")
+    program = secret.write("holes")
     guest.run(f"echo Y > {DEBUG}/base_only")
     down(guest)
     guest.run(f"echo N > {DEBUG}/base_only")
@@ -164,14 +146,16 @@ def hand_back_and_take_over(lab, guest, secret):
 
 
 def heal(lab, guest, secret):
-    """What comes back by 4 KiB comes elsewhere, so that no region is whole, and Xen can give none its own again."""
+    """Of what comes back by 4 KiB no region is whole; of each a program has every second page, which is moved away."""
     up(guest)
     guest.landed()
     inflate_by_4_kib(lab, guest, secret)
     up(guest)
     guest.landed()
-    secret.write().wait(60)
+    program = secret.write("holes")
     upkeep(lab, guest, "heal", "healed")
+    program.kill()
+    program.wait(60, check=False)
 
 
 def lend(lab, guest, secret):
@@ -194,7 +178,6 @@ def ways(kind, lends):
     regions = REGIONS * meter.ENTRIES // 4      # not each of their pages has the secret
     exchanges = kind == "pv"
     yield inflate_by_2_mib, DOWN_KB // 4 // 2, DRIVER
-    yield inflate_by_emptied_2_mib, regions, DRIVER
     yield inflate_by_4_kib, DOWN_KB // 4 // 2, DRIVER
     yield compact, int(exchanges), XEN if exchanges else None
     yield coalesce, regions, XEN if exchanges else DRIVER

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * secret HEX MIB [N]: fills MIB of memory with the bytes that HEX tells, over and over,
+ * secret HEX MIB [holes]: fills MIB of memory with the bytes that HEX tells, over and over,
  * so that each page is full of them, prints "ready", and ends: they are still there when the
- * memory is free. With N it gives back all but each Nth page, and waits to be killed.
+ * memory is free. With "holes" it gives back every second page only, and waits to be
+ * killed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,13 +34,13 @@ static int read_secret(const char *hex)
 
 int main(int argc, char **argv)
 {
-	size_t every = argc == 4 ? strtoul(argv[3], NULL, 0) : 0;
-	size_t group, bytes, at;
+	int holes = argc == 4 && !strcmp(argv[3], "holes");
+	size_t bytes, at;
 	char *memory;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc < 3 || argc > 4 || (argc == 4 && every < 2) || read_secret(argv[1])) {
-		fprintf(stderr, "usage: secret HEX MIB [N], with %lu bytes in hexadecimal\n",
+	if (argc < 3 || argc > 3 + holes || read_secret(argv[1])) {
+		fprintf(stderr, "usage: secret HEX MIB [holes], with %lu bytes in hexadecimal\n",
 			SECRET_BYTES);
 		return 2;
 	}
@@ -50,18 +51,17 @@ int main(int argc, char **argv)
 		return 2;
 	}
 
-	/* A huge page could not lose some of its pages. */
+	/* A huge page could not lose every second page of it. */
 	madvise(memory, bytes, MADV_NOHUGEPAGE);
 	for (at = 0; at < bytes; at += PAGE_BYTES)
 		memcpy(memory + at, secret, PAGE_BYTES);
-	group = every * PAGE_BYTES;
-	for (at = 0; every && at + group <= bytes; at += group)
-		if (madvise(memory + at, group - PAGE_BYTES, MADV_DONTNEED)) {
+	for (at = PAGE_BYTES; holes && at < bytes; at += 2 * PAGE_BYTES)
+		if (madvise(memory + at, PAGE_BYTES, MADV_DONTNEED)) {
 			perror("secret: madvise");
 			return 1;
 		}
 	printf("ready\n");
-	if (every)
+	if (holes)
 		pause();
 	return 0;
 }
