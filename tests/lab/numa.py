@@ -49,7 +49,8 @@ def cycle(lab, guest):
 
 
 def free_mib(lab, node):
-    return int(re.search(rf"^ *{node}: +\d+ +(\d+)", lab.dom0("xl info -n"), re.MULTILINE)[1])
+    said = lab.dom0("xl info -n").partition("numa_info")[2]
+    return int(re.search(rf"^ *{node}: +\d+ +(\d+)", said, re.MULTILINE)[1])
 
 
 def with_a_full_node(lab, guest):
