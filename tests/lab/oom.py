@@ -11,6 +11,7 @@ from common import DEVICE, MIB, READY_WITHIN, Agreement, Holder, move, stats
 
 TAKES = 240
 TIMEOUT = 1500
+FAULTS = False              # of each page the kernel looks who asks for it: programs take too many for that
 EXPECTED = (r"oom-kill:", r"Out of memory: Killed", r"Call Trace",
             r"memhold: page allocation failure")    # of the program, where it dies
 SMALL = 256 * MIB
