@@ -40,7 +40,10 @@ def run(lab, kind, kernel):
     lab.check(added and min(added) >= BEYOND, f"blocks that were added: {added}, expected from {BEYOND} on")
     agreement = Agreement(lab, guest)
 
+    # What was added is taken first, if it is free: nothing of it is left.
+    holder.intact()
     move(guest, DOWN * MIB)
+    holder = Holder(lab, guest, HELD_MIB, program="churn")
     guest.migrate()
     guest.landed()
     agreement.check("migrated")

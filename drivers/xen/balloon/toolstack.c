@@ -6,8 +6,11 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/completion.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
 #include <xen/xenbus.h>
 
 #include "balloon.h"
@@ -63,13 +66,30 @@ void balloon_toolstack_init(struct xen_balloon *xb)
 		ret);
 }
 
+static DECLARE_COMPLETION(unwatched);
+
+static void unwatch(struct work_struct *work)
+{
+	unregister_xenbus_watch(&watch);
+	complete(&unwatched);
+}
+static DECLARE_WORK(unwatching, unwatch);
+
 /**
  * balloon_toolstack_exit - undo balloon_toolstack_init()
  *
- * Context: may sleep.
+ * To give the watch back takes waiting for whoever is told of one just now. Where that is who
+ * suspends the guest, he waits for all tasks to be frozen: so this one can be, and who waits
+ * for him is none that is.
+ *
+ * Context: a task that unloads the module; may sleep, while the guest is suspended too.
  */
 void balloon_toolstack_exit(void)
 {
-	if (watches)
-		unregister_xenbus_watch(&watch);
+	if (!watches)
+		return;
+
+	queue_work(system_unbound_wq, &unwatching);
+	wait_for_completion_state(&unwatched, TASK_UNINTERRUPTIBLE | TASK_FREEZABLE);
+	flush_work(&unwatching);
 }
