@@ -2,7 +2,6 @@
 """A report that a scenario says it provokes does not fail it."""
 
 TYPES = ("pvh",)
-FAULTS = False              # it loads no driver
 KERNELS = ("6.1",)
 EXPECTED = (r"Out of memory: Killed process \d+ \(greedy\)",)
 

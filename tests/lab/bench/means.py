@@ -2,7 +2,6 @@
 """What the bench gives to a scenario does what it says: guests, commands, targets, save and restore, a starved host."""
 
 TIMEOUT = 400
-FAULTS = False              # it loads no driver
 MIB = 1024
 LEFT_MIB = 24
 LONG = 10000                # more than one node of xenstore holds
