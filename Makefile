@@ -78,5 +78,5 @@ help:
 	@echo "make soak [HOURS=2] [TYPE=pvh] [SEED=N]"
 	@echo "                        do all that can happen to a guest, at random, for so long: pvh, pv"
 	@echo "make check-faults [PERCENT=10] [S=\"NAME ...\"]"
-	@echo "                        run them where 1 and 10 % of the allocations for the driver fail"
+	@echo "                        run all that can pass where 1 and 10 % of the driver's allocations fail"
 	@echo "make lab KERNEL=debug   run them on a test kernel: debug, lockdep, base, nounpopulated, 6.1-debug ..."

@@ -73,6 +73,7 @@ static void unwatch(struct work_struct *work)
 	unregister_xenbus_watch(&watch);
 	complete(&unwatched);
 }
+
 static DECLARE_WORK(unwatching, unwatch);
 
 /**
@@ -82,7 +83,8 @@ static DECLARE_WORK(unwatching, unwatch);
  * suspends the guest, he waits for all tasks to be frozen: so this one can be, and who waits
  * for him is none that is.
  *
- * Context: a task that unloads the module; may sleep, while the guest is suspended too.
+ * Context: a task that unloads the module, or cannot load it; may sleep, while the guest is
+ * suspended too.
  */
 void balloon_toolstack_exit(void)
 {
