@@ -144,7 +144,7 @@ class Lab:
     def look(self):
         """Fail where a console reported trouble."""
         if self.host.watch.reports:
-            self.fail("reported on a console:\n" + "\n".join(self.host.watch.reports[:20]))
+            self.fail("reported on a console: " + "\n".join(self.host.watch.reports[:20]))
         if not self.host.alive():
             raise HostError("QEMU is gone")
 

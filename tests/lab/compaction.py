@@ -15,7 +15,7 @@ HUGE_KB = 2048
 HUGE_ORDER = 9
 AIM = 0.95
 ROUNDS = 10
-LEAST = 95                  # huge pages that could be had in any case
+LEAST = 90                  # huge pages in any case: of some 105 that there could be before the kernel needs more itself
 FREE_KB = 240 * 1024        # for compaction_test
 
 
@@ -63,8 +63,8 @@ def run(lab, kind, kernel):
         balloon_out(ours)
     agreement.check("with every second page of a part ballooned out")
     got, possible = huge_pages(lab, ours)
-    lab.check(got >= AIM * possible and possible >= LEAST,
-              f"huge pages: {got}, expected at least {AIM:.0%} of {possible}, which is not below {LEAST}; "
+    lab.check(got >= max(AIM * possible, LEAST),
+              f"huge pages: {got}, expected at least {AIM:.0%} of {possible}, and {LEAST}; "
               f"in-tree has {theirs}, by where its balloon happens to lie")
     done = stats(ours)
     lab.check(done["migrated"] > 0,
