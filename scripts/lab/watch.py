@@ -20,22 +20,25 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00\r]")
 
 
 class Watch:
-    """All the consoles of one boot, and the reports that were not expected."""
+    """All the consoles of one boot: the reports that were not expected, and those that were, and came."""
 
     def __init__(self):
         self._begun = {}                # console: a line whose end is still to come
-        self._expected = []
+        self._expected = [HARMLESS]
         self.reports = []
+        self.provoked = []
 
     def expect(self, patterns):
         """Say which reports a scenario provokes on purpose, and forget those of the last one."""
-        self._expected = [re.compile(pattern) for pattern in patterns]
+        self._expected = [HARMLESS, *(re.compile(pattern) for pattern in patterns)]
         self.reports = []
+        self.provoked = []
 
     def feed(self, name, data):
         """Read what a console said."""
         text = self._begun.get(name, "") + ANSI.sub("", data.decode(errors="replace"))
         *lines, self._begun[name] = text.split("\n")
         for line in lines:
-            if REPORTS.search(line) and not any(pattern.search(line) for pattern in (HARMLESS, *self._expected)):
-                self.reports.append(f"{name}: {line.strip()}")
+            if REPORTS.search(line):
+                expected = any(pattern.search(line) for pattern in self._expected)
+                (self.provoked if expected else self.reports).append(f"{name}: {line.strip()}")
