@@ -88,6 +88,8 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(watch.provoked, ["guest-x: Out of memory: Killed process 130 (hold)"])
         watch.expect([])
         self.assertEqual(watch.reports + watch.provoked, [])
+        watch.feed("xen", b"(XEN) WARNING: CONSOLE OUTPUT IS SYNCHRONOUS\n")
+        self.assertEqual(watch.provoked, [])
         watch.feed("guest-x", b"Out of memory: Killed process 130 (hold)\n")
         self.assertEqual(len(watch.reports), 1)
 
