@@ -9,7 +9,7 @@ from common import MIB, Agreement, Holder, move
 
 BOOT = 256 * MIB
 MAXIMUM = 512 * MIB
-HELD_MIB = 340
+HELD_MIB = 300
 
 
 def show(lab, guest, when):
