@@ -11,6 +11,7 @@ where each run keeps its results from figure to figure.
     bench.py speed stalls       these
     bench.py --resume FOLDER    go on with a run that was interrupted, or in which some failed: the folder of its logs
     bench.py --report           the report anew, from the results in Documentation/
+    bench.py --add FOLDER       what a run of some figures measured, the folder of its logs, to the results there
 """
 
 import argparse
@@ -146,6 +147,14 @@ def measure_all(figures, results, folder):
             (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
+def add(results, some):
+    """Have what a run of some figures measured be part of results, with what it was measured on."""
+    if some["quick"]:
+        sys.exit("bench.py: the run is a quick one, which no page is made of: run it without QUICK")
+    results["figures"] |= some["figures"]
+    results["apart"] = results.get("apart", {}) | dict.fromkeys(some["figures"], some["machine"])
+
+
 def load(names):
     return [importlib.import_module(f"figures.{name}") for name in names]
 
@@ -155,11 +164,16 @@ def main():
     parser.add_argument("--quick", action="store_true", help="some figures, once each")
     parser.add_argument("--report", action="store_true", help="write the report of the results in Documentation/ anew")
     parser.add_argument("--resume", metavar="FOLDER", type=Path, help="go on with the run whose logs are there")
+    parser.add_argument("--add", metavar="FOLDER", type=Path, help="add what the run whose logs are there measured")
     parser.add_argument("figure", nargs="*", choices=[[], *FIGURES], help="only these")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench.py: ended by SIGTERM"))
-    if args.report:
-        report.write(json.loads(RESULTS.read_text()), load(FIGURES), FOLDER)
+    if args.report or args.add:
+        results = json.loads(RESULTS.read_text())
+        if args.add:
+            add(results, json.loads((args.add / "results.json").read_text()))
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        report.write(results, load(FIGURES), FOLDER)
         return
     results = json.loads((args.resume / "results.json").read_text()) if args.resume else fresh(args.quick)
     figures = load(args.figure or (QUICK_FIGURES if results["quick"] else FIGURES))

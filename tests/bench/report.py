@@ -95,6 +95,13 @@ def gaps(results, figures):
     return lines
 
 
+def measured_apart(results, figure):
+    """Return, as lines, what else than the other figures this one was measured on, if so."""
+    was = results.get("apart", {}).get(figure.NAME, {})
+    other = [f"{what} {name}" for what, name in was.items() if name != results["machine"].get(what)]
+    return ["", *paragraph(table.escape(f"Measured apart: {', '.join(other)}."))] if other else []
+
+
 def section(figure, data, folder):
     """Return one figure's section as lines, and draw its pictures."""
     summary = inspect.cleandoc(figure.__doc__).split("\n\n")[0]
@@ -120,7 +127,7 @@ def write(results, figures, folder):
              *titled("Machine and versions"), *table.list_table(machine, ":stub-columns: 1"),
              *titled("Summary"), score(rows), "", *table.rst(rows)]
     for figure, data in measured(results, figures):
-        lines += section(figure, data, pictures)
+        lines += [*section(figure, data, pictures), *measured_apart(results, figure)]
     (folder / "benchmarks.rst").write_text("\n".join(lines) + "\n")
 
 

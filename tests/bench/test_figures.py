@@ -94,6 +94,21 @@ class Resume(unittest.TestCase):
             bench.go_on(results, {"Driver": "other"})
 
 
+class Apart(unittest.TestCase):
+    def test_some_figures_take_the_place_of_older_ones_and_say_on_what_they_were_measured(self):
+        results = {**bench.fresh(False), "machine": {"Driver": "old"}, "figures": {"a": 1, "b": 2}}
+        bench.add(results, {**bench.fresh(False), "machine": {"Driver": "new"}, "figures": {"b": 3}})
+        bench.add(results, {**bench.fresh(False), "machine": {"Driver": "newer"}, "figures": {"c": 4}})
+        self.assertEqual(results["figures"], {"a": 1, "b": 3, "c": 4})
+        self.assertEqual(results["apart"], {"b": {"Driver": "new"}, "c": {"Driver": "newer"}})
+
+    def test_a_quick_run_is_not_added(self):
+        results = bench.fresh(False)
+        with self.assertRaisesRegex(SystemExit, "quick"):
+            bench.add(results, {**bench.fresh(True), "figures": {"b": 3}})
+        self.assertEqual(results["figures"], {})
+
+
 class Turns(unittest.TestCase):
     def test_each_comes_first_in_every_other_run(self):
         lab = mock.MagicMock()

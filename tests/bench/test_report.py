@@ -137,6 +137,13 @@ class Report(unittest.TestCase):
         for text in (self.page(), self.told()):
             self.assertNotRegex(text, "(?i)failed|not measured|quick run")
 
+    def test_a_figure_that_was_measured_apart_says_on_what(self):
+        self.assertNotIn("apart", self.page())
+        self.results["apart"] = {"speed": {"CPU": "a slow one", "QEMU": "7.2"}}
+        maps, speed = self.page().split("\nOf maps\n=======\n")[1].split("\nOf speed\n========\n")
+        self.assertIn("\nMeasured apart: CPU a slow one.\n", speed)
+        self.assertNotIn("apart", maps)
+
     def test_a_quick_run_is_called_one(self):
         self.results["quick"] = True
         self.assertIn("This was a quick run", self.page().split("How to read it")[0])
