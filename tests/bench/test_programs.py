@@ -60,6 +60,10 @@ class Programs(unittest.TestCase):
         self.assertEqual(stalls.stdout.readline(), "ready\n")
         time.sleep(0.5)
         stalls.send_signal(signal.SIGSTOP)
+        # On a busy machine one thread goes on until the other, which got the signal, is run.
+        while any(stat.read_text().rpartition(")")[2].split()[0] != "T"
+                  for stat in Path(f"/proc/{stalls.pid}/task").glob("*/stat")):
+            time.sleep(0.01)
         time.sleep(0.6)
         stalls.send_signal(signal.SIGCONT)
         time.sleep(0.5)
