@@ -143,8 +143,8 @@ class Lab:
 
     def look(self):
         """Fail where a console reported trouble."""
-        if self.host.watch.reports:
-            self.fail("reported on a console: " + "\n".join(self.host.watch.reports[:20]))
+        if told := self.host.watch.told():
+            self.fail(told)
         if not self.host.alive():
             raise HostError("QEMU is gone")
 

@@ -60,8 +60,8 @@ def judge(scenario, kind, kernel, faults, host, note):
 
 def reports(host, said):
     """What the consoles reported, if it is not said yet."""
-    unsaid = [report for report in host.watch.reports if report not in str(said)]
-    return "\nreported on a console: " + "\n".join(unsaid[:20]) if unsaid else ""
+    unsaid = host.watch.told(but=str(said))
+    return f"\n{unsaid}" if unsaid else ""
 
 
 def as_expected(scenario, verdict, reason):

@@ -18,6 +18,8 @@ REPORTS = re.compile("|".join((
 HARMLESS = re.compile(r"CONSOLE OUTPUT IS SYNCHRONOUS")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00\r]")
 
+MOST = 20           # reports that are told
+
 
 class Watch:
     """All the consoles of one boot: the reports that were not expected, and those that were, and came."""
@@ -33,6 +35,11 @@ class Watch:
         self._expected = [re.compile(pattern) for pattern in patterns]
         self.reports = []
         self.provoked = []
+
+    def told(self, but=""):
+        """Say what was reported, but for what that text has already; "" where that is nothing."""
+        reports = [report for report in self.reports if report not in but]
+        return "reported on a console: " + "\n".join(reports[:MOST]) if reports else ""
 
     def feed(self, name, data):
         """Read what a console said."""

@@ -173,10 +173,20 @@ def share(before, after):
     return (after[0] - before[0]) / (after[1] - before[1])
 
 
+def spare_kb(guest):
+    """What the guest can do without while nobody is to be killed, in kB."""
+    return guest.meminfo()["MemAvailable"] - SPARED_KB
+
+
+def never_boost(guest):
+    """Have the kernel not raise its reserve for a while where it has mixed pages that move with others: it may kill."""
+    guest.run("echo 0 > /proc/sys/vm/watermark_boost_factor")
+
+
 @contextlib.contextmanager
 def holes(lab, guest, mib=HOLES_MIB):
     """A program holds every second page of a part of the guest, but for what other programs need."""
-    mib = min(mib, (guest.meminfo()["MemAvailable"] - SPARED_KB) // MIB)    # with KASAN a guest has less
+    mib = min(mib, spare_kb(guest) // MIB)      # with KASAN a guest has less
     holder = guest.spawn(f"holes {mib}")
     lab.wait(lambda: "ready" in holder.output(), READY_WITHIN, f"holes in {guest.name} to have {mib} MiB")
     yield
@@ -186,9 +196,8 @@ def holes(lab, guest, mib=HOLES_MIB):
 
 def balloon_out(guest):
     """Have the balloon take nearly all that is free."""
-    # Where it has mixed pages that move with others the kernel raises its reserve for a while, and may kill for that.
-    guest.run("echo 0 > /proc/sys/vm/watermark_boost_factor")
-    guest.target_kb(guest.current_kb() - (guest.meminfo()["MemAvailable"] - SPARED_KB) // 4 * 4)
+    never_boost(guest)
+    guest.target_kb(guest.current_kb() - spare_kb(guest) // 4 * 4)
     guest.landed()
 
 

@@ -7,7 +7,7 @@ has goes first, then what the guest has. Nobody is killed, and targets are follo
 rows of foreign/ in Documentation/input.rst are tried here, since other kernels do not have it.
 """
 
-from common import DEBUG, DEVICE, MIB, READY_WITHIN, Agreement, Holder, queues, share_pages
+from common import DEBUG, DEVICE, MIB, READY_WITHIN, Agreement, Holder, never_boost, queues, share_pages
 from inputs import Inputs
 
 KERNELS = ("6.12-nounpopulated",)
@@ -15,15 +15,13 @@ MEMORY = 256
 LOW = 200 * MIB
 HELD_MIB = 20
 SHARED = 2000           # pages, each of which is mapped some 25 times
-# The kernel refuses a borrower when it has nothing beyond its own reserves, a MiB above that for programs. Where it
-# raises the latter by two, as it does for a while once it has mixed movable pages with others, nothing is left to them.
-BOOST = "/proc/sys/vm/watermark_boost_factor"
 
 
 def run(lab, kind, kernel):
     guest, giver = lab.guests([dict(kind=kind, kernel=kernel, memory=MEMORY, name="mapper"),
                                dict(kind="pvh", kernel=kernel, memory=128, name="giver")])
-    guest.run(f"echo 0 > {BOOST}")
+    # It refuses a borrower when it has nothing beyond its own reserves, and a MiB for programs: no boost leaves that.
+    never_boost(guest)
     guest.load()
     full = guest.current_kb()
     guest.target_kb(LOW)

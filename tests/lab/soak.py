@@ -10,7 +10,7 @@ has it do the same once more.
 import os
 import random
 
-from common import (BLOCKS, DEBUG, DEVICE, HAVE_GNTDEV, MIB, SPARED_KB, Holder, blocks, counts, move, share_pages,
+from common import (BLOCKS, DEBUG, DEVICE, HAVE_GNTDEV, MIB, Holder, blocks, counts, move, share_pages, spare_kb,
                     stats, uptime, walk)
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 600))
@@ -47,7 +47,7 @@ class Soak:
 
     def low(self):
         """The lowest target, as far as it can do without."""
-        return max(LOW, self.guest.current_kb() - max(self.guest.meminfo()["MemAvailable"] - SPARED_KB, 0))
+        return max(LOW, self.guest.current_kb() - max(spare_kb(self.guest), 0))
 
     def target(self):
         low = self.low()

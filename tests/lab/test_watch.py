@@ -86,6 +86,8 @@ class WatchTest(unittest.TestCase):
         watch.feed("guest-x", b"Out of memory: Killed process 130 (hold)\nOut of memory: Killed process 1 (other)\n")
         self.assertEqual(watch.reports, ["guest-x: Out of memory: Killed process 1 (other)"])
         self.assertEqual(watch.provoked, ["guest-x: Out of memory: Killed process 130 (hold)"])
+        self.assertEqual(watch.told(), f"reported on a console: {watch.reports[0]}")
+        self.assertEqual(watch.told(but=f"it said {watch.reports[0]}"), "")
         watch.expect([])
         self.assertEqual(watch.reports + watch.provoked, [])
         watch.feed("xen", b"(XEN) WARNING: CONSOLE OUTPUT IS SYNCHRONOUS\n")
