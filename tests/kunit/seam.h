@@ -39,6 +39,7 @@
 #include <xen/xen.h>
 
 #include <compat/pageblock.h>
+#include <compat/shrinker.h>
 
 #include "sim.h"
 
@@ -59,6 +60,7 @@
 #define clear_highpage(page)		sim_clear_page(page)
 #define want_init_on_alloc(gfp)		sim_init_on_alloc(gfp)
 #define want_init_on_free()		sim_init_on_free()
+#define totalram_pages_add(count)	((void)(sim.promised += (count)))
 #define adjust_managed_page_count(page, count) sim_adjust_managed(page, count)
 #define si_mem_available()		sim_available_pages()
 #undef nr_free_pages
@@ -69,17 +71,19 @@
 #define page_to_nid(page)		sim_page_nid(page)
 #define page_zone(page)			sim_page_zone(page)
 #undef zone_page_state
-#define zone_page_state(zone, item)	((void)(item), sim_zone_free(zone))
+#define zone_page_state(zone, item)	((item) == NR_FREE_PAGES ? sim_zone_free(zone) : sim.cma)
 #undef min_wmark_pages
 #define min_wmark_pages(zone)		((void)(zone), sim.low_water)
 #define pageblock_is_kept(page)		sim_is_kept(page)
 #undef num_online_nodes
-#define num_online_nodes()		(sim.config.two_nodes ? 2 : 1)
+#define num_online_nodes()		num_node_state(N_ONLINE)
+#undef num_node_state
+#define num_node_state(state)		hweight_long(*sim_nodes(state))
 #undef num_online_cpus
 #define num_online_cpus()		sim.cpus
 #define housekeeping_enabled(type)	(sim.config.isolated == BIT(type))
-#undef for_each_online_node
-#define for_each_online_node(nid)	for_each_set_bit(nid, sim_nodes(), MAX_NUMNODES)
+#undef for_each_node_state
+#define for_each_node_state(nid, state)	for_each_set_bit(nid, sim_nodes(state), MAX_NUMNODES)
 #undef NODE_DATA
 #define NODE_DATA(nid)			(&sim_node[nid])
 #undef node_start_pfn
@@ -117,6 +121,10 @@
 #define unregister_memory_notifier(nb)	\
 	((void)(nb), (void)(sim.memory_nb = NULL), (void)sim.notifiers--)
 
+#define shrinker_alloc(flags, name)	((void)(flags), (void)(name), sim_shrinker_alloc())
+#define shrinker_add(shrinker, name)	((void)(shrinker), (void)(name), sim_register_notifier())
+#define shrinker_free(shrinker)		((void)(shrinker), (void)sim.notifiers--)
+
 /* The log */
 #undef pr_err
 #undef pr_warn
@@ -136,6 +144,8 @@
 /* Threads */
 #undef queue_work
 #define queue_work(wq, work)		((void)(wq), sim_queue_work(work))
+#define schedule_delayed_work(work, delay) sim_schedule_work(work, delay)
+#define cancel_delayed_work_sync(work)	sim_cancel_work(work)
 #define wait_for_completion_timeout(done, timeout) sim_wait_for(done, timeout)
 #define freezing(task)			((void)(task), sim.freezing)
 #undef kthread_run

@@ -10,6 +10,7 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/page_ref.h>
+#include <linux/shrinker.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -383,7 +384,7 @@ static unsigned long take_block(unsigned int order, int nid, enum zone_type last
 	int zone, node;
 
 	for (zone = last; zone >= 0; zone--) {
-		for_each_set_bit(node, sim_nodes(), MAX_NUMNODES) {
+		for_each_set_bit(node, sim_nodes(N_MEMORY), MAX_NUMNODES) {
 			if (nid != NUMA_NO_NODE && nid != node)
 				continue;
 			pfn = take_from_zone(&sim_node[node].node_zones[zone], order);
@@ -865,8 +866,8 @@ unsigned long sim_end_pfn(const struct pglist_data *node)
 	return sim.first_pfn + sim_total() + sim.config.tail;
 }
 
-/* Of two nodes each has one half of the memory. */
-const unsigned long *sim_nodes(void)
+/* Of two nodes each has one half of the memory, and so it is in each state. */
+const unsigned long *sim_nodes(enum node_states unused)
 {
 	static unsigned long nodes[BITS_TO_LONGS(MAX_NUMNODES)];
 
@@ -991,6 +992,13 @@ void sim_kfree(const void *p)
 {
 	sim.kmalloced -= p ? ksize(p) : 0;
 	kfree(p);
+}
+
+struct shrinker *sim_shrinker_alloc(void)
+{
+	static struct shrinker shrinker;
+
+	return sim_fails(SIM_KZALLOC, NULL, NULL) ? NULL : &shrinker;
 }
 
 u64 sim_now(void)

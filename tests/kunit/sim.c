@@ -118,6 +118,8 @@ int sim_load(void)
 	xb->foreign.low = sim.config.low;
 	xb->foreign.high = sim.config.high;
 	balloon_coalesce_init(xb);
+	balloon_elastic_init(xb);
+	xb->target.dynamic_max = ULONG_MAX;
 	balloon_upkeep_init(xb);
 	ret = balloon_reclaim_init(xb);
 	if (ret)
@@ -193,6 +195,7 @@ void sim_hand_back(void)
 	balloon_blocks_end(sim.xb);
 	balloon_ending_exit(sim.xb);
 	balloon_oom_exit(sim.xb);
+	balloon_elastic_exit(sim.xb);
 	balloon_alloc_settle(&sim.xb->alloc);
 	sim_give_all_back();
 	balloon_blocks_exit(sim.xb);
@@ -283,6 +286,9 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	sim.unchecked = false;
 	sim.freezing = false;
 	sim.cleared = 0;
+	sim.cma = 0;
+	sim.promised = 0;
+	sim.delayed = NULL;
 	sim.bad = NULL;
 	sim.walker = NULL;
 	sim.longest_hold = 0;
@@ -623,6 +629,7 @@ void sim_check(const char *when)
 	       huge * SIM_REGION_PAGES + base + sim.xb->alloc.nr_held + n.leaving +
 	       n.quarantined);
 	expect(when, "MemTotal", sim.managed, owned - sim.sum[SIM_OFFLINE][1]);
+	expect(when, "MemTotal for what is given", sim.promised, sim.xb->elastic.promised);
 
 	expect(when, "figure of the guest", n.guest, owned);
 	expect(when, "figure of huge pages", n.huge, huge);
@@ -705,6 +712,42 @@ bool sim_queue_work(struct work_struct *work)
 		work->func(work);
 
 	return true;
+}
+
+bool sim_schedule_work(struct delayed_work *work, unsigned long delay)
+{
+	if (sim.delayed)
+		return false;
+
+	sim.delayed = work;
+	sim.delayed_until = sim.now + jiffies_to_nsecs(delay);
+	return true;
+}
+
+bool sim_cancel_work(struct delayed_work *work)
+{
+	sim.delayed = NULL;
+	return true;
+}
+
+/**
+ * sim_pass - time goes by, until somebody wakes the worker
+ * @ns: so much of it
+ */
+void sim_pass(u64 ns)
+{
+	u64 end = sim.now + ns;
+	struct delayed_work *work;
+
+	while (sim.delayed && sim.delayed_until <= end) {
+		sim.now = max(sim.now, sim.delayed_until);
+		work = sim.delayed;
+		sim.delayed = NULL;
+		work->work.func(&work->work);
+		if (sim.xb->kicked)
+			return;
+	}
+	sim.now = end;
 }
 
 unsigned long sim_wait_for(struct completion *done, unsigned long timeout)

@@ -44,6 +44,7 @@
 
 struct balloon_queue;
 struct resource;
+struct shrinker;
 struct xen_balloon;
 struct xenmem_ops;
 
@@ -230,7 +231,9 @@ struct sim_fault {
  *	lets others go first
  * @moved: how many it has moved
  * @low_water: pages that the kernel does not hand out
- * @managed: MemTotal, in pages
+ * @managed: MemTotal, in pages, but for
+ * @promised: what the driver adds to it
+ * @cma: free pages of each zone that are for CMA
  * @rnd: for all that happens by chance
  * @piece: the host's memory
  * @nr_pieces: how much
@@ -291,6 +294,8 @@ struct sim_fault {
  *	regions that it took out
  * @longest_hold: the most that this was
  * @bad: a page that the machine reported as such
+ * @delayed: work that is to be done later
+ * @delayed_until: and when
  * @walker: a page on which somebody who walks over all pages has a reference
  *	from when alloc_contig_range() got it until the driver frees it, or, when it
  *	is the driver's, until the driver waits
@@ -317,6 +322,8 @@ struct sim {
 	unsigned long moved;
 	unsigned long low_water;
 	long managed;
+	long promised;
+	unsigned long cma;
 	struct rnd_state rnd;
 
 	struct sim_piece *piece;
@@ -359,6 +366,8 @@ struct sim {
 	bool contig_hangs;
 	struct work_struct *hung;
 	struct work_struct *later;
+	struct delayed_work *delayed;
+	u64 delayed_until;
 	bool thread_sleeps;
 	u64 contig_ns;
 	u64 call_ns;
@@ -479,12 +488,15 @@ unsigned int sim_compact(unsigned int nr);
 void sim_sleep(unsigned long us);
 void sim_resched(void);
 bool sim_queue_work(struct work_struct *work);
+bool sim_schedule_work(struct delayed_work *work, unsigned long delay);
+bool sim_cancel_work(struct delayed_work *work);
+void sim_pass(u64 ns);
 unsigned long sim_wait_for(struct completion *done, unsigned long timeout);
 void sim_begin_hold(void);
 void sim_held(void);
 struct page *sim_alloc_pages(gfp_t gfp, unsigned int order);
 struct page *sim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
-const unsigned long *sim_nodes(void);
+const unsigned long *sim_nodes(enum node_states state);
 int sim_page_nid(struct page *page);
 struct zone *sim_page_zone(struct page *page);
 unsigned long sim_zone_free(const struct zone *zone);
@@ -507,6 +519,7 @@ int sim_xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp);
 int sim_xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
 void *sim_xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
 int sim_register_notifier(void);
+struct shrinker *sim_shrinker_alloc(void);
 void sim_kfree(const void *p);
 u64 sim_now(void);
 struct task_struct *sim_kthread_run(int (*fn)(void *data), void *data,

@@ -497,6 +497,12 @@ static void miscount_managed(void)
 	sim_check("now");
 }
 
+static void promise_twice(void)
+{
+	sim.promised++;
+	sim_check("now");
+}
+
 static void miscount_total(void)
 {
 	sim.xb->total++;
@@ -576,6 +582,7 @@ static const struct deed {
 	{ miscount_base, "figure of base pages" },
 	{ forget_transit, "pages in transit" },
 	{ miscount_managed, "MemTotal" },
+	{ promise_twice, "MemTotal for what is given" },
 	{ miscount_total, "pages in all states" },
 	{ publish_wrong, "current_kb in pages" },
 };

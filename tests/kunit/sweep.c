@@ -291,6 +291,46 @@ static void lend_a_part(void)
 	goal = FULL - 5;
 }
 
+/* Give memory of its own accord, and get it back */
+
+static void may_give(void)
+{
+	sim.xb->target.floor = H(3);
+	sim.xb->target.reserve = H(1);
+	sim.xb->heal.enabled = false;
+	sim_turn();
+	balloon_elastic_enable(sim.xb, true);
+	goal = FULL;
+}
+
+static void let_be(void)
+{
+	u64 end = sim.now + 60 * NSEC_PER_SEC;
+
+	while (sim.now < end && !sim.violations)
+		sim_turn();
+}
+
+static bool has_given(void)
+{
+	return sim.xb->elastic.given >= H(3);
+}
+
+static void have_given(void)
+{
+	may_give();
+	let_be();
+	let_be();
+}
+
+static void need_it(void)
+{
+	balloon_elastic_signal(sim.xb, SIGNAL_KSWAPD);
+	sim_turn();
+	balloon_elastic_enable(sim.xb, false);
+	go();
+}
+
 /* Take over and hand back */
 
 static bool has_all(void)
@@ -487,6 +527,9 @@ static const struct step steps[] = {
 	{ "lend of the guest's", &translated, want_stock_of_guests, stock, is_stocked },
 	{ "take back what was to be lent", &translated, stock_too_much, stock, is_trimmed },
 	{ "grow by what was to be lent", &translated, lend_a_part, go, at_goal },
+	{ "give", &translated, may_give, let_be, has_given },
+	{ "give in PV", &pv, may_give, let_be, has_given },
+	{ "get back", &translated, have_given, need_it, at_goal },
 	{ "load and take over", &booted_small, NULL, load_driver, is_loaded, true },
 	{ "load and take over in PV", &booted_small_pv, NULL, load_driver, is_loaded, true },
 	{ "hand back", &translated, have_something, sim_give_all_back, is_handed_back },
@@ -561,6 +604,7 @@ static bool is_whole_again(void)
 	sim_return(FULL);
 	sim.xb->foreign.low = 0;
 	sim.xb->foreign.high = 0;
+	balloon_elastic_enable(sim.xb, false);
 	goal = sim.xb->total - quarantined;
 	sim.xb->target.floor = 0;
 	while (tries-- && !at_goal())

@@ -90,7 +90,7 @@ static void new_fault(bool doubt)
 /* Something happens to the guest or around it. */
 static void happen(const struct walk *walk)
 {
-	switch (sim_random(20)) {
+	switch (sim_random(22)) {
 	case 0:
 	case 1:
 	case 2:
@@ -150,6 +150,15 @@ static void happen(const struct walk *walk)
 	case 19:
 		sim.logs_writes = false;
 		sim.migrates_after = sim_random(2) * sim_random(10);
+		break;
+	case 20:
+		balloon_elastic_enable(sim.xb, sim_random(4));
+		sim.xb->elastic.min = sim_random(booted);
+		sim.xb->elastic.age_ms = 1 + sim_random(20000);
+		sim.xb->elastic.hold_s = 1 + sim_random(30);
+		break;
+	case 21:
+		balloon_elastic_signal(sim.xb, sim_random(NR_BALLOON_SIGNALS));
 		break;
 	}
 }
@@ -253,6 +262,7 @@ static void calm_down(void)
 {
 	sim_mend();
 	sim.xb->oom.deflates = false;
+	balloon_elastic_enable(sim.xb, false);
 	sim.now += 60 * NSEC_PER_SEC;
 	set_online();
 	sim_put_back_isolated();

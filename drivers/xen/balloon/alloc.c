@@ -158,6 +158,41 @@ struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid)
 	return page;
 }
 
+/**
+ * balloon_alloc_idle - take huge pages that are free as they are into xb->pages
+ * @xb: the driver
+ * @max: how many at most, up to XENMEM_MAX_HUGE
+ * @kept: so many pages stay free in all, the same part of them on each node
+ *
+ * Of the nodes, by turns, and no zone below what somebody is woken for.
+ *
+ * Context: the worker, under step_lock; nothing is reclaimed nor moved.
+ * Return: how many; they are in transit.
+ */
+unsigned int balloon_alloc_idle(struct xen_balloon *xb, unsigned int max, unsigned long kept)
+{
+	gfp_t gfp = scrubbed(xb, GFP_SPARE) | __GFP_THISNODE;
+	unsigned int n = 0, before;
+	struct page *page;
+	int nid;
+
+	kept = kept / num_node_state(N_NORMAL_MEMORY) + XENMEM_HUGE_PAGES;
+	do {
+		before = n;
+		for_each_node_state(nid, N_NORMAL_MEMORY) {
+			if (n == max || balloon_node_free_at_ease(nid) < kept)
+				continue;
+			page = free_huge(nid, gfp);
+			if (!page)
+				continue;
+			balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);
+			xb->pages[n++] = page;
+		}
+	} while (n > before);
+
+	return n;
+}
+
 /* A free block to take base pages from, split; compaction can move them away again. */
 static struct page *free_block(gfp_t gfp, unsigned int order)
 {

@@ -4,8 +4,8 @@
  * part of it.
  *
  * Every page is in one state, kept in xen_balloon.queue and changed by queue.c
- * alone. Lock order: step_lock, queue.lock. Neither is held by who may be
- * called from inside a page allocation.
+ * alone. Lock order: step_lock, queue.lock. Who may be called from inside a
+ * page allocation waits for neither for long: see oom.c and shrink.c.
  */
 #ifndef _XEN_BALLOON_BALLOON_H
 #define _XEN_BALLOON_BALLOON_H
@@ -22,6 +22,7 @@
 #include <linux/notifier.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -43,6 +44,9 @@ struct xen_balloon;
 
 /* A region's fill is 1 to 512: fls() of it is its class, 1 to 10. */
 #define QUEUE_FILL_CLASSES	(XENMEM_HUGE_ORDER + 2)
+
+/* What a guest in need gets at a time, at most, from whoever asked for memory himself. */
+#define BALLOON_RELIEF		(SZ_16M / PAGE_SIZE)
 
 /*
  * How many regions are seen to at once, where it may be all: any task that compacts
@@ -170,6 +174,15 @@ enum balloon_upkeep {
 	UPKEEP_GAINED,
 };
 
+/* Who saw that memory gets short, while some of it is given. */
+enum balloon_signal {
+	SIGNAL_LOW,		/* of the headroom less than half is free */
+	SIGNAL_KSWAPD,		/* the kernel wakes kswapd */
+	SIGNAL_SHRINKER,	/* it reclaims */
+	SIGNAL_OOM,		/* it is about to kill */
+	NR_BALLOON_SIGNALS
+};
+
 /* Counters, shown by name in debugfs: see debugfs.c. */
 enum balloon_counter {
 	COUNT_RELEASE_CALLS,	/* operations, not their inner hypercalls */
@@ -200,6 +213,13 @@ enum balloon_counter {
 	COUNT_HOTPLUGGED,	/* pages that were added beyond those of boot */
 	COUNT_RECLAIM_TRIES,	/* times that kswapd was to find memory */
 	COUNT_OOM_RELIEVED,	/* pages that a guest out of memory got at once */
+	COUNT_GIVEN,		/* pages that went of the guest's own accord */
+	COUNT_RETURNED_LOW,	/* and that were to come back, by signal */
+	COUNT_RETURNED_KSWAPD,
+	COUNT_RETURNED_SHRINKER,
+	COUNT_RETURNED_OOM,
+	COUNT_RETURN_REFUSED,	/* times that Xen had nothing of that */
+	COUNT_OOM_WAITS,	/* times that a kill waited for what was on its way */
 	COUNT_UPKEEP_WATCHED,	/* times that it rested, since Xen logged writes */
 	COUNT_STALLS,		/* steps that ended in BALLOON_STALLED */
 	COUNT_TARGETS,		/* times that the target changed */
@@ -306,6 +326,7 @@ struct balloon_foreign {
  * @low: and that one is below the floor, or not to be had
  * @high: and that one is above the ceiling
  * @dynamic_max: the toolstack allows so much, or ULONG_MAX: see toolstack.c
+ * @dynamic_min: and it wants that no guest has less of its own accord, or 0
  * @relieved: the guest was short with less than this; 0 when it was not
  * @relieved_until: so much it keeps until then, by ktime_get_ns()
  */
@@ -319,6 +340,7 @@ struct balloon_target {
 	struct ratelimit_state low;
 	struct ratelimit_state high;
 	unsigned long dynamic_max;
+	unsigned long dynamic_min;
 	unsigned long relieved;
 	u64 relieved_until;
 };
@@ -331,6 +353,97 @@ struct balloon_target {
 struct balloon_oom {
 	bool deflates;
 	struct notifier_block nb;
+};
+
+/* Times are told apart by powers of two of milliseconds: below 1, 2, 4 to 8192, and more. */
+#define BALLOON_LATENCIES	15
+
+/**
+ * struct balloon_latency - how long the guest waits for what it has given: see latency.c
+ * @asked_at: when it was seen first that memory gets short, by ktime_get_ns(); 0 while nobody waits
+ * @got: some is back since
+ * @first: how often that took so long
+ * @eased: and until all was back that was to be
+ */
+struct balloon_latency {
+	atomic64_t asked_at;
+	bool got;
+	unsigned long first[BALLOON_LATENCIES];
+	unsigned long eased[BALLOON_LATENCIES];
+};
+
+/**
+ * struct balloon_elastic - what the guest gives of its own accord: see elastic.c
+ * @enabled: may it? An attribute
+ * @min: it gives itself down to that at most, in pages; an attribute
+ * @age_ms: what it gives was free for so long; an attribute
+ * @rate_mb: so much in a second, in MiB, at most; an attribute
+ * @hold_s: after something came back nothing is given for so long; an attribute
+ * @of: the target that it is given of
+ * @limit: so much it is to have at most, in pages; ULONG_MAX where nothing is given
+ * @given: by how much that is less than it could have
+ * @promised: so many pages MemTotal counts that are not there: those, and what is on its way back
+ * @headroom: pages that are to be free in any case
+ * @used: pages in use at the last look
+ * @fastest: how many were taken from one look to the next, lately
+ * @idle: pages in free blocks of 2 MiB beyond the headroom, at the last look
+ * @allowance: how many of them were so at the look before, too, and are not given yet
+ * @returned: pages that came back since the last look
+ * @had: how many the guest had after the last step
+ * @wishes: some of what was given is on its way back
+ * @wanted: how much that is, in pages
+ * @active: so it is, or something is given
+ * @over: it may not any more
+ * @landed: the guest was seen at its target
+ * @look_at: when to look again, by ktime_get_ns(), as all that follow
+ * @give_at: when more may be given
+ * @gave_at: when something was given last
+ * @hold_until: before this moment nothing is
+ * @hold_ns: how long that was
+ * @signals: enum balloon_signal as bits, not seen to yet
+ * @signalled_at: when one was seen to last
+ * @burst: how much came back for it, in pages
+ * @watch: sees whether there is enough, while something is given
+ * @watch_delay: how long after the last time, in jiffies
+ * @watched: how many pages were free then
+ * @changed: is called when another amount is given than before, unless it is NULL
+ * @latency: how long it takes to come back
+ */
+struct balloon_elastic {
+	bool enabled;
+	unsigned long min;
+	unsigned int age_ms;
+	unsigned int rate_mb;
+	unsigned int hold_s;
+	unsigned long of;
+	unsigned long limit;
+	unsigned long given;
+	unsigned long promised;
+	unsigned long headroom;
+	unsigned long used;
+	unsigned long fastest;
+	unsigned long idle;
+	unsigned long allowance;
+	unsigned long returned;
+	unsigned long had;
+	bool wishes;
+	unsigned long wanted;
+	bool active;
+	bool over;
+	bool landed;
+	u64 look_at;
+	u64 give_at;
+	u64 gave_at;
+	u64 hold_until;
+	u64 hold_ns;
+	unsigned long signals;
+	u64 signalled_at;
+	unsigned long burst;
+	struct delayed_work watch;
+	unsigned int watch_delay;
+	unsigned long watched;
+	void (*changed)(void);
+	struct balloon_latency latency;
 };
 
 /**
@@ -476,6 +589,7 @@ struct balloon_kernel_ops {
  * @heal: which regions are no superpages
  * @foreign: the foreign queue
  * @target: where to go
+ * @elastic: what is given of the guest's own accord
  * @reclaim: what is not available yet
  * @oom: when nothing is available
  * @hotplug: memory beyond that of boot
@@ -525,6 +639,7 @@ struct xen_balloon {
 	struct balloon_heal heal;
 	struct balloon_foreign foreign;
 	struct balloon_target target;
+	struct balloon_elastic elastic;
 	struct balloon_reclaim reclaim;
 	struct balloon_oom oom;
 	struct balloon_hotplug hotplug;
@@ -691,6 +806,8 @@ bool balloon_is_for_devices(struct page *page);
 unsigned int balloon_free_run(struct page *page);
 unsigned int balloon_free_in_region(unsigned long pfn);
 unsigned long balloon_free_in_blocks(unsigned int least, enum zone_type last);
+unsigned long balloon_node_free_at_ease(int nid);
+unsigned long balloon_free_at_ease(void);
 bool balloon_zone_has_spare(struct zone *zone);
 bool balloon_node_has_spare(int nid);
 bool balloon_has_spare(struct xen_balloon *xb);
@@ -714,6 +831,7 @@ unsigned long balloon_alloc_settle(struct balloon_alloc *a);
 unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at);
 struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid);
+unsigned int balloon_alloc_idle(struct xen_balloon *xb, unsigned int max, unsigned long kept);
 unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
 
 /* hotplug.c */
@@ -736,6 +854,7 @@ void balloon_target_begin(struct xen_balloon *xb, unsigned long wanted);
 bool balloon_target_set(struct xen_balloon *xb, unsigned long wanted);
 void balloon_target_not_taken(struct xen_balloon *xb);
 bool balloon_target_relieve(struct xen_balloon *xb, u64 until);
+unsigned long balloon_target_most(struct xen_balloon *xb);
 unsigned long balloon_target(struct xen_balloon *xb);
 
 /* reclaim.c */
@@ -790,7 +909,39 @@ enum balloon_upkeep balloon_foreign_upkeep(struct xen_balloon *xb);
 /* sizing.c */
 unsigned long balloon_inflatable(struct xen_balloon *xb);
 unsigned long balloon_deflate(struct xen_balloon *xb, unsigned long want);
+unsigned long balloon_get(struct xen_balloon *xb, unsigned long want);
+unsigned long balloon_get_coming(struct xen_balloon *xb);
 unsigned long balloon_resize(struct xen_balloon *xb, long credit);
+
+/* elastic.c */
+unsigned long balloon_elastic_lower(const struct xen_balloon *xb);
+void balloon_elastic_init(struct xen_balloon *xb);
+void balloon_elastic_end(struct xen_balloon *xb);
+void balloon_elastic_exit(struct xen_balloon *xb);
+bool balloon_elastic_is_short(const struct xen_balloon *xb);
+void balloon_elastic_tell(const struct xen_balloon *xb);
+void balloon_elastic_hold_anew(struct xen_balloon *xb);
+void balloon_elastic_enable(struct xen_balloon *xb, bool on);
+void balloon_elastic_signal(struct xen_balloon *xb, enum balloon_signal signal);
+void balloon_elastic_return(struct xen_balloon *xb, unsigned long want,
+			    enum balloon_signal signal);
+void balloon_elastic_follow(struct xen_balloon *xb);
+void balloon_elastic_got(struct xen_balloon *xb, unsigned long got);
+bool balloon_elastic_give(struct xen_balloon *xb);
+long balloon_elastic_wait(const struct xen_balloon *xb);
+
+/* latency.c */
+void balloon_latency_asked(struct balloon_latency *latency);
+void balloon_latency_got(struct xen_balloon *xb, unsigned long got);
+void balloon_latency_end(struct balloon_latency *latency, bool eased);
+
+/* shrink.c */
+int balloon_shrink_init(struct xen_balloon *xb);
+void balloon_shrink_exit(void);
+
+/* kswapd.c */
+void balloon_kswapd_init(struct xen_balloon *xb);
+void balloon_kswapd_exit(void);
 
 /* oom.c */
 int balloon_oom_init(struct xen_balloon *xb);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * debugfs: xen-balloon/invariant checks that nothing was lost or doubled;
- * xen-balloon/stats counts what was done. Described in
+ * xen-balloon/stats counts what was done, xen-balloon/latency how long the guest
+ * waited for what it had given. Described in
  * Documentation/ABI/testing/debugfs-xen-balloon.
  */
 #include <linux/debugfs.h>
@@ -40,6 +41,13 @@ static const char * const counter_names[NR_BALLOON_COUNTERS] = {
 	[COUNT_HOTPLUGGED] = "hotplugged",
 	[COUNT_RECLAIM_TRIES] = "reclaim_tries",
 	[COUNT_OOM_RELIEVED] = "oom_relieved",
+	[COUNT_GIVEN] = "given",
+	[COUNT_RETURNED_LOW] = "returned_low",
+	[COUNT_RETURNED_KSWAPD] = "returned_kswapd",
+	[COUNT_RETURNED_SHRINKER] = "returned_shrinker",
+	[COUNT_RETURNED_OOM] = "returned_oom",
+	[COUNT_RETURN_REFUSED] = "return_refused",
+	[COUNT_OOM_WAITS] = "oom_waits",
 	[COUNT_UPKEEP_WATCHED] = "upkeep_watched",
 	[COUNT_STALLS] = "stalls",
 	[COUNT_TARGETS] = "targets",
@@ -57,6 +65,30 @@ static int stats_show(struct seq_file *m, void *unused)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
+
+/* How often the guest waited for less than so many milliseconds, and not less than half of that. */
+static int latency_show(struct seq_file *m, void *unused)
+{
+	struct xen_balloon *xb = m->private;
+	struct balloon_latency latency;
+	unsigned int i;
+
+	mutex_lock(&xb->step_lock);
+	latency = xb->elastic.latency;
+	mutex_unlock(&xb->step_lock);
+
+	seq_puts(m, "ms first eased\n");
+	for (i = 0; i < BALLOON_LATENCIES; i++) {
+		if (i < BALLOON_LATENCIES - 1)
+			seq_printf(m, "%u", 1U << i);
+		else
+			seq_puts(m, "more");
+		seq_printf(m, " %lu %lu\n", latency.first[i], latency.eased[i]);
+	}
+
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(latency);
 
 static unsigned int expect(struct seq_file *m, const char *what, long found, long expected)
 {
@@ -111,6 +143,7 @@ void balloon_debugfs_init(struct xen_balloon *xb)
 {
 	dir = debugfs_create_dir("xen-balloon", NULL);
 	debugfs_create_file("stats", 0400, dir, xb, &stats_fops);
+	debugfs_create_file("latency", 0400, dir, xb, &latency_fops);
 	debugfs_create_bool("base_only", 0600, dir, &xb->base_only);
 	debugfs_create_file("invariant", 0400, dir, xb, &invariant_fops);
 }

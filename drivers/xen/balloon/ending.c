@@ -97,7 +97,7 @@ static bool may_sleep(struct xen_balloon *xb)
 	if (balloon_hotplug_is_adding(xb))
 		pr_err("found memory that is just being added, expected none for hibernation: try again\n");
 	else if (left || offline)
-		pr_err("found %lu KiB ballooned out, lent or out of use, and %lu KiB of what is offline without memory, expected none for hibernation: set the target to all that the guest can have, keep nothing to be lent, and set online what is offline\n",
+		pr_err("found %lu KiB ballooned out, lent or out of use, and %lu KiB of what is offline without memory, expected none for hibernation: set the target to all that the guest can have, and elastic/enabled to 0, keep nothing to be lent, and set online what is offline\n",
 		       PAGES_TO_KB(left), PAGES_TO_KB(offline));
 	else
 		xb->hibernates = true;

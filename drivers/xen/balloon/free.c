@@ -98,6 +98,49 @@ unsigned long balloon_free_in_blocks(unsigned int least, enum zone_type last)
 }
 
 /**
+ * balloon_node_free_at_ease - how much of a node is free that the allocator hands out without
+ *	waking anybody
+ * @nid: the node, but for its movable memory
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long balloon_node_free_at_ease(int nid)
+{
+	unsigned long pages = 0, nr_free, kept;
+	struct zone *zone;
+	unsigned int i;
+
+	for (i = FIRST_ZONE; i <= ZONE_NORMAL; i++) {
+		zone = &NODE_DATA(nid)->node_zones[i];
+		nr_free = zone_page_state(zone, NR_FREE_PAGES);
+		/* Not everybody may have that. */
+		nr_free -= min(nr_free, zone_page_state(zone, NR_FREE_CMA_PAGES));
+		kept = high_wmark_pages(zone) + zone->lowmem_reserve[ZONE_NORMAL];
+		pages += nr_free - min(nr_free, kept);
+	}
+
+	return pages;
+}
+
+/**
+ * balloon_free_at_ease - how much is that of all nodes?
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long balloon_free_at_ease(void)
+{
+	unsigned long pages = 0;
+	int nid;
+
+	for_each_online_node(nid)
+		pages += balloon_node_free_at_ease(nid);
+
+	return pages;
+}
+
+/**
  * balloon_zone_has_spare - can a zone do without 2 MiB?
  * @zone: the zone
  *

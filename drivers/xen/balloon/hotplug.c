@@ -211,7 +211,8 @@ static void say(const struct xen_balloon *xb, enum balloon_hotplug_state state)
 void balloon_hotplug(struct xen_balloon *xb)
 {
 	struct balloon_hotplug *h = &xb->hotplug;
-	enum balloon_hotplug_state state = look(xb, balloon_figures(&xb->queue).guest);
+	enum balloon_hotplug_state state = look(xb, balloon_figures(&xb->queue).guest +
+						    xb->elastic.given);
 	unsigned long of = state == HOTPLUG_OFFLINE ? READ_ONCE(h->block) : xb->target.wanted;
 
 	if (state == HOTPLUG_POSSIBLE && !h->over) {

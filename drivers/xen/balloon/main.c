@@ -15,6 +15,10 @@
 
 static struct xen_balloon balloon;
 
+static bool elastic;
+module_param(elastic, bool, 0444);
+MODULE_PARM_DESC(elastic, "the guest gives what is idle to the host of its own accord");
+
 static const struct xenmem_ops *find_ops(void)
 {
 	if (xen_feature(XENFEAT_auto_translated_physmap))
@@ -63,6 +67,8 @@ static int __init balloon_load(void)
 	balloon_heal_init(xb);
 	balloon_foreign_init(xb);
 	balloon_coalesce_init(xb);
+	balloon_elastic_init(xb);
+	xb->elastic.enabled = elastic;
 	undisturbed = !balloon_upkeep_init(xb);
 	ret = balloon_reclaim_init(xb);
 	if (ret)
@@ -86,17 +92,21 @@ static int __init balloon_load(void)
 
 	n = balloon_figures(&xb->queue);
 
+	balloon_toolstack_init(xb);
 	ret = balloon_sysfs_init(xb, takeover_device());
 	if (ret)
-		goto err_takeover;
+		goto err_toolstack;
 	balloon_debugfs_init(xb);
 	ret = balloon_oom_init(xb);
 	if (ret)
 		goto err_faces;
-	balloon_toolstack_init(xb);
+	balloon_kswapd_init(xb);
+	ret = balloon_shrink_init(xb);
+	if (ret)
+		goto err_kswapd;
 	ret = balloon_ending_init(xb);
 	if (ret)
-		goto err_toolstack;
+		goto err_shrink;
 
 	ret = balloon_worker_start(xb);
 	if (ret)
@@ -111,13 +121,16 @@ static int __init balloon_load(void)
 
 err_ending:
 	balloon_ending_exit(xb);
-err_toolstack:
-	balloon_toolstack_exit();
+err_shrink:
+	balloon_shrink_exit();
+err_kswapd:
+	balloon_kswapd_exit();
 	balloon_oom_exit(xb);
 err_faces:
 	balloon_debugfs_exit();
 	balloon_sysfs_exit(takeover_device());
-err_takeover:
+err_toolstack:
+	balloon_toolstack_exit();
 	balloon_blocks_end(xb);
 	takeover_end(xb);
 err_blocks:
@@ -142,14 +155,18 @@ static void __exit balloon_unload(void)
 
 	balloon_hotplug_end(xb);
 	balloon_blocks_end(xb);
+	balloon_elastic_end(xb);
+	balloon_shrink_exit();
+	balloon_kswapd_exit();
 	balloon_contig_end(xb);
 	balloon_worker_stop(xb);
+	balloon_elastic_exit(xb);
 	balloon_ending_exit(xb);
-	balloon_toolstack_exit();
 	balloon_oom_exit(xb);
 	balloon_alloc_settle(&xb->alloc);
 	balloon_debugfs_exit();
 	balloon_sysfs_exit(takeover_device());
+	balloon_toolstack_exit();
 	takeover_end(xb);
 	balloon_blocks_exit(xb);
 	balloon_resume_exit();

@@ -12,12 +12,9 @@
 #include <linux/oom.h>
 #include <linux/printk.h>
 #include <linux/sched/mm.h>
-#include <linux/sizes.h>
 
 #include "balloon.h"
 
-/* What is given at a time, at most, beyond the target. */
-#define RELIEF		(SZ_16M / PAGE_SIZE)
 /* How long to wait for a step of the worker, and how often to look. */
 #define PATIENCE_US	USEC_PER_SEC
 #define LOOK_US		(5 * USEC_PER_MSEC)
@@ -33,11 +30,11 @@ static unsigned long allowed(struct xen_balloon *xb)
 	if (!READ_ONCE(xb->oom.deflates))
 		return 0;
 	if (most == ULONG_MAX)
-		return RELIEF;
+		return BALLOON_RELIEF;
 	if (now < 0 || now >= most)
 		return 0;
 
-	return min(most - now, RELIEF);
+	return min(most - now, BALLOON_RELIEF);
 }
 
 /* From now on the guest is not to be smaller than it is, for a while. */
@@ -48,32 +45,17 @@ static void stay(struct xen_balloon *xb)
 			PAGES_TO_KB(xb->target.wanted));
 }
 
-/* Returns how many pages the guest got. */
-static unsigned long give(struct xen_balloon *xb, unsigned long want)
-{
-	unsigned long got = 0, more;
-
-	for (; got < want; got += more) {
-		more = balloon_deflate(xb, want - got);
-		if (!more)
-			break;
-	}
-
-	return got;
-}
-
-/* What is on its way comes first, and is no more than the target says. */
+/* What is on its way comes first, and what was given, and is no more than the target says. */
 static unsigned long relieve(struct xen_balloon *xb)
 {
-	long coming = balloon_target(xb) - balloon_figures(&xb->queue).guest;
-	unsigned long got = 0;
+	unsigned long got;
 
-	if (coming > 0)
-		got = give(xb, min(coming, (long)RELIEF));
+	balloon_elastic_return(xb, BALLOON_RELIEF, SIGNAL_OOM);
+	got = balloon_get_coming(xb);
 	if (got)
 		return got;
 
-	got = give(xb, allowed(xb));
+	got = balloon_get(xb, allowed(xb));
 	if (got)
 		stay(xb);
 
@@ -122,8 +104,16 @@ static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed)
 	if (*(unsigned long *)freed || !may_give(xb))
 		return NOTIFY_OK;
 
+	balloon_elastic_signal(xb, SIGNAL_OOM);
 	if (!lock_soon(xb, &got)) {
+		balloon_count(xb, COUNT_OOM_WAITS, !!got);
 		*(unsigned long *)freed += got;
+		return NOTIFY_OK;
+	}
+
+	/* It may have been suspended meanwhile. */
+	if (READ_ONCE(xb->resumed) || READ_ONCE(xb->ended)) {
+		mutex_unlock(&xb->step_lock);
 		return NOTIFY_OK;
 	}
 
@@ -131,6 +121,8 @@ static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed)
 	flags = memalloc_noio_save();
 	held = balloon_alloc_settle(&xb->alloc);
 	got = relieve(xb);
+	/* That is what the worker would do. */
+	clear_bit(SIGNAL_OOM, &xb->elastic.signals);
 	if (got)
 		xb->kernel->publish(xb);
 	memalloc_noio_restore(flags);
@@ -150,7 +142,6 @@ static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed)
  */
 int balloon_oom_init(struct xen_balloon *xb)
 {
-	xb->target.dynamic_max = ULONG_MAX;
 	xb->oom.nb.notifier_call = on_oom;
 	/* After those who have memory that is of no use to anybody. */
 	xb->oom.nb.priority = -1;

@@ -18,8 +18,8 @@
 
 #include "balloon.h"
 
-#define GFP_REGION	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
-/* Compaction may be at work for who is to free memory: the reserves he has are not for us. */
+/* Compaction or a shrinker works for who is to free memory: his reserves are not for us. */
+#define GFP_REGION	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOMEMALLOC | __GFP_NOWARN)
 #define GFP_SPARE	(GFP_NOWAIT | __GFP_NOMEMALLOC | __GFP_NOWARN)
 
 /* What an entry says beside the base pages: see struct balloon_region. */
@@ -288,8 +288,11 @@ int balloon_region_await(struct balloon_queue *q, struct page *page)
 	return 0;
 }
 
-/* Of some regions without a base page no account is kept any more. */
-static void cut_empty(struct balloon_queue *q, struct list_head *cut)
+/*
+ * Of some regions without a base page no account is kept any more. Returns whether there
+ * are more.
+ */
+static bool cut_empty(struct balloon_queue *q, struct list_head *cut)
 {
 	struct balloon_regions *r = &q->regions;
 	struct balloon_region *region, *next;
@@ -307,11 +310,16 @@ static void cut_empty(struct balloon_queue *q, struct list_head *cut)
 		list_move(&region->list, cut);
 	}
 	spin_unlock(&q->lock);
+
+	return nr > BALLOON_LOCKED_REGIONS;
 }
 
 /**
  * balloon_regions_tidy - free what is kept for regions without a base page
  * @q: the queue, with no page in transit: it could not come back
+ *
+ * What compaction empties meanwhile may stay until the next time: it can go on for as
+ * long as it likes.
  *
  * Context: may sleep; no lock held.
  */
@@ -319,14 +327,15 @@ void balloon_regions_tidy(struct balloon_queue *q)
 {
 	struct balloon_region *region, *next;
 	LIST_HEAD(cut);
+	bool more;
 
 	do {
 		INIT_LIST_HEAD(&cut);
-		cut_empty(q, &cut);
+		more = cut_empty(q, &cut);
 		list_for_each_entry_safe(region, next, &cut, list)
 			kfree(region);
 		cond_resched();
-	} while (!list_empty(&cut));
+	} while (more);
 
 	if (!q->regions.spare)
 		q->regions.spare = kzalloc(sizeof(*region), GFP_REGION);

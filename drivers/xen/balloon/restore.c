@@ -192,6 +192,7 @@ bool balloon_restored(struct xen_balloon *xb)
 
 	balloon_reach(xb);
 	WRITE_ONCE(xb->resumed, false);
+	balloon_elastic_tell(xb);
 	return true;
 }
 

@@ -30,10 +30,23 @@ static int note_restore(struct device *dev)
 }
 
 /*
+ * A kernel thread that nobody freezes may have memory back just now, for which it reclaims; from
+ * here on none begins to, since the worker is frozen: see shrink.c.
+ */
+static int wait_for_step(struct device *dev)
+{
+	mutex_lock(&told->step_lock);
+	mutex_unlock(&told->step_lock);
+
+	return 0;
+}
+
+/*
  * The early one, since do_suspend() has the others called also where it failed
  * before it came to Xen. All tasks are frozen, the worker among them.
  */
 static const struct dev_pm_ops pm_ops = {
+	.freeze = wait_for_step,
 	.restore_early = note_restore,
 };
 

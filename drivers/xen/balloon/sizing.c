@@ -109,8 +109,10 @@ unsigned long balloon_deflate(struct xen_balloon *xb, unsigned long want)
 		nr = balloon_dequeue_huge(q, xb->pages, huge_at_once(xb, want));
 	if (nr) {
 		got = balloon_populate(xb, nr, XENMEM_HUGE_ORDER);
-		if (got)
+		if (got) {
+			balloon_elastic_got(xb, got);
 			return got;
+		}
 	}
 
 	/* No 2 MiB wanted, or none to be had from Xen. */
@@ -120,8 +122,46 @@ unsigned long balloon_deflate(struct xen_balloon *xb, unsigned long want)
 		want = nr;
 	got = nr ? balloon_populate(xb, nr, 0) : balloon_populate_part(xb, want);
 	xb->scarce = got < want;
+	balloon_elastic_got(xb, got);
 
 	return got;
+}
+
+/**
+ * balloon_get - as much of what is in the queues as Xen gives is the guest's again
+ * @xb: the driver
+ * @want: how much at most, in pages
+ *
+ * Context: as of balloon_deflate().
+ * Return: pages.
+ */
+unsigned long balloon_get(struct xen_balloon *xb, unsigned long want)
+{
+	unsigned long got = 0, more;
+
+	for (; got < want; got += more) {
+		more = balloon_deflate(xb, want - got);
+		if (!more)
+			break;
+	}
+
+	return got;
+}
+
+/**
+ * balloon_get_coming - some of what is on its way to the guest comes at once
+ * @xb: the driver
+ *
+ * Up to BALLOON_RELIEF, and no more than the target says.
+ *
+ * Context: as of balloon_deflate().
+ * Return: pages.
+ */
+unsigned long balloon_get_coming(struct xen_balloon *xb)
+{
+	long coming = balloon_target(xb) - balloon_figures(&xb->queue).guest;
+
+	return coming > 0 ? balloon_get(xb, min_t(long, coming, BALLOON_RELIEF)) : 0;
 }
 
 /* One step towards a larger guest, by up to @want. Returns pages got. */

@@ -2,9 +2,9 @@
 /*
  * On the device xen_memory0, the groups queues/: how much memory is in each
  * queue, upkeep/: what the worker does at the target, limits/: what the guest
- * is left, and foreign/: how much is kept to be lent. Described in
- * Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues, -upkeep,
- * -limits and -foreign.
+ * is left, elastic/: what it gives of its own accord, and foreign/: how much is kept to
+ * be lent. Described in Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues,
+ * -upkeep, -limits, -elastic and -foreign.
  */
 #include <linux/device.h>
 #include <linux/kstrtox.h>
@@ -118,6 +118,7 @@ static ssize_t store_pages(const char *buf, size_t count, unsigned long *pages,
 
 	WRITE_ONCE(*pages, kb / PAGES_TO_KB(1UL));
 	balloon_worker_again(shown);
+	balloon_elastic_tell(shown);
 	return count;
 }
 
@@ -130,7 +131,8 @@ static ssize_t floor_kb_show(struct device *dev, struct device_attribute *attr, 
 static ssize_t floor_kb_store(struct device *dev, struct device_attribute *attr,
 			      const char *buf, size_t count)
 {
-	return store_pages(buf, count, &shown->target.floor, figures().guest);
+	return store_pages(buf, count, &shown->target.floor,
+			   figures().guest + READ_ONCE(shown->elastic.given));
 }
 static DEVICE_ATTR_RW(floor_kb);
 
@@ -199,10 +201,94 @@ static const struct attribute_group foreign_group = {
 	.attrs = foreign_attrs,
 };
 
+static void enable_elastic(bool on)
+{
+	balloon_elastic_enable(shown, on);
+}
+
+SWITCH_ATTR(enabled, shown->elastic.enabled, enable_elastic);
+
+static ssize_t min_kb_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return show_pages(buf, READ_ONCE(shown->elastic.min));
+}
+
+static ssize_t min_kb_store(struct device *dev, struct device_attribute *attr,
+			    const char *buf, size_t count)
+{
+	return store_pages(buf, count, &shown->elastic.min, shown->total);
+}
+static DEVICE_ATTR_RW(min_kb);
+
+/* A number that is neither 0 nor absurd. */
+static ssize_t store_number(const char *buf, size_t count, unsigned int *number,
+			    unsigned int max)
+{
+	unsigned int n;
+	int ret = kstrtouint(buf, 0, &n);
+
+	if (ret)
+		return ret;
+	if (!n || n > max)
+		return -ERANGE;
+
+	WRITE_ONCE(*number, n);
+	return count;
+}
+
+/* An attribute that is one; _tell has the driver go by a new one. */
+#define NUMBER_ATTR(_name, _number, _max, _tell)				\
+static unsigned int *_name##_value(void)					\
+{										\
+	return &(_number);							\
+}										\
+static ssize_t _name##_show(struct device *dev, struct device_attribute *attr,	\
+			    char *buf)						\
+{										\
+	return sysfs_emit(buf, "%u\n", READ_ONCE(*_name##_value()));		\
+}										\
+static ssize_t _name##_store(struct device *dev, struct device_attribute *attr,	\
+			     const char *buf, size_t count)			\
+{										\
+	ssize_t ret = store_number(buf, count, _name##_value(), _max);	\
+										\
+	if (ret > 0)								\
+		_tell(shown);							\
+	return ret;								\
+}										\
+static DEVICE_ATTR_RW(_name)
+
+NUMBER_ATTR(age_ms, shown->elastic.age_ms, 3600 * MSEC_PER_SEC, balloon_worker_kick);
+NUMBER_ATTR(rate_mb, shown->elastic.rate_mb, SZ_1M, balloon_worker_kick);
+NUMBER_ATTR(hold_s, shown->elastic.hold_s, 3600, balloon_elastic_hold_anew);
+QUEUE_ATTR(given_kb, READ_ONCE(shown->elastic.given));
+QUEUE_ATTR(wanted_kb, READ_ONCE(shown->elastic.wanted));
+QUEUE_ATTR(lower_kb, min(balloon_elastic_lower(shown), READ_ONCE(shown->total)));
+QUEUE_ATTR(headroom_kb, READ_ONCE(shown->elastic.headroom));
+
+static struct attribute *elastic_attrs[] = {
+	&dev_attr_enabled.attr,
+	&dev_attr_min_kb.attr,
+	&dev_attr_age_ms.attr,
+	&dev_attr_rate_mb.attr,
+	&dev_attr_hold_s.attr,
+	&dev_attr_given_kb.attr,
+	&dev_attr_wanted_kb.attr,
+	&dev_attr_lower_kb.attr,
+	&dev_attr_headroom_kb.attr,
+	NULL
+};
+
+static const struct attribute_group elastic_group = {
+	.name = "elastic",
+	.attrs = elastic_attrs,
+};
+
 static const struct attribute_group *groups[] = {
 	&queue_group,
 	&upkeep_group,
 	&limit_group,
+	&elastic_group,
 	/* With that, the kernel does not lend ballooned pages. */
 	IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) ? NULL : &foreign_group,
 	NULL

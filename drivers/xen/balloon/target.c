@@ -157,21 +157,29 @@ bool balloon_target_relieve(struct xen_balloon *xb, u64 until)
 	return news;
 }
 
+/* What the guest can have, in pages. */
+static unsigned long ceiling_of(struct xen_balloon *xb)
+{
+	struct balloon_figures n = balloon_figures(&xb->queue);
+
+	return n.guest + n.transit + n.base + n.huge * XENMEM_HUGE_PAGES +
+	       balloon_foreign_excess(xb);
+}
+
 /**
- * balloon_target - where to go now
+ * balloon_target_most - how much the guest is to have, if it gives nothing of its own accord
  * @xb: the driver
  *
  * What can be had changes as drivers borrow and return pages, so a target out
  * of range is remembered, and asked for again each time.
  *
  * Context: step_lock held.
- * Return: the target in pages, between floor and ceiling; more, while the guest is short.
+ * Return: the target in pages, between floor and ceiling.
  */
-unsigned long balloon_target(struct xen_balloon *xb)
+unsigned long balloon_target_most(struct xen_balloon *xb)
 {
 	struct balloon_figures n = balloon_figures(&xb->queue);
-	unsigned long ceiling = n.guest + n.transit + n.base +
-				n.huge * XENMEM_HUGE_PAGES + balloon_foreign_excess(xb);
+	unsigned long ceiling = ceiling_of(xb);
 	unsigned long floor = min(READ_ONCE(xb->target.floor), ceiling);
 	unsigned long target = clamp(xb->target.wanted, floor, ceiling);
 
@@ -186,10 +194,25 @@ unsigned long balloon_target(struct xen_balloon *xb)
 		xb->target.said = xb->target.wanted;
 	}
 
+	return target;
+}
+
+/**
+ * balloon_target - where to go now
+ * @xb: the driver
+ *
+ * Context: step_lock held.
+ * Return: in pages: that of balloon_target_most(), less what is given; more, while the guest
+ * is short.
+ */
+unsigned long balloon_target(struct xen_balloon *xb)
+{
+	unsigned long target = min(balloon_target_most(xb), xb->elastic.limit);
+
 	if (ktime_get_ns() >= xb->target.relieved_until)
 		xb->target.relieved = 0;
 
-	return max(target, min(xb->target.relieved, ceiling));
+	return max(target, min(xb->target.relieved, ceiling_of(xb)));
 }
 
 #ifdef CONFIG_XEN_BALLOON_KUNIT_TEST

@@ -143,7 +143,7 @@ static enum balloon_step upkeep(struct xen_balloon *xb)
 
 static void put_off_upkeep(struct xen_balloon *xb)
 {
-	xb->at_target = false;
+	WRITE_ONCE(xb->at_target, false);
 	xb->upkeep_delay_ns = 0;
 	xb->upkeep_at = ktime_get_ns() + UPKEEP_QUIET_NS;
 }
@@ -154,8 +154,9 @@ static void arrive(struct xen_balloon *xb)
 	if (xb->at_target)
 		return;
 
-	xb->at_target = true;
+	WRITE_ONCE(xb->at_target, true);
 	xb->pace = 0;
+	balloon_elastic_tell(xb);
 	balloon_alloc_settle(&xb->alloc);
 	balloon_contig_restart(&xb->contig);
 }
@@ -176,6 +177,7 @@ static enum balloon_step step(struct xen_balloon *xb)
 		return BALLOON_STALLED;
 	if (stock(xb))
 		return BALLOON_PROGRESS;
+	balloon_elastic_follow(xb);
 	credit = balloon_target(xb) - balloon_figures(&xb->queue).guest;
 
 	if (!credit) {
@@ -183,7 +185,7 @@ static enum balloon_step step(struct xen_balloon *xb)
 		balloon_hotplug(xb);
 		arrive(xb);
 		balloon_queue_tidy(&xb->queue);
-		return upkeep(xb);
+		return balloon_elastic_give(xb) ? BALLOON_PROGRESS : upkeep(xb);
 	}
 
 	put_off_upkeep(xb);
@@ -238,7 +240,10 @@ static long wait_for(struct xen_balloon *xb, enum balloon_step result)
 	case BALLOON_STALLED:
 		return min_t(long, look, msecs_to_jiffies(xb->delay_ms));
 	default:
-		return min(look, until_upkeep(xb));
+		/* Where it came too late for this step, nobody may have been woken. */
+		if (READ_ONCE(xb->elastic.signals))
+			return 1;
+		return min3(look, until_upkeep(xb), balloon_elastic_wait(xb));
 	}
 }
 

@@ -265,6 +265,27 @@ static void a_region_that_a_page_may_come_to_stays(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, sim_no_account(q));
 }
 
+/* Each move that Xen does not make leaves a region without a base page. */
+static void moves_that_fail_again_and_again_hold_nobody_up(struct kunit *test)
+{
+	unsigned int region;
+
+	for (region = 0; region < 6; region++)
+		sim_queue_base(region, 0, SIM_REGION_PAGES - 1);
+	sim.compacts = 4;
+	sim_fail(SIM_MOVE, 1, 1000, 0);
+
+	balloon_queue_tidy(&sim.xb->queue);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_MOVE], 4UL);
+	KUNIT_EXPECT_FALSE(test, list_empty(&sim.xb->queue.regions.by_fill[0]));
+	balloon_queue_tidy(&sim.xb->queue);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_MOVE], 8UL);
+
+	sim.compacts = 0;
+	balloon_queue_tidy(&sim.xb->queue);
+	KUNIT_EXPECT_TRUE(test, list_empty(&sim.xb->queue.regions.by_fill[0]));
+}
+
 static void unloading_waits_for_what_is_being_moved(struct kunit *test)
 {
 	sim_queue_base(3, 0, 40);
@@ -310,6 +331,7 @@ static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE(a_whole_region_becomes_a_huge_page_once_nobody_moves_it),
 	KUNIT_CASE(pages_of_a_huge_page_stay_movable_when_somebody_holds_one),
 	KUNIT_CASE(a_region_that_a_page_may_come_to_stays),
+	KUNIT_CASE(moves_that_fail_again_and_again_hold_nobody_up),
 	KUNIT_CASE(unloading_waits_for_what_is_being_moved),
 	KUNIT_CASE(base_pages_stay_where_they_are_with_a_device_model),
 	{}

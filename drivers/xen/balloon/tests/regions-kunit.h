@@ -78,7 +78,7 @@ static void prepare_needs_memory_for_the_first_page_of_a_region_only(struct kuni
 /* A balloon that grows must not have others killed for its books. */
 static void memory_for_regions_is_not_insisted_on(struct kunit *test)
 {
-	gfp_t humble = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
+	gfp_t humble = GFP_KERNEL | __GFP_NORETRY | __GFP_NOMEMALLOC | __GFP_NOWARN;
 	struct balloon_queue *q = &sim.xb->queue;
 
 	balloon_region_prepare(q, sim_page(2, 0));

@@ -18,7 +18,8 @@ long sim_turn(void)
 	sim_do_works();
 	if (!sim.unchecked)
 		sim_check("after a turn of the worker");
-	sim.now += (u64)jiffies_to_usecs(timeout) * NSEC_PER_USEC;
+	if (!sim.xb->kicked)
+		sim_pass((u64)jiffies_to_usecs(timeout) * NSEC_PER_USEC);
 	return timeout;
 }
 
