@@ -49,6 +49,7 @@ KUNIT = {
 LAB = {
     "lab": ["scripts/lab/run.py", "--by-turns"],
     "lab debug": ["scripts/lab/run.py", "--kernel", "debug", "answers", "superpages"],
+    "lab elastic": ["scripts/lab/run.py", "--elastic", "--by-turns"],
     "lab faults": ["scripts/lab/run.py", "--kernel", "debug", "--faults", "1", "--faults", "10", "--by-turns"],
 }
 PARTS = {"static": STATIC, "kunit": KUNIT, "lab": LAB, "all": STATIC | KUNIT | LAB}

@@ -23,8 +23,10 @@ LIVENESS = 1.0              # seconds between two looks whether the guest still 
 ASKED = "9wtm"              # of the kernel where it hangs: all messages, then these, as in its sysrq document
 TELLS_WITHIN = 10           # seconds
 TARGET_ARRIVES = 5          # seconds for a new target to get from xenstore into the guest
+HOLD_S = 2                  # how long it gives nothing after some came back, where guests give
+STILL = 6                   # looks in a row at what it has given, a second apart
 
-OPTIONS = "loglevel=5 panic=-1 mitigations=off"
+OPTIONS = "loglevel=5 panic=-1 mitigations=off sysrq_always_enabled=1"
 CONFIG = """
 name = "{name}"
 type = "{kind}"
@@ -52,7 +54,7 @@ cd {DEVICE}
 read now rest </proc/uptime; end=$((${{now%%.*}} + %d))
 while [ ${{now%%.*}} -le $end ]; do
 	read target <target_kb; read current <info/current_kb; read now rest </proc/uptime
-	[ $((target / 4)) != $((current / 4)) ] || exit 0
+	[ $((target / 4)) != $(((current + %s) / 4)) ] || exit 0
 	usleep 50000
 done
 echo "current_kb is $current, target_kb is $target"; exit 1
@@ -284,15 +286,20 @@ class Guest:
 
     # The driver, and what it shows
 
-    def load(self, upkeep=True):
+    def load(self, parameters="", upkeep=True):
         """Load the driver; without upkeep that is off before the first of it is due, a second later."""
         rests = "" if upkeep else f" && cd {DEVICE}/upkeep && echo 0 > heal && echo 0 > coalesce"
+        if self.lab.elastic:
+            parameters += " elastic=1"
+            rests += f" && cd {DEVICE}/elastic && echo 200 > age_ms && echo {HOLD_S} > hold_s"
         # Of each page that is ballooned out Xen is asked whether it is, which takes long in emulation.
-        self.run(f"insmod /xen-balloon.ko{rests}", timeout=240)
+        self.run(f"insmod /xen-balloon.ko {parameters}{rests}", timeout=240)
         if self.lab.faults:
             self._have_allocations_fail(self.lab.faults)
 
     def unload(self):
+        if self.lab.elastic:
+            self.lab.given += int(self.run("awk '$1 == \"given\" {print $2}' /sys/kernel/debug/xen-balloon/stats"))
         self._remove()
         self.count_faults()
 
@@ -360,8 +367,30 @@ class Guest:
         self._expected_target = None
         self.run(f"echo {size} > {DEVICE}/target_kb")
 
+    def _given(self):
+        """What the guest has given, where that counts as what it has, in the shell's words."""
+        return f"$(cat {DEVICE}/elastic/given_kb 2> /dev/null || echo 0)" if self.lab.elastic else "0"
+
+    def given_kb(self):
+        """What the guest has given, where that counts as what it has; else 0."""
+        return int(self.run(f"echo {self._given()}")) if self.lab.elastic else 0
+
+    def still(self):
+        """Wait until it has given what is idle, and gives no more, where guests do."""
+        if not self.lab.elastic:
+            return
+        seen = []
+        # Else it would give nothing for longer each time.
+        self.run(f"cd {DEVICE}/elastic && echo {HOLD_S} > hold_s; true")
+
+        def same():
+            seen.append(self.given_kb())
+            return seen[-STILL:] == [seen[-1]] * STILL
+
+        self.lab.wait(same, 60, f"{self.name} to give no more", every=1)
+
     def current_kb(self):
-        return int(self.run(f"cat {DEVICE}/info/current_kb"))
+        return int(self.run(f"echo $(($(cat {DEVICE}/info/current_kb) + {self._given()}))"))
 
     def landed(self, timeout=60):
         """Wait until current is the target that the guest shows, to the page."""
@@ -371,13 +400,14 @@ class Guest:
             while self._target_kb() // 4 != wanted and time.monotonic() < end:
                 time.sleep(0.05)
         limit = timeout * self.lab.slow
-        said = self.run(LANDED % limit, timeout=timeout * 2 + 60, check=False)
+        said = self.run(LANDED % (limit, self._given()), timeout=timeout * 2 + 60, check=False)
         if said:
             self.lab.fail(f"{self.name} did not land within {limit} s: {said.strip()}")
+        self.still()
 
     def xen_pages(self):
-        """Return Xen's own count of this guest's pages."""
-        return self.host.domain_pages(self.domid)
+        """Return Xen's own count of this guest's pages, and what it has given where that counts as what it has."""
+        return self.host.domain_pages(self.domid) + self.given_kb() // 4
 
     def meter(self):
         """Return the Map of the guest's memory, seen from outside."""

@@ -28,15 +28,18 @@ class Lab:
     """One scenario's hold on the host.
 
     Everything in its guests may take `slow` times as long, and `faults` percent of the allocations that the
-    driver asks for there fail; `failed` is how many did.
+    driver asks for there fail; `failed` is how many did. With `elastic` they
+    give what is idle, `given` pages in all.
     """
 
-    def __init__(self, host, note, slow=1, faults=0):
+    def __init__(self, host, note, slow=1, faults=0, elastic=False):
         self.host = host
         self.note = note
         self.slow = slow
         self.faults = faults
         self.failed = {}
+        self.elastic = elastic
+        self.given = 0
         self.checks = 0
         self.memory_file = host.memory_file
         self.debug_key = host.debug_key

@@ -7,6 +7,7 @@ All share one boot as long as it stays healthy.
 
 import argparse
 import contextlib
+import math
 import re
 import signal
 import sys
@@ -21,17 +22,20 @@ from guest import GuestError
 from host import HostError, Machine, Timeout
 from ktap import ERROR, FAILURE, SKIP, SUCCESS, Ktap
 from lab import Failure, Lab, Skip
-from scenarios import FLAVOUR_KINDS, KINDS, by_turns, commit_number, find, one_with_faults
+from scenarios import FLAVOUR_KINDS, KINDS, LONG, by_turns, commit_number, find, one_in_turn
 from session import Session, make_folder
 
 SLOW = {"debug": 4, "lockdep": 3, "lending": 3}       # times as long may everything take in guests of these flavours
 
 
-def judge(scenario, kind, kernel, faults, host, note):
-    """Run a scenario once, with so many percent of allocations that fail; return its verdict and the reason."""
+def judge(scenario, kind, kernel, faults, elastic, host, note):
+    """Run a scenario once, in guests that give memory or not, with so many percent of allocations that fail.
+
+    Return the verdict and the reason.
+    """
     host.watch.expect(scenario.expected)
     slow = SLOW.get(kernels.flavour_of(kernel), 1)
-    lab = Lab(host, note, slow, faults)
+    lab = Lab(host, note, slow, faults, elastic)
     try:
         with deadline(scenario.timeout * slow):
             scenario.run(lab, kind, kernel)
@@ -39,6 +43,8 @@ def judge(scenario, kind, kernel, faults, host, note):
                 lab.inspect()
             if faults:
                 lab.check(sum(lab.failed.values()) > 0, f"allocations that failed: {lab.failed}, expected some")
+            if elastic:
+                lab.check(lab.given > 0, f"pages that guests gave: {lab.given}, expected some")
             lab.settle()
             lab.look()
         if not lab.checks:
@@ -88,7 +94,7 @@ def take_turns(cases):
                    f"; at all turns: {', '.join(unproven) or 'none'}")
 
 
-def run_all(cases, names, remark=""):
+def run_all(cases, names, elastic, remark=""):
     """Run every (scenario, kind, kernel, faults); return whether nothing failed."""
     ktap = Ktap(len(cases))
     if remark:
@@ -97,11 +103,12 @@ def run_all(cases, names, remark=""):
     with Session(folder, names) as session:
         for scenario, kind, kernel, faults in cases:
             name = f"{scenario.name} {kind} {kernel}" + (f", {faults} % of allocations fail" if faults else "")
+            name += ", elastic" if elastic else ""
             start = time.monotonic()
             packages.say(f"running {name}")
             try:
                 host = session.host(Machine(nodes=scenario.nodes, kexec=scenario.kexec))
-                verdict, reason = judge(scenario, kind, kernel, faults, host, ktap.note)
+                verdict, reason = judge(scenario, kind, kernel, faults, elastic, host, ktap.note)
             except (HostError, Timeout, packages.PackageError, images.ImageError) as error:
                 verdict, reason = ERROR, f"no host: {error}"
             if scenario.verdict != SUCCESS:
@@ -126,13 +133,17 @@ def main():
     parser.add_argument("--faults", type=int, action="append", metavar="PERCENT",
                         help="so many of the allocations that the driver asks for fail; for debug and lockdep kernels; "
                              "may be repeated; by turns one scenario and one percentage")
+    parser.add_argument("--elastic", action="store_true",
+                        help="the guests give what is idle to the host meanwhile; by turns one scenario")
     parser.add_argument("--list", action="store_true", help="list the scenarios, and run none")
     parser.add_argument("scenario", nargs="*",
-                        help="its name, or its path; all where none is given, with --faults all that are to pass so")
+                        help="its name, or its path; all where none is given, with --faults or --elastic "
+                             "all that are to pass so")
     args = parser.parse_args()
     scenarios = find(args.scenario)
-    if args.faults and not args.scenario:
-        scenarios = [scenario for scenario in scenarios if scenario.faults]
+    if not args.scenario:
+        scenarios = [scenario for scenario in scenarios
+                     if (scenario.faults or not args.faults) and (scenario.elastic or not args.elastic)]
     if args.list:
         for scenario in scenarios:
             print(f"{scenario.name:14} {scenario.summary}")
@@ -142,16 +153,17 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("run.py: ended by SIGTERM"))
     remark = ""
     try:
-        if args.by_turns and not args.faults:
+        one = args.faults or args.elastic
+        if args.by_turns and not one:
             cases, remark = take_turns(cases)
         cases = [(*case, faults) for faults in args.faults or [0] for case in cases]
-        if args.by_turns and args.faults:
-            cases = one_with_faults(cases, commit_number())
+        if args.by_turns and one:
+            cases = one_in_turn(cases, commit_number(), LONG if args.faults else math.inf)
         names = sorted({kernel for _, _, kernel, _ in cases})
         prepare(names)
     except packages.PackageError as error:
         sys.exit(f"run.py: {error}")
-    sys.exit(0 if run_all(cases, names, remark) else 1)
+    sys.exit(0 if run_all(cases, names, args.elastic, remark) else 1)
 
 
 if __name__ == "__main__":

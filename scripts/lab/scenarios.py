@@ -6,7 +6,8 @@ TYPES of guests and KERNELS (of Debian's, or ours where it needs one), within TI
 machine with NODES of memory, where guests can boot another kernel if it says KEXEC; EXPECTED are the
 reports on a console that it provokes; CORE are the types of guests that it is run in at every turn
 where scenarios take turns; it TAKES so many seconds, about; in UNPROVEN types it was not yet seen to
-pass, and has no turn. It is to pass while the driver's allocations fail, too, but where FAULTS is False.
+pass, and has no turn. It is to pass while the driver's allocations fail, too, but where FAULTS is False,
+and where it is ELASTIC in guests that give what is idle.
 Those of tests/lab/bench show the lab itself, without faults; most misbehave on purpose: EXPECT_VERDICT
 and EXPECT_REASON say what must be found.
 """
@@ -22,6 +23,7 @@ import packages
 from ktap import SUCCESS
 
 SCENARIOS = images.REPO / "tests/lab"
+TOOLSTACKS = images.REPO / "tests/toolstacks"      # of which some scenarios have a daemon
 KINDS = ("pv", "pvh", "hvm")
 HVM_KERNEL = "6.1"          # with HVM one kernel is enough
 FLAVOUR_KINDS = {"debug": ("pvh",), "lockdep": ("pv",), "lending": ("pv",)}    # KASAN runs in PVH only
@@ -51,6 +53,7 @@ class Scenario:
         self.verdict = getattr(module, "EXPECT_VERDICT", SUCCESS)
         self.reason = getattr(module, "EXPECT_REASON", "")
         self.faults = getattr(module, "FAULTS", path.parent == SCENARIOS)
+        self.elastic = getattr(module, "ELASTIC", False)
         self.takes = getattr(module, "TAKES", TAKES if self.verdict == SUCCESS else MISBEHAVES)
         self.summary = (module.__doc__ or "").strip().partition("\n")[0]
 
@@ -77,7 +80,7 @@ def find(names):
         paths = [Path(name) if name.endswith(".py") else known.get(name) for name in names]
         if None in paths:
             sys.exit(f"run.py: there is no scenario {names[paths.index(None)]}; --list tells which there are")
-    sys.path[:0] = [str(SCENARIOS)]
+    sys.path[:0] = [str(SCENARIOS), str(TOOLSTACKS)]
     return [scenario for scenario in map(Scenario, paths) if scenario.run]
 
 
@@ -113,9 +116,9 @@ def by_turns(cases, number):
     return [case for case in cases if case[0].name not in left], turns, sorted(left)
 
 
-def one_with_faults(cases, number):
-    """Keep the one of cases whose turn it is with allocations that fail; none that takes long has a turn."""
-    short = [case for case in cases if case[0].takes < LONG]
+def one_in_turn(cases, number, longest=LONG):
+    """Keep the one of cases whose turn it is; none that takes so long, or longer, has a turn."""
+    short = [case for case in cases if case[0].takes < longest]
     return [short[number % len(short)]]
 
 

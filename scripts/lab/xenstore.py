@@ -4,7 +4,7 @@
 import struct
 from itertools import count
 
-DIRECTORY, READ, WATCH, UNWATCH, WRITE, RM, WATCH_EVENT, ERROR = 1, 2, 4, 5, 11, 13, 15, 16
+DIRECTORY, READ, WATCH, UNWATCH, WRITE, RM, SET_PERMS, WATCH_EVENT, ERROR = 1, 2, 4, 5, 11, 13, 14, 15, 16
 HEADER = struct.Struct("=IIII")         # type, req_id, tx_id, len
 AT_ONCE = 20            # requests, short ones: nobody reads the answers before all are sent
 
@@ -70,6 +70,10 @@ class Xenstore:
 
     def remove(self, path):
         self._ask(RM, path.encode() + b"\0")
+
+    def give(self, path, domid):
+        """Have a domain own a key: nobody else but dom0 reads or writes it."""
+        self._ask(SET_PERMS, f"{path}\0n{domid}\0".encode())
 
     def forget(self, path):
         """Forget that watches at or below a path have fired."""

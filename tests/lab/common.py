@@ -30,6 +30,7 @@ echo memtotal $(awk '/^MemTotal:/ {{print $2}}' /proc/meminfo)
 echo managed $(awk '$1 == "managed" {{n += $2}} END {{print n * 4}}' /proc/zoneinfo)
 echo present $(awk '$1 == "present" {{n += $2}} END {{print n * 4}}' /proc/zoneinfo)
 echo killed $(awk '$1 == "oom_kill" {{print $2}}' /proc/vmstat)
+echo given $(cat elastic/given_kb 2> /dev/null || echo 0)
 [ ! -d queues ] || echo queues $(cat queues/*_kb | awk '{{n += $1}} END {{print n}}')
 """
 
@@ -47,9 +48,17 @@ def intree_and_ours(lab, kind, kernel, memory=512):
 
 
 def counts(guest):
-    """The guest's own counts in KiB, by name; queues where the module is loaded."""
+    """The guest's own counts in KiB, by name; queues where the module is loaded.
+
+    Where guests give what is idle it counts as what they have.
+    """
     pairs = (line.split() for line in guest.run(COUNTS).splitlines())
-    return {name: int(value) for name, value in pairs}
+    here = {name: int(value) for name, value in pairs}
+    here["given"] = here["given"] if guest.lab.elastic else 0
+    for name, sign in ("current", 1), ("managed", 1), ("queues", -1):
+        if name in here:
+            here[name] += sign * here["given"]
+    return here
 
 
 def stats(guest):
@@ -69,6 +78,7 @@ class Agreement:
     def __init__(self, lab, guest):
         self.lab = lab
         self.guest = guest
+        guest.still()
         looks = [(counts(guest), guest.xen_pages() * 4) for _ in range(LOOKS)]
         # Of what healing has just given back Linux and Xen count less, as do queues between two of which memory goes.
         self.reserved = min(here["current"] - here["memtotal"] for here, _ in looks)
@@ -173,6 +183,11 @@ def share(before, after):
     return (after[0] - before[0]) / (after[1] - before[1])
 
 
+def killed(guest):
+    """How many programs the kernel has killed for want of memory."""
+    return guest.vmstat()["oom_kill"]
+
+
 def spare_kb(guest):
     """What the guest can do without while nobody is to be killed, in kB."""
     return guest.meminfo()["MemAvailable"] - SPARED_KB
@@ -212,9 +227,14 @@ class Holder:
         lab.wait(lambda: "ready" in self.handle.output(), READY_WITHIN,
                  f"{program} in {guest.name} to have written {mib} MiB")
 
+    def idle(self):
+        """Has the program hold its memory without looking at it, until it is to end."""
+        self.guest.run(f"killall -STOP {self.program}")
+        return self
+
     def intact(self):
         """Ends the program and checks that it never met a wrong byte."""
-        self.guest.run(f"killall -TERM {self.program}")
+        self.guest.run(f"killall -CONT {self.program}; killall -TERM {self.program}")
         self.handle.wait(120, check=False)
         said = self.handle.output().strip().splitlines()[-1]
         self.lab.check(said.startswith("intact"), f"{self.program} in {self.guest.name} said: {said}")

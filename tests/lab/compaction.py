@@ -15,7 +15,7 @@ HUGE_KB = 2048
 HUGE_ORDER = 9
 AIM = 0.95
 ROUNDS = 10
-LEAST = 91                  # huge pages in any case; the kernel needs more regions itself, now and then
+LEAST = 0.82                # of what is free in any case; the kernel needs more regions itself, now and then
 FREE_KB = 240 * 1024        # for compaction_test
 
 
@@ -26,7 +26,7 @@ def free_blocks(guest):
 
 
 def huge_pages(lab, guest):
-    """Compact memory and ask for huge pages; returns how many there are, of how many there could be.
+    """Compact memory and ask for huge pages; returns how many there are, could be, and are free.
 
     A PV guest has no huge pages: there free memory in such pieces counts.
     """
@@ -45,14 +45,14 @@ def huge_pages(lab, guest):
         if got >= AIM * possible:
             break
     lab.note(f"{guest.name}: {got} huge pages, {possible} could be had, with {free} times 2 MiB free")
-    return got, possible
+    return got, possible, free
 
 
 def run(lab, kind, kernel):
     intree, ours = intree_and_ours(lab, kind, kernel)
     with holes(lab, intree):
         balloon_out(intree)
-    theirs, _ = huge_pages(lab, intree)
+    theirs, *_ = huge_pages(lab, intree)
     intree.destroy()
 
     # What compaction does, without the worker's help.
@@ -62,9 +62,9 @@ def run(lab, kind, kernel):
     with holes(lab, ours):
         balloon_out(ours)
     agreement.check("with every second page of a part ballooned out")
-    got, possible = huge_pages(lab, ours)
-    lab.check(got >= max(AIM * possible, LEAST),
-              f"huge pages: {got}, expected at least {AIM:.0%} of {possible}, and {LEAST}; "
+    got, possible, free = huge_pages(lab, ours)
+    lab.check(got >= max(AIM * possible, LEAST * free),
+              f"huge pages: {got}, expected at least {AIM:.0%} of {possible}, and {LEAST:.0%} of the {free} free; "
               f"in-tree has {theirs}, by where its balloon happens to lie")
     done = stats(ours)
     lab.check(done["migrated"] > 0,

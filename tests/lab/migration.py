@@ -12,6 +12,7 @@ from common import DEBUG, DEVICE, MIB, Agreement, Holder, move, stats
 TAKES = 240
 TYPES = ("pvh", "hvm")      # without shadow paging PV cannot be migrated
 TIMEOUT = 1200
+ELASTIC = True
 TIMES = 10
 MEMORY = 320
 HELD_MIB = 130

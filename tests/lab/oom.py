@@ -7,10 +7,11 @@ row. It gets no more than the toolstack allows by memory/dynamic-max, or Xen by 
 to the guest when the program needs it comes in time, on or off.
 """
 
-from common import DEVICE, MIB, READY_WITHIN, Agreement, Holder, move, stats
+from common import DEVICE, MIB, READY_WITHIN, Agreement, Holder, killed, move, stats
 
 TAKES = 240
 TIMEOUT = 1500
+ELASTIC = True
 FAULTS = False              # of each page the kernel looks who asks for it: programs take too many for that
 EXPECTED = (r"oom-kill:", r"Out of memory: Killed", r"Call Trace",
             r"memhold: page allocation failure")    # of the program, where it dies
@@ -27,15 +28,11 @@ SWITCH = f"{DEVICE}/limits/deflate_on_oom"
 # The target is raised when a program has next to all that there is.
 RAISE = f"""
 memhold %d %d > /tmp/held & holder=$!
-while awk '/^MemAvailable/ {{exit !($2 > {12 * MIB})}}' /proc/meminfo; do :; done
+while awk '/^MemAvailable/ {{exit !($2 > {12 * MIB})}}' /proc/meminfo; do usleep 20000; done
 echo %d > {DEVICE}/target_kb
 until grep -q ready /tmp/held; do kill -0 $holder || exit 1; sleep 0.1; done
 kill -TERM $holder; wait $holder; cat /tmp/held
 """
-
-
-def killed(guest):
-    return guest.vmstat()["oom_kill"]
 
 
 def dies(lab, guest, mib, where):
@@ -69,7 +66,8 @@ def run(lab, kind, kernel):
     guest.run(f"echo 1 > /proc/sys/vm/overcommit_memory; echo 0 > {DEVICE}/upkeep/heal")
     guest.target_kb(SMALL)
     guest.landed()
-    available = guest.meminfo()["MemAvailable"]
+    guest.still()
+    available = guest.meminfo()["MemAvailable"] + guest.given_kb()
     mib = available * 3 // 2 // MIB
     lab.equal("deflate_on_oom at first", guest.run(f"cat {SWITCH}").strip(), "0")
     lab.equal("current_kb of a guest that may not grow", dies(lab, guest, mib, "with it off"), SMALL)

@@ -13,6 +13,7 @@ from common import DEBUG, Agreement, Holder, stats, uptime, walk
 
 SECONDS = int(os.environ.get("RACE_SECONDS", 60))
 TIMEOUT = 400 + 6 * SECONDS
+ELASTIC = True
 HELD_MIB = 100
 HELD_DEBUG_MIB = 40
 LOWEST_KB = 330 * 1024

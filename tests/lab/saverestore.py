@@ -10,6 +10,7 @@ from common import DEVICE, MIB, Agreement, Holder, intree_and_ours, move
 from host import CommandError
 
 TIMEOUT = 500
+ELASTIC = True
 MEMORY = 320
 LOW, HIGH = 220, 300  # MiB; the guest is sent to and fro between them
 HELD_MIB = 100

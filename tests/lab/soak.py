@@ -2,9 +2,9 @@
 """All that can happen to a guest, at random, and after each of it every count agrees.
 
 Targets, each way that they come, save and restore, live migration, checkpoints, pauses, loans, compaction, programs
-that take memory and leave it in pieces, the driver unloaded and loaded, memory added, set offline and online, and a
-CPU that goes and comes. SOAK_SECONDS in the environment has it go on for so long, in the guest's time, and SOAK_SEED
-has it do the same once more.
+that take memory and leave it in pieces, memory that is given of the guest's own accord, the driver unloaded and
+loaded, memory added, set offline and online, and a CPU that goes and comes. SOAK_SECONDS in the environment has it go
+on for so long, in the guest's time, and SOAK_SEED has it do the same once more.
 """
 
 import os
@@ -12,6 +12,7 @@ import random
 
 from common import (BLOCKS, DEBUG, DEVICE, HAVE_GNTDEV, MIB, Holder, blocks, counts, move, share_pages, spare_kb,
                     stats, uptime, walk)
+from elastic import GROUP
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 600))
 SEED = os.environ.get("SOAK_SEED")
@@ -42,6 +43,7 @@ class Soak:
         here = counts(self.guest)
         self.reserved, self.killed = here["current"] - here["memtotal"], here["killed"]
         self.beyond = self.guest.xen_pages() * 4 - here["current"]
+        self.given = 0
         self.holder = Holder(lab, self.guest, HELD_MIB, draw.randrange(1000))
         self.shared_with = None
 
@@ -168,9 +170,17 @@ class Soak:
                       "what is online again to be taken from the in-tree driver's list")
         return f"{gone} of {len(self.added)} blocks"
 
+    def elastic(self):
+        """The guest gives what is idle, while something else is done, and has all of it back."""
+        self.guest.run(f"cd {GROUP}; echo 1 > hold_s; echo 500 > age_ms; echo 1 > enabled; sleep 4")
+        other = self.draw.choice((self.target_kb, self.compaction, self.pressure, self.pause, self.checkpoint))
+        other()
+        self.given += int(self.guest.run(f"cd {GROUP}; cat given_kb; echo 0 > enabled"))
+        return f"{other.__name__}, with {self.given // MIB} MiB given in all"
+
 
 DEEDS = ("mem_set", "target_kb", "many_targets", "unreachable", "base_only", "compaction", "pressure", "loan", "reload",
-         "pause", "cpu", "checkpoint", "save_and_restore", "migrate", "grow", "offline")
+         "pause", "cpu", "checkpoint", "save_and_restore", "migrate", "grow", "offline", "elastic")
 
 
 def run(lab, kind, kernel):
@@ -186,5 +196,6 @@ def run(lab, kind, kernel):
         done[deed] += 1
         soak.agrees(f"{sum(done.values())}. {deed}" + (f" ({said})" if said else ""))
     lab.note(", ".join(f"{name} {value}" for name, value in stats(soak.guest).items() if value))
+    lab.check(soak.given or not done["elastic"], f"in {done['elastic']} times it gave nothing")
     soak.holder.intact()
     soak.guest.unload()

@@ -18,6 +18,8 @@ CPU_AT_MOST = 0.01  # what waits in a loop takes many times that
 GOES_ON_WITHIN_S = 10   # of which the longest wait is 2; where it were the in-tree driver's, it would be 32
 LEFT_MIB = 24
 LOW = 256 * MIB
+LOWER = 16 * MIB        # a new target, below what it has then
+ELASTIC = True
 
 
 def waits(lab, ours, intree, why):
@@ -53,7 +55,7 @@ def no_host_memory(lab, ours, intree, agreement):
                   f"ours stands at {stuck} kB; {lab.host_free_kb()} kB are free in the host")
         waits(lab, ours, intree, "no memory in the host")
 
-        ours.mem_set(f"{LOW}k")
+        ours.mem_set(f"{stuck - LOWER}k")
         goes_on(lab, lambda: ours.current_kb() < stuck, "a new target")
         ours.landed()
         agreement.check("down in a starved host")

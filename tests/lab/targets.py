@@ -11,6 +11,7 @@ from common import DEBUG, DEVICE, MIB, Agreement, Holder, move, stats, walk
 
 TYPES = ("pv", "pvh", "hvm")
 CORE = ("pv", "pvh")
+ELASTIC = True
 HELD_MIB = 200
 HELD_DEBUG_MIB = 90         # KASAN and its company need 137 MiB of the guest's, other kernels 22 to 40
 LOWEST = 330 * MIB

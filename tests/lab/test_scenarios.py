@@ -96,9 +96,14 @@ class FaultsTest(unittest.TestCase):
     def test_in_turn_each_that_is_not_long_is_run_at_each_percentage(self):
         made = [scenario("s0"), scenario("s1", takes=240), scenario("s2")]
         cases = [(one, "pvh", "6.12-debug", faults) for faults in (1, 10) for one in made]
-        kept = [scenarios.one_with_faults(cases, number) for number in range(1000, 1004)]
+        kept = [scenarios.one_in_turn(cases, number) for number in range(1000, 1004)]
         self.assertEqual(sorted((case.name, faults) for ((case, _, _, faults),) in kept),
                          [("s0", 1), ("s0", 10), ("s2", 1), ("s2", 10)])
+
+    def test_where_all_can_bear_it_each_has_its_turn(self):
+        cases = [(scenario(name, takes=takes), "pvh", "6.12", 0) for name, takes in (("s0", 60), ("s1", 240))]
+        kept = [scenarios.one_in_turn(cases, number, float("inf")) for number in (1000, 1001)]
+        self.assertEqual(sorted(case.name for ((case, *_),) in kept), ["s0", "s1"])
 
 
 class CommitTest(unittest.TestCase):
