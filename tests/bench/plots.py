@@ -300,3 +300,22 @@ def nextguest(data, path):
     axes.legend(loc="lower left")
     figure.tight_layout()
     save(figure, path)
+
+
+def peaks(data, room, path):
+    """Draw what guests have over the time, one on the other, and how much there is for all, in MiB.
+
+    data = {kind: [[seconds, mib, ...guests], ...]}
+    """
+    kinds = present(KINDS, data)
+    figure = Figure(figsize=(7, 2.2 * len(kinds) + 0.4))
+    for axes, kind in zip(figure.subplots(len(kinds), squeeze=False)[:, 0], kinds, strict=True):
+        seconds, *sizes = zip(*data[kind], strict=True)
+        greys = [f"{0.25 + 0.55 * at / max(1, len(sizes) - 1):.2f}" for at in range(len(sizes))]
+        axes.stackplot(seconds, *sizes, colors=greys, edgecolor="white", linewidth=0.4)
+        axes.axhline(room, label="all that there is for them", **THIN)
+        axes.set(title=kind.upper(), ylabel="guests' memory (MiB)", xlim=(0, None), ylim=(0, room * 1.05))
+        axes.legend(loc="lower right")
+    axes.set_xlabel("seconds")
+    figure.tight_layout()
+    save(figure, path)

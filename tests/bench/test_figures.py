@@ -9,7 +9,8 @@ from pathlib import Path
 from unittest import mock
 
 FOLDER = Path(__file__).resolve().parent
-sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "lab"), str(FOLDER.parents[1] / "scripts/lab")]
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "lab"), str(FOLDER.parent / "toolstacks"),
+                str(FOLDER.parents[1] / "scripts/lab")]
 
 import bench        # noqa: E402
 import healing      # noqa: E402
@@ -49,6 +50,10 @@ class Committed(unittest.TestCase):
         self.assertEqual([name for name in names if not (bench.FOLDER / name).exists()], [])
 
 
+def figure_of(name, **more):
+    return mock.Mock(NAME=name, TITLE=name, TIME=60, **more)
+
+
 class Resume(unittest.TestCase):
     def measure(self, figures, results):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(bench, "Session"), \
@@ -58,7 +63,7 @@ class Resume(unittest.TestCase):
             return json.loads((Path(folder) / "results.json").read_text())
 
     def test_only_what_is_missing_is_measured(self):
-        figures = [mock.Mock(NAME=name, TITLE=name, measure=mock.Mock(return_value=name)) for name in ("a", "b", "c")]
+        figures = [figure_of(name, measure=mock.Mock(return_value=name)) for name in ("a", "b", "c")]
         results = {**bench.fresh(False), "figures": {"a": "before"}, "failed": {"b": "why"}, "seconds": 60}
         self.assertEqual(self.measure(figures, results), results)
         figures[0].measure.assert_not_called()
@@ -68,14 +73,14 @@ class Resume(unittest.TestCase):
 
     def test_what_failed_is_tried_once_more_after_the_others(self):
         order = mock.Mock(**{"a.side_effect": [ValueError("an oops"), 1], "b.return_value": 2})
-        results = self.measure([mock.Mock(NAME=name, TITLE=name, measure=getattr(order, name)) for name in "ab"],
+        results = self.measure([figure_of(name, measure=getattr(order, name)) for name in "ab"],
                                bench.fresh(False))
         self.assertEqual([call[0] for call in order.method_calls], ["a", "b", "a"])
         self.assertEqual((results["figures"], results["failed"]), ({"a": 1, "b": 2}, {}))
         self.assertEqual(results["again"], {"a": "ValueError: an oops"})
 
     def test_what_failed_twice_has_failed(self):
-        figure = mock.Mock(NAME="a", TITLE="a", measure=mock.Mock(side_effect=ValueError("an oops")))
+        figure = figure_of("a", measure=mock.Mock(side_effect=ValueError("an oops")))
         results = self.measure([figure], bench.fresh(False))
         self.assertEqual(figure.measure.call_count, 2)
         self.assertEqual((results["failed"], results["again"]), ({"a": "ValueError: an oops"}, {}))

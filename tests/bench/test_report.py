@@ -197,6 +197,11 @@ class Pictures(unittest.TestCase):
     def test_whiskers_reach_from_the_lowest_to_the_highest(self):
         self.assertEqual(plots.whiskers([[2, 8, 4], [6]], 2), ([2, 3], [[1, 0], [2, 0]]))
 
+    def test_guests_that_peak_are_areas_below_what_there_is(self):
+        texts = self.drawn(lambda samples, path: plots.peaks(samples, 1536, path),
+                           {"pvh": [[0, 300, 200], [9, 200, 480]]})
+        self.assertLessEqual({"PVH", "all that there is for them"}, set(texts))
+
     def test_sizes_and_degrees_are_in_order(self):
         times = {"8192": [2, 4], "512": [2, 2.5], "2048": [3]}
         texts = self.drawn(plots.scale, {"intree": times, "ours": times})

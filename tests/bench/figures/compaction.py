@@ -27,7 +27,7 @@ def measure(bench):
                 guest.run(f"echo Y > {DEBUG}/base_only")
             with holes(bench.lab, guest):
                 balloon_out(guest)
-            data[kind][driver] = huge_pages(bench.lab, guest)
+            data[kind][driver] = huge_pages(bench.lab, guest)[:2]
         bench.say("{} {}: {} of {}".format(kind, driver, *data[kind][driver]))
 
     bench.at_once([partial(go, kind, driver) for kind in data for driver in DRIVERS])
