@@ -66,6 +66,7 @@
 #undef nr_free_pages
 #define nr_free_pages()			sim.nr_free
 #define global_node_page_state(item)	((item) == WORKINGSET_REFAULT_ANON ? sim.refaults : 0)
+#define global_node_page_state_pages(item) ((void)(item), sim.slab)
 #define pfn_to_online_page(pfn)		sim_online_page(pfn)
 #undef page_to_nid
 #define page_to_nid(page)		sim_page_nid(page)

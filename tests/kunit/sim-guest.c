@@ -843,9 +843,12 @@ void sim_adjust_managed(struct page *page, long count)
 	sim.managed += count;
 }
 
+/* As si_mem_available() in Linux's mm/show_mem.c, of which page cache counts as a whole here. */
 long sim_available_pages(void)
 {
-	return sim.nr_free + sim.cache - sim.low_water;
+	unsigned long low = low_wmark_pages(&sim_node[0].node_zones[ZONE_NORMAL]);
+
+	return sim.nr_free + sim.cache + sim.slab - min(sim.slab / 2, low) - sim.low_water;
 }
 
 struct page *sim_online_page(unsigned long pfn)

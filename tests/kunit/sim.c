@@ -266,6 +266,7 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	sim.config = *config;
 	sim.scrub_pages = !config->no_scrub;
 	sim.cache = 0;
+	sim.slab = 0;
 	sim.swap = 0;
 	sim.refaults = 0;
 	sim.kswapd = false;

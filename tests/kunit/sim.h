@@ -222,6 +222,7 @@ struct sim_fault {
  * @blocks: free blocks of the guest, by order
  * @nr_free: pages in them
  * @cache: how many pages of programs are page cache, which can be reclaimed
+ * @slab: how many pages the kernel's caches take for reclaimable
  * @swap: how many pages of programs can be swapped out
  * @refaults: pages of programs that were reclaimed, and needed again
  * @kswapd: it was woken to find memory for a huge page
@@ -313,6 +314,7 @@ struct sim {
 	struct list_head blocks[SIM_TOP_ORDER + 1];
 	unsigned long nr_free;
 	unsigned long cache;
+	unsigned long slab;
 	unsigned long swap;
 	unsigned long refaults;
 	bool kswapd;

@@ -808,6 +808,7 @@ unsigned int balloon_free_in_region(unsigned long pfn);
 unsigned long balloon_free_in_blocks(unsigned int least, enum zone_type last);
 unsigned long balloon_node_free_at_ease(int nid);
 unsigned long balloon_free_at_ease(void);
+long balloon_available(void);
 bool balloon_zone_has_spare(struct zone *zone);
 bool balloon_node_has_spare(int nid);
 bool balloon_has_spare(struct xen_balloon *xb);

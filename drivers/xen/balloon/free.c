@@ -8,6 +8,7 @@
 #include <linux/mmzone.h>
 #include <linux/page-flags.h>
 #include <linux/swap.h>
+#include <linux/vmstat.h>
 
 #include "balloon.h"
 
@@ -138,6 +139,38 @@ unsigned long balloon_free_at_ease(void)
 		pages += balloon_node_free_at_ease(nid);
 
 	return pages;
+}
+
+/**
+ * balloon_available - how much programs can get before anything has to be swapped out, or to
+ *	be had of the kernel's caches, but for that of files
+ *
+ * Nobody can tell how much these would give: of what is named in memory alone, as in an
+ * initramfs, it is nothing. Nor does anybody get by how much the kernel has raised its
+ * watermarks since pages of different kinds mix (vm.watermark_boost_factor), which stays so
+ * where kswapd has nothing to reclaim. si_mem_available() counts both.
+ *
+ * Context: any.
+ * Return: pages; may be below 0.
+ */
+long balloon_available(void)
+{
+	unsigned long slab = global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B) +
+			     global_node_page_state(NR_KERNEL_MISC_RECLAIMABLE);
+	unsigned long low = 0, boost = 0;
+	struct zone *zone;
+	unsigned int i;
+	int nid;
+
+	for_each_online_node(nid) {
+		for (i = 0; i < MAX_NR_ZONES; i++) {
+			zone = &NODE_DATA(nid)->node_zones[i];
+			low += low_wmark_pages(zone);
+			boost += READ_ONCE(zone->watermark_boost);
+		}
+	}
+
+	return si_mem_available() - (long)(slab - min(slab / 2, low) + boost);
 }
 
 /**

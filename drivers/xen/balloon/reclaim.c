@@ -103,7 +103,7 @@ bool balloon_reclaim(struct xen_balloon *xb)
 	unsigned long before = nr_free_pages(), found, came_back;
 
 	/* There is enough, so that all that is free may be much: it is for other reasons. */
-	if (si_mem_available() >= (long)(balloon_reserve(xb) + XENMEM_HUGE_PAGES))
+	if (balloon_available() >= (long)(balloon_reserve(xb) + XENMEM_HUGE_PAGES))
 		return false;
 	if (ktime_get_ns() < r->again_at)
 		return false;

@@ -21,7 +21,7 @@ unsigned long balloon_inflatable(struct xen_balloon *xb)
 {
 	long reserve = balloon_reserve(xb);
 
-	return max(si_mem_available() - reserve, 0L);
+	return max(balloon_available() - reserve, 0L);
 }
 
 /*

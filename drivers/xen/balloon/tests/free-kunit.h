@@ -54,10 +54,46 @@ static void no_region_has_more_free_pages_than_pages(struct kunit *test)
 	set_page_private(last, 0);
 }
 
+struct slab_case {
+	const char *name;
+	unsigned long slab;
+	unsigned long low;
+	unsigned long boost;
+};
+
+static const struct slab_case slab_cases[] = {
+	{ "nothing", 0, 100 },
+	{ "of which a half does not count anyway", 150, 100 },
+	{ "of which the low watermark does not", 1000, 100 },
+	{ "more than all that is available", 20 * FILL_GUEST, 100 },
+	{ "and watermarks that are raised", 1000, 100, 50 },
+};
+
+static void slab_case_name(const struct slab_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(slab, slab_cases, slab_case_name);
+
+static void what_the_kernels_caches_may_give_is_not_available(struct kunit *test)
+{
+	const struct slab_case *c = test->param_value;
+
+	sim_node[0].node_zones[ZONE_NORMAL]._watermark[WMARK_LOW] = c->low;
+	sim_node[0].node_zones[ZONE_NORMAL].watermark_boost = c->boost;
+	sim.slab = c->slab;
+	sim.cache = 77;
+	KUNIT_EXPECT_EQ(test, balloon_available(), (long)(sim.nr_free + 77 - c->boost));
+	sim.slab = 0;
+	sim.cache = 0;
+}
+
 static struct kunit_case free_cases[] = {
 	KUNIT_CASE(free_run_is_the_block_that_begins_here),
 	KUNIT_CASE(free_pages_of_a_region_are_counted),
 	KUNIT_CASE(no_region_has_more_free_pages_than_pages),
+	KUNIT_CASE_PARAM(what_the_kernels_caches_may_give_is_not_available, slab_gen_params),
 	{}
 };
 
