@@ -10,8 +10,8 @@ on for so long, in the guest's time, and SOAK_SEED has it do the same once more.
 import os
 import random
 
-from common import (BLOCKS, DEBUG, DEVICE, HAVE_GNTDEV, MIB, Holder, blocks, counts, move, share_pages, spare_kb,
-                    stats, uptime, walk)
+from common import (BLOCKS, DEBUG, DEVICE, HAVE_GNTDEV, MIB, Holder, blocks, counts, move, settled, share_pages,
+                    spare_kb, stats, uptime, walk)
 from elastic import GROUP
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 600))
@@ -81,7 +81,7 @@ class Soak:
 
     def unreachable(self):
         self.guest.target_kb(self.draw.choice((4, self.full * 4)))
-        self.guest.run("sleep 1")
+        settled(self.lab, self.guest)
         self.guest.target_kb(self.target())
 
     def base_only(self):
@@ -93,7 +93,9 @@ class Soak:
         self.guest.run("for i in 1 2 3; do echo 1 > /proc/sys/vm/compact_memory; done", timeout=120)
 
     def pressure(self):
-        self.guest.run(f"timeout {self.draw.randrange(1, 4)} holes {self.draw.randrange(20, 80)} > /dev/null; true")
+        seconds, mib = self.draw.randrange(1, 4), self.draw.randrange(20, 80)
+        mib = max(min(mib, spare_kb(self.guest) // MIB), 1)     # at its lowest it may have less
+        self.guest.run(f"timeout {seconds} holes {mib} > /dev/null; true")
 
     def loan(self):
         if self.shared_with != self.guest.domid:
