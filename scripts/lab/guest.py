@@ -48,6 +48,9 @@ vnc = 0
 usb = 0
 serial = "file:/var/log/xen/console/hvm-{name}.log"
 """
+NEAR, FAR = 10, 20          # distances of virtual nodes
+# Each vCPU is a package of its own: Linux wonders at two of one on two nodes.
+PACKAGES = 'cpuid = "host,htt=0,cmplegacy=0,nc=0,apicidsize=0"'
 DEVICE = "/sys/devices/system/xen_memory/xen_memory0"
 LANDED = f"""
 cd {DEVICE}
@@ -59,6 +62,21 @@ while [ ${{now%%.*}} -le $end ]; do
 done
 echo "current_kb is $current, target_kb is $target"; exit 1
 """
+
+
+def vnuma(vnodes, pnodes, vcpus):
+    """Return the lines of a configuration for virtual nodes of so many MiB, and the vCPUs dealt out to them.
+
+    They lie on these of the machine's nodes by turns.
+    """
+    nodes = []
+    for i, mib in enumerate(vnodes):
+        distances = ",".join(str(NEAR if i == j else FAR) for j in range(len(vnodes)))
+        options = [f"pnode={pnodes[i % len(pnodes)]}", f"size={mib}", f"vdistances={distances}"]
+        if own := range(i, vcpus, len(vnodes)):
+            options.append(f"vcpus={','.join(map(str, own))}")
+        nodes.append(options)
+    return f"vnuma = {json.dumps(nodes)}\n{PACKAGES}\n" if nodes else ""
 
 
 class GuestError(Exception):
@@ -97,21 +115,28 @@ class Spawned:
 
 
 class Guest:
-    """A domain of the host. `name` is its name in Xen; sizes are MiB."""
+    """A domain of the host. `name` is its name in Xen; sizes are MiB.
+
+    With `vnodes` its memory are virtual nodes of these sizes, one after the other, on the machine's by turns, or
+    on `pnodes` of these. No PV guest can have them.
+    """
 
     _serial = count(1)
 
     def __init__(self, lab, kind, kernel, memory=512, maxmem=None, vcpus=1, name=None, cmdline="", config="",
-                 initrd="initrd", cpus="1"):
+                 initrd="initrd", cpus="1", vnodes=(), pnodes=None):
         self.lab = lab
         self.host = lab.host
         self._failing = False
         self.kind, self.kernel, self.vcpus = kind, kernel, vcpus
         self.initrd, self.cpus = initrd, cpus
-        self.memory, self.maxmem = memory, maxmem or memory
+        self.memory = sum(vnodes) or memory
+        self.maxmem = maxmem or self.memory
         self.name = f"{name or kind}-{next(self._serial)}"
         self.domid = self._path = None      # until it is created
-        self._cmdline, self._config = cmdline, config
+        self._cmdline = cmdline
+        self._config = config + vnuma(vnodes, pnodes or range(lab.host.machine.nodes), vcpus)
+        self._xl = "LD_PRELOAD=/lib/vnuma.so xl" if vnodes and kind == "pvh" else "xl"
         self._ids = count(1)
         self._ended = False
         self.booted = False
@@ -129,7 +154,8 @@ class Guest:
             initrd=self.initrd, options=options.strip(),
             memory=self.memory, maxmem=self.maxmem, vcpus=self.vcpus, cpus=json.dumps(self.cpus))
         path = f"/run/{self.name}.cfg"
-        self.host.dom0(f"cat > {path} <<'END'\n{config}\nEND\nxl create {'-p' if paused else ''} {path}", timeout=180)
+        self.host.dom0(f"cat > {path} <<'END'\n{config}\nEND\n{self._xl} create {'-p' if paused else ''} {path}",
+                       timeout=180)
         self._found()
 
     def _found(self):
@@ -288,7 +314,7 @@ class Guest:
 
     def load(self, parameters="", upkeep=True):
         """Load the driver; without upkeep that is off before the first of it is due, a second later."""
-        rests = "" if upkeep else f" && cd {DEVICE}/upkeep && echo 0 > heal && echo 0 > coalesce"
+        rests = "" if upkeep else f" && cd {DEVICE}/upkeep && echo 0 > heal && echo 0 > coalesce && echo 0 > even"
         if self.lab.elastic:
             parameters += " elastic=1"
             rests += f" && cd {DEVICE}/elastic && echo 200 > age_ms && echo {HOLD_S} > hold_s"

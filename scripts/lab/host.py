@@ -63,7 +63,7 @@ def result(what, status, out, err, check):
 
 @dataclass(frozen=True)
 class Machine:
-    """What Xen boots on. One of several NUMA nodes has a CPU in each, and no memory_file.
+    """What Xen boots on. One of several NUMA nodes has a CPU in each.
 
     CPU 0 is dom0's. For a benchmark there are its programs, and all of the machine's memory is there
     from the start, so that no guest is slow because it touches some first.
@@ -95,7 +95,7 @@ class Host:
         self._debugging = threading.Lock()
         self._cleanup = contextlib.ExitStack()
         self._qemu = None
-        self.memory_file = None
+        self.memory_files = []      # of each node in turn
 
     # Boot and end
 
@@ -120,9 +120,9 @@ class Host:
             xen, vmlinux = images.xen(), images.kernel_elf(images.DOM0_SERIES)
             images.dom0_image(self.folder / "dom0.img", self.kernels, self.machine.bench, self.machine.kexec)
         self._cleanup.callback((self.folder / "dom0.img").unlink, missing_ok=True)
-        if self.machine.nodes == 1:
-            self.memory_file = self._make_memory_file(self.machine.memory)
-            self._cleanup.callback(self.memory_file.unlink, missing_ok=True)
+        self.memory_files = self._make_memory_files(self.machine.memory, self.machine.nodes)
+        for path in self.memory_files:
+            self._cleanup.callback(path.unlink, missing_ok=True)
         sockets = self._cleanup.enter_context(tempfile.TemporaryDirectory())
         packages.say("booting Xen and dom0")
         self._start(xen, vmlinux, f"{sockets}/agent")
@@ -141,14 +141,17 @@ class Host:
         return True
 
     @staticmethod
-    def _make_memory_file(mib):
-        """Return an empty file for the machine's memory; one that a killed run left behind goes."""
+    def _make_memory_files(mib, nodes):
+        """Return empty files for the memory of the machine's nodes; those that a killed run left behind go."""
         name = f"xen-balloon-{hashlib.sha256(bytes(packages.CACHE)).hexdigest()[:8]}"
         for folder in (Path("/dev/shm"), packages.CACHE):
-            (folder / name).unlink(missing_ok=True)
+            for old in folder.glob(f"{name}*"):
+                old.unlink(missing_ok=True)
             if folder.is_dir() and shutil.disk_usage(folder).free > mib << 20:
-                (folder / name).touch(0o600)
-                return folder / name
+                paths = [folder / f"{name}-{node}" for node in range(nodes)]
+                for path in paths:
+                    path.touch(0o600)
+                return paths
         raise HostError(f"neither /dev/shm nor {packages.CACHE} has {mib} MiB free for the machine's memory")
 
     def _start(self, xen, vmlinux, path):
@@ -179,15 +182,15 @@ class Host:
             threading.Thread(target=listen, daemon=True).start()
 
     def _memory(self):
-        """Return the machine's memory in QEMU's words: in a file, or spread over its nodes, one for each CPU."""
+        """Return the machine's memory in QEMU's words: in a file for each of its nodes, one for each CPU."""
         nodes, mib = self.machine.nodes, self.machine.memory
-        if nodes == 1:
-            return ("-machine", "pc,memory-backend=memory", "-object",
-                    f"memory-backend-file,id=memory,size={mib}M,mem-path={self.memory_file},share=on"
-                    + (",prealloc=on" if self.machine.bench else ""))
-        return [word for i in range(nodes) for word in (
-            "-object", f"memory-backend-ram,id=memory{i},size={mib // nodes}M",
-            "-numa", f"node,memdev=memory{i},cpus={i}")]
+        words = []
+        for i, path in enumerate(self.memory_files):
+            words += ["-object", f"memory-backend-file,id=memory{i},size={mib // nodes}M,mem-path={path},share=on"
+                      + (",prealloc=on" if self.machine.bench else "")]
+            if nodes > 1:
+                words += ["-numa", f"node,memdev=memory{i},cpus={i}"]
+        return words if nodes > 1 else ["-machine", "pc,memory-backend=memory0", *words]
 
     def _stop(self):
         self._qemu.kill()

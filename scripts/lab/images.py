@@ -34,6 +34,7 @@ import kernels      # noqa: E402: it is not beside this file
 INIT = REPO / "scripts/lab/init"
 GUEST = REPO / "tests/lab/guest"
 DOM0 = REPO / "tests/lab/dom0"
+PRELOAD = REPO / "tests/lab/preload"
 BENCH = REPO / "tests/bench/guest"
 BENCH_DOM0 = REPO / "tests/bench/dom0"
 DRIVER = [(REPO / folder, folder) for folder in ("drivers", "include")]
@@ -41,7 +42,8 @@ SELFTESTS = {"compaction_test": (), "transhuge-stress": ("vm_util",)}     # of m
 SELFTESTS_FROM = "6.12"
 SELFTESTS_UAPI = ("fs.h", "userfaultfd.h")
 DOM0_SERIES = "6.1"
-CFLAGS = ("-static", "-O2", "-Wall")
+CFLAGS = ("-O2", "-Wall")
+SHARED = ("-shared", "-fPIC")
 
 XEN_BIN = "usr/lib/xen-4.17/bin"
 DOM0_PROGRAMS = (*(f"{XEN_BIN}/{name}" for name in (
@@ -198,22 +200,28 @@ def xen():
 # Programs and modules of this tree
 
 
-def program(name, sources):
-    """Return the path of a static program."""
+def program(name, sources, how=("-static",)):
+    """Return the path of a program, static unless `how` says otherwise."""
     headers = sorted({header for source in sources for header in source.parent.glob("*.h")})
 
     def build():
         out = packages.CACHE / "images" / f"{name}.tmp"
-        run("gcc", *CFLAGS, "-o", out, *sources)
+        run("gcc", *CFLAGS, *how, "-o", out, *sources)
         data = out.read_bytes()
         out.unlink()
         return data
-    return stored(name, [stamp(path) for path in (*sources, *headers)], build)
+    return stored(name, [how, *(stamp(path) for path in (*sources, *headers))], build)
 
 
 def programs(folder):
     """Return (name, path) of each static program whose source is a file of this folder."""
     return [(source.stem, program(f"program-{source.stem}", [source])) for source in sorted(folder.glob("*.c"))]
+
+
+def preloads():
+    """Return (name, path) of each library that changes what one of Xen's programs in dom0 does."""
+    return [(f"{source.stem}.so", program(f"preload-{source.stem}", [source], SHARED))
+            for source in sorted(PRELOAD.glob("*.c"))]
 
 
 def selftest(name, helpers):
@@ -445,4 +453,6 @@ def dom0_image(path, kernels, bench=False, kexec=False):
                 cpio.file(f"boot/{series}/initrd-kexec", kexec_image(series).read_bytes(), 0o644)
         for name, program_path in programs(DOM0) + (programs(BENCH_DOM0) if bench else []):
             cpio.file(f"bin/{name}", program_path.read_bytes())
+        for name, library_path in preloads():
+            cpio.file(f"lib/{name}", library_path.read_bytes())
         out.write(cpio.bytes())

@@ -41,7 +41,7 @@ class Lab:
         self.elastic = elastic
         self.given = 0
         self.checks = 0
-        self.memory_file = host.memory_file
+        self.memory_files = host.memory_files
         self.debug_key = host.debug_key
         self.dom0 = host.dom0
         self.host_free_kb = host.free_kb

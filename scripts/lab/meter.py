@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The meter: how a guest's memory lies in the machine, seen from outside the guest.
 
-The machine's memory is QEMU's memory file, so the tables that translate the
-guest's frames are walked in that file and the guest notices nothing:
+The machine's memory is QEMU's memory file, one for each of its nodes, so the tables that
+translate the guest's frames are walked in it and the guest notices nothing:
 
 - PVH and HVM: the nested page table, whose root stands in the VMCB that Xen
   prints on debug-key v. A region of 2 MiB is a superpage where one entry maps
@@ -22,7 +22,9 @@ import mmap
 import os
 import re
 from array import array
+from bisect import bisect
 from dataclasses import dataclass
+from itertools import accumulate
 
 import draw
 
@@ -85,22 +87,25 @@ class Map:
 
 
 class Memory:
-    """The machine's physical memory in QEMU's memory file."""
+    """The machine's physical memory in QEMU's memory files, one after the other."""
 
-    def __init__(self, path):
-        self.path = path
-        with open(path, "rb") as file:
-            self.file = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        size = len(self.file)
+    def __init__(self, paths):
+        self.paths = paths
+        self.files = []
+        for path in paths:
+            with open(path, "rb") as file:
+                self.files.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        *self.starts, size = accumulate(map(len, self.files), initial=0)
+        self.size = size
         self.low = size if size < UNSPLIT else SPLIT_LOW
         self.frames = (size if size == self.low else HIGH + size - self.low) // PAGE
 
     def offset(self, address):
-        """Return where in the file a physical address lies."""
+        """Return where in the files a physical address lies."""
         offset = address - HIGH + self.low if address >= HIGH else address
-        if not 0 <= offset < len(self.file) or self.low <= address < HIGH:
+        if not 0 <= offset < self.size or self.low <= address < HIGH:
             raise MeterError(f"{address:#x} is outside the machine's memory of "
-                             f"{len(self.file):#x} bytes")
+                             f"{self.size:#x} bytes")
         return offset
 
     def holding(self, data):
@@ -109,26 +114,29 @@ class Memory:
                 if part.find(data, at, at + PAGE) >= 0}
 
     def _parts(self):
-        """Yield what is in the file, and where; what was never touched is not."""
-        end = 0
-        with open(self.path, "rb", buffering=0) as file:
-            while True:
-                try:
-                    start = os.lseek(file.fileno(), end, os.SEEK_DATA)
-                except OSError:         # nothing more
-                    return
-                end = min(os.lseek(file.fileno(), start, os.SEEK_HOLE), start + REGION)
-                file.seek(start)
-                yield start, file.read(end - start)
+        """Yield what is in the files, and where; what was never touched is not."""
+        for path, first in zip(self.paths, self.starts):
+            end = 0
+            with open(path, "rb", buffering=0) as file:
+                while True:
+                    try:
+                        start = os.lseek(file.fileno(), end, os.SEEK_DATA)
+                    except OSError:     # nothing more
+                        break
+                    end = min(os.lseek(file.fileno(), start, os.SEEK_HOLE), start + REGION)
+                    file.seek(start)
+                    yield first + start, file.read(end - start)
 
     def _frame(self, offset):
-        """Return which frame a place in the file is of."""
+        """Return which frame a place in the files is of."""
         return (offset if offset < self.low else offset - self.low + HIGH) // PAGE
 
     def words(self, address, count=ENTRIES):
         """Return `count` 64-bit words at a physical address, within one page table or leaf."""
         offset = self.offset(address)
-        return array("Q", self.file[offset:offset + count * WORD])
+        number = bisect(self.starts, offset) - 1
+        offset -= self.starts[number]
+        return array("Q", self.files[number][offset:offset + count * WORD])
 
     def entry(self, root, address, smallest=PAGE):
         """Return (entry, size) of what maps `address`: a leaf, a hole, or the level `smallest`."""
@@ -179,15 +187,17 @@ def nested(memory, root, regions):
 
 
 def nested_frames(memory, root, regions):
-    """Return the machine's frames that a nested page table maps as the guest's own."""
-    found = set()
+    """Return the machine's frame of each page that a nested page table maps as the guest's own, by pfn."""
+    found = {}
     for address in range(0, regions * REGION, REGION):
         entry, size = memory.entry(root, address, smallest=REGION)
+        pfn = address // PAGE
         if size == REGION and entry & PRESENT and not entry & LARGE:
-            found |= {(page & FRAME) // PAGE for page in memory.words(entry & FRAME) if is_ram(page)}
+            found.update((pfn + i, (page & FRAME) // PAGE) for i, page in enumerate(memory.words(entry & FRAME))
+                         if is_ram(page))
         elif is_ram(entry):
             first = ((entry & FRAME & -size) + address % size) // PAGE
-            found |= set(range(first, first + ENTRIES))
+            found.update((pfn + i, first + i) for i in range(ENTRIES))
     return found
 
 
@@ -253,7 +263,7 @@ class Meter:
     """Measures one running guest, whose tables are looked for once."""
 
     def __init__(self, lab, guest):
-        self.memory = Memory(lab.memory_file)
+        self.memory = Memory(lab.memory_files)
         self._paravirtual = guest.kind == "pv"
         self._regions = guest.maxmem * 1024 * 1024 // REGION
         self._tables = (shared_info(lab.debug_key("q"), guest.domid, self.memory) if self._paravirtual else
@@ -263,11 +273,15 @@ class Meter:
         """Return the Map of the guest."""
         return (paravirtual if self._paravirtual else nested)(self.memory, self._tables, self._regions)
 
+    def pages(self):
+        """Return the machine's frame of each of the guest's pages that has one, by pfn."""
+        if self._paravirtual:
+            return paravirtual_frames(self.memory, self._tables)
+        return nested_frames(self.memory, self._tables, self._regions)
+
     def frames(self):
         """Return the machine's frames that are the guest's."""
-        if self._paravirtual:
-            return set(paravirtual_frames(self.memory, self._tables).values())
-        return nested_frames(self.memory, self._tables, self._regions)
+        return set(self.pages().values())
 
 
 def measure(lab, guest):

@@ -139,6 +139,12 @@ def move(guest, target_kb, timeout=60):
     guest.landed(timeout)
 
 
+def grow(guest, size_kb, timeout=120):
+    """Has the guest grow to a size beyond what it was booted with, and waits until it is there."""
+    guest.mem_max(f"{size_kb}k")
+    move(guest, size_kb, timeout)
+
+
 def settled(lab, guest):
     """Waits until the guest has taken all it can get; returns current_kb."""
     seen = [guest.current_kb()]

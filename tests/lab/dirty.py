@@ -20,7 +20,7 @@ GROWN = 32                  # MiB
 
 def leaves(lab, guest):
     """What maps each page of the guest, by frame number: (its entry's frame, whether that is 2 MiB)."""
-    memory = meter.Memory(lab.memory_file)
+    memory = meter.Memory(lab.memory_files)
     root = meter.nested_root(lab.debug_key("v"), guest.domid)
     found = {}
     for first in range(0, guest.maxmem * MIB // 4, meter.ENTRIES):

@@ -7,7 +7,7 @@ after rmmod. Where the kernel does not set it online by itself, dmesg tells whic
 
 import re
 
-from common import BLOCKS, DEBUG, MIB, Holder, blocks, intree_and_ours, move, stats
+from common import BLOCKS, DEBUG, MIB, Holder, blocks, grow, intree_and_ours, move, stats
 
 TYPES = ("pv", "pvh", "hvm")
 TIMEOUT = 420
@@ -29,11 +29,6 @@ def sizes(lab, guest, beyond, where):
     if guest.run(f"cat {DEBUG}/invariant 2>/dev/null || echo none").strip() != "none":
         lab.equal(f"invariant, {where}", guest.run(f"cat {DEBUG}/invariant").strip(), "ok")
     return current
-
-
-def grow(guest, size):
-    guest.mem_max(f"{size}k")
-    move(guest, size, 120)
 
 
 def grows_once_its_blocks_are_online(lab, guest):

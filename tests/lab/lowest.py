@@ -6,7 +6,7 @@ available. It has grown beyond what it was booted with, which has the kernel kee
 in pieces, for which the kernel keeps still more for a while.
 """
 
-from common import BLOCKS, DEBUG, DEVICE, MIB, Holder, killed, move, settled
+from common import BLOCKS, DEBUG, DEVICE, MIB, Holder, grow, killed, settled
 
 TAKES = 150
 TIMEOUT = 600
@@ -33,8 +33,7 @@ def run(lab, kind, kernel):
     full = guest.current_kb()
     for _ in range(2):
         full += BLOCK
-        guest.mem_max(f"{full}k")
-        move(guest, full, 120)
+        grow(guest, full)
     holder, before = Holder(lab, guest, HELD_MIB), killed(guest)
     for _ in range(TIMES):
         guest.run(f"timeout 3 holes {HELD_MIB} > /dev/null; true", timeout=120)

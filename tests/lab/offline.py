@@ -6,7 +6,7 @@ ballooned pages in it stays online. Of a guest that has grown by a block that is
 ballooned out, and by one that is not, of which all is, both are set offline, to the page.
 """
 
-from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, blocks, intree_and_ours, move, queues, whole
+from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, blocks, grow, intree_and_ours, move, queues, whole
 
 TIMEOUT = 600
 FAULTS = False              # as in hotadd
@@ -26,12 +26,11 @@ cat {BLOCKS}/%s/state
 """
 
 
-def grow(guest):
+def grow_movable(guest):
     """By a block that is Movable, and is used; returns its name."""
     before = blocks(guest)
     guest.run(f"echo online_movable > {BLOCKS}/auto_online_blocks")
-    guest.mem_max(f"{BOOT + BLOCK}k")
-    move(guest, BOOT + BLOCK, 120)
+    grow(guest, BOOT + BLOCK)
     return (blocks(guest) - before).pop()
 
 
@@ -86,7 +85,7 @@ def run(lab, kind, kernel):
         guest.landed()
     ours.load()
     start = whole(ours)
-    added = {guest: [grow(guest)] for guest in (intree, ours)}
+    added = {guest: [grow_movable(guest)] for guest in (intree, ours)}
     for guest in (intree, ours):
         added[guest].append(add(lab, guest))
     lab.wait(lambda: whole(ours) == start + 2 * BLOCK, 60, "all of the new block to be in the queue")

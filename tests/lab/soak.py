@@ -10,8 +10,8 @@ on for so long, in the guest's time, and SOAK_SEED has it do the same once more.
 import os
 import random
 
-from common import (BLOCKS, DEBUG, DEVICE, HAVE_GNTDEV, MIB, Holder, blocks, counts, move, settled, share_pages,
-                    spare_kb, stats, uptime, walk)
+from common import (BLOCKS, DEBUG, DEVICE, HAVE_GNTDEV, MIB, Holder, blocks, counts, grow, move, settled,
+                    share_pages, spare_kb, stats, uptime, walk)
 from elastic import GROUP
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", 600))
@@ -155,8 +155,7 @@ class Soak:
             return "it is as large as can be"
         before = blocks(self.guest)
         self.full += BLOCK
-        self.guest.mem_max(f"{self.full}k")
-        move(self.guest, self.full, 120)
+        grow(self.guest, self.full)
         self.added += blocks(self.guest) - before
         return f"to {self.full} kB"
 

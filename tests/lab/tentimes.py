@@ -5,7 +5,7 @@ It comes in superpages; a program can have it; it is ballooned out page by page,
 2 MiB of that; what was shattered by it is healed; and the guest is as small as it was once more.
 """
 
-from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, holes, move, queues, stats, whole
+from common import BLOCKS, DEBUG, DEVICE, MIB, Agreement, Holder, grow, holes, move, queues, stats, whole
 
 TYPES = ("pvh", "pv")
 UNPROVEN = ("pvh", "pv")
@@ -35,8 +35,7 @@ def run(lab, kind, kernel):
     start, beyond = whole(guest), guest.xen_pages() * 4 - guest.current_kb()
     guest.run(f"echo online > {BLOCKS}/auto_online_blocks")
     before = superpages(guest)
-    guest.mem_max(f"{GROWN}k")
-    move(guest, GROWN, 240)
+    grow(guest, GROWN, 240)
     lab.equal("what Xen counts beyond current_kb", guest.xen_pages() * 4 - guest.current_kb(), beyond)
     added, most = stats(guest)["hotplugged"] * 4, superpages(guest)
     lab.check(most - before >= IN_SUPERPAGES * (GROWN - BOOT) // HUGE_KB,

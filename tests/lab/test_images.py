@@ -65,7 +65,9 @@ class Dom0Test(unittest.TestCase):
         found = self.boot()
         programs = {name for name in found if name.startswith("bin/")}
         self.assertEqual(programs, {f"bin/{path.stem}" for path in images.DOM0.glob("*.c")})
-        self.assertEqual({name: found[name] for name in found.keys() - programs},
+        preloads = {name for name in found if name.startswith("lib/")}
+        self.assertEqual(preloads, {f"lib/{path.stem}.so" for path in images.PRELOAD.glob("*.c")})
+        self.assertEqual({name: found[name] for name in found.keys() - programs - preloads},
                          {"vmlinux": b"kernel_elf.", "vmlinuz": b"kernel_image.", "initrd": b"guest_image."})
         images.bench_image.assert_not_called()
         images.kexec_image.assert_not_called()

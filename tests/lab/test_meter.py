@@ -51,7 +51,7 @@ class Machine:
 
     def memory(self):
         self.file.flush()
-        return meter.Memory(self.file.name)
+        return meter.Memory([self.file.name])
 
 
 def leaf(frame, kind=0, flags=meter.PRESENT):
@@ -100,12 +100,12 @@ class Nested(unittest.TestCase):
         self.superpage(2)
         self.superpage(3, TYPE_POD, flags=meter.LARGE)
         self.assertEqual(meter.nested_frames(self.machine.memory(), self.root, 5),
-                         {1, 2, 3} | set(range(512, 1024)))
+                         {0: 1, 1: 2, 2: 3} | {1024 + i: 512 + i for i in range(512)})
 
     def test_of_a_leaf_of_1_gib_each_region_has_its_own_frames(self):
         self.machine.map(self.root, 0, leaf(1 << 18, flags=meter.PRESENT | meter.LARGE), 1 << 30)
         self.assertEqual(meter.nested_frames(self.machine.memory(), self.root, 2),
-                         set(range(1 << 18, (1 << 18) + 1024)))
+                         {i: (1 << 18) + i for i in range(1024)})
 
 
 class Paravirtual(unittest.TestCase):
@@ -174,6 +174,19 @@ class Split(unittest.TestCase):
             memory.offset(meter.SPLIT_LOW)
         with self.assertRaises(meter.MeterError):
             Machine().memory().offset(64 * MIB)
+
+
+class Nodes(unittest.TestCase):
+    def test_the_memory_of_the_second_node_follows_that_of_the_first(self):
+        first, second = Machine(3 << 30), Machine(1 << 30)
+        first.put(meter.PAGE, 11)
+        second.put(meter.PAGE, 22)
+        second.put(meter.PAGE + 8, 33)
+        first.memory(), second.memory()
+        memory = meter.Memory([first.file.name, second.file.name])
+        self.assertEqual(list(memory.words(meter.PAGE, 2)), [11, 0])
+        self.assertEqual(list(memory.words(meter.HIGH + meter.PAGE, 2)), [22, 33])
+        self.assertEqual(memory.holding(struct.pack("<Q", 33)), {meter.HIGH // meter.PAGE + 1})
 
 
 class Search(unittest.TestCase):
