@@ -28,7 +28,10 @@ IN_LAB = {      # what only a kernel on a real Xen runs, and by which scenario
     "xenmem-dirty.c": "dirty",
     "xenmem-pv.c": "targets (PV)",
     "xenmem-translated.c": "targets (PVH)",
+    "xenmem-vnode.c": "numa, nodes, fakenodes",
     "sysfs.c": "badinput",
+    "sysfs-nodes.c": "badinput, nodes, fakenodes",
+    "toolstack-nodes.c": "badinput, nodes",
     "debugfs.c": "targets",
 }
 SERIES, FLAVOUR = "6.12", "base"

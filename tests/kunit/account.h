@@ -23,7 +23,7 @@ static inline bool filed_under(unsigned int region, unsigned int class)
 {
 	struct balloon_region *entry;
 
-	list_for_each_entry(entry, &sim.xb->queue.regions.by_fill[class], list)
+	list_for_each_entry(entry, &sim.xb->queue.nodes[0].by_fill[class], list)
 		if (entry->start_pfn == page_to_pfn(sim_page(region, 0)))
 			return true;
 

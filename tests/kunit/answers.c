@@ -95,7 +95,7 @@ static unsigned int call(const struct xenmem_ops *ops, const struct line *line,
 	for (j = 0; j < nr; j++)
 		pages[j] = first + line->first + (j << line->order);
 	return line->call == RELEASE ? ops->release(pages, nr, line->order) :
-				       ops->populate(pages, nr, line->order);
+				       ops->populate(pages, nr, line->order, NULL);
 }
 
 static void play(const struct xenmem_ops *ops, struct page *first, bool pv,

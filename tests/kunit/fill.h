@@ -30,7 +30,7 @@ static inline unsigned int take_huge(unsigned int max)
 	unsigned int n;
 
 	mutex_lock(&sim.xb->step_lock);
-	n = balloon_alloc_huge(sim.xb, max);
+	n = balloon_alloc_huge(sim.xb, max, NUMA_NO_NODE);
 	mutex_unlock(&sim.xb->step_lock);
 
 	return n;

@@ -23,6 +23,30 @@
 struct kunit;
 
 /*
+ * XENMEM_get_vnumainfo and what it takes, as in Xen's public/memory.h: Linux's headers
+ * have none of it. Xen's handles are the addresses here.
+ */
+#define SIM_GET_VNUMAINFO	26
+
+struct sim_vmemrange {
+	u64 start;
+	u64 end;
+	u32 flags;
+	u32 nid;
+};
+
+struct sim_vnumainfo {
+	domid_t domid;
+	u16 pad;
+	u32 nr_vnodes;
+	u32 nr_vcpus;
+	u32 nr_vmemranges;
+	u32 *vdistance;
+	u32 *vcpu_to_vnode;
+	struct sim_vmemrange *vmemrange;
+};
+
+/*
  * What a test has in place of Xen, of the direct map, whose entries are of 4 KiB, and of
  * xen_p2m_addr.
  */
@@ -62,6 +86,11 @@ void *sim_kvzalloc(size_t size, gfp_t gfp);
 bool sim_hypercalls_were_swept(const char **missing);
 void sim_sweep_hypercalls(struct kunit *test, const char *name, void (*prepare)(struct kunit *test),
 			  void (*run)(struct kunit *test));
+
+/* As in seam.h: what the driver says is in sim.said. */
+__printf(1, 2) void sim_say(const char *fmt, ...);
+#undef pr_warn
+#define pr_warn(fmt, ...)		sim_say(fmt, ##__VA_ARGS__)
 
 #define HYPERVISOR_memory_op		sim_memory_op
 #define HYPERVISOR_grant_table_op	sim_grant_table_op

@@ -73,6 +73,12 @@
 #define page_zone(page)			sim_page_zone(page)
 #undef zone_page_state
 #define zone_page_state(zone, item)	((item) == NR_FREE_PAGES ? sim_zone_free(zone) : sim.cma)
+#undef zone_managed_pages
+#define zone_managed_pages(zone)	sim_zone_managed(zone)
+#undef nr_node_ids
+#define nr_node_ids			SIM_NODES
+#undef node_state
+#define node_state(nid, state)		test_bit(nid, sim_nodes(state))
 #undef min_wmark_pages
 #define min_wmark_pages(zone)		((void)(zone), sim.low_water)
 #define pageblock_is_kept(page)		sim_is_kept(page)
@@ -106,6 +112,8 @@
 
 #undef kzalloc
 #define kzalloc(size, gfp)		sim_kzalloc(size, gfp)
+#undef kcalloc
+#define kcalloc(n, size, gfp)		sim_kzalloc((n) * (size), gfp)
 #define kfree(p)			sim_kfree(p)
 
 /* Memory that is added */

@@ -201,7 +201,7 @@ static void set_content(unsigned long pfn, unsigned long nr, enum sim_content co
 
 /* Free blocks, of one node or two, in up to three zones */
 
-struct pglist_data sim_node[2];
+struct pglist_data sim_node[SIM_NODES];
 
 static struct free_area *area(struct page *page, unsigned int order)
 {
@@ -574,10 +574,11 @@ void sim_guest_build(void)
 	unsigned long i;
 
 	sim.first_pfn = PHYS_PFN(ARENA_START);
+	sim.node_pages = sim_total() / sim_nr_nodes();
 	for (i = 0; i <= SIM_TOP_ORDER; i++)
 		INIT_LIST_HEAD(&sim.blocks[i]);
 	memset(&sim_node, 0, sizeof(sim_node));
-	for (i = 0; i < 2 * MAX_NR_ZONES; i++)
+	for (i = 0; i < SIM_NODES * MAX_NR_ZONES; i++)
 		sim_node[i / MAX_NR_ZONES].node_zones[i % MAX_NR_ZONES].zone_pgdat =
 			&sim_node[i / MAX_NR_ZONES];
 	sim_node[0].node_zones[ZONE_NORMAL].free_area[SIM_TOP_ORDER].nr_free = sim.config.unseen;
@@ -592,6 +593,11 @@ void sim_guest_build(void)
 		free_region(nth_pfn(i));
 	}
 	sim.managed = sim_total() - (nr - populated);
+	memset(sim.node_managed, 0, sizeof(sim.node_managed));
+	if (sim_nr_nodes() == 1)
+		sim.node_managed[0] = sim.managed;
+	for (i = 0; sim_nr_nodes() > 1 && i < populated; i++)
+		sim.node_managed[sim_page_nid(pfn_to_page(nth_pfn(i)))]++;
 }
 
 /**
@@ -837,10 +843,11 @@ void sim_adjust_managed(struct page *page, long count)
 	bool ours = owner_of(page_to_pfn(page)) == SIM_DRIVER;
 	bool rises = count > 0;
 
-	/* As free_reserved_page() does: MemTotal never counts what nobody has. */
-	if (ours == rises)
+	/* As free_reserved_page() does: MemTotal counts what nobody has only while it is moved. */
+	if (ours == rises && !PageIsolated(page))
 		sim_violation("MemTotal counts a page before it is there, or after it has gone");
 	sim.managed += count;
+	sim.node_managed[sim_page_nid(page)] += count;
 }
 
 /* As si_mem_available() in Linux's mm/show_mem.c, of which page cache counts as a whole here. */
@@ -869,21 +876,33 @@ unsigned long sim_end_pfn(const struct pglist_data *node)
 	return sim.first_pfn + sim_total() + sim.config.tail;
 }
 
-/* Of two nodes each has one half of the memory, and so it is in each state. */
+unsigned int sim_nr_nodes(void)
+{
+	return sim.config.nodes ?: 1;
+}
+
+/* Each node has as much memory as the others, and so it is in each state. */
 const unsigned long *sim_nodes(enum node_states unused)
 {
 	static unsigned long nodes[BITS_TO_LONGS(MAX_NUMNODES)];
 
-	nodes[0] = sim.config.two_nodes ? BIT(0) | BIT(1) : BIT(0);
+	nodes[0] = GENMASK(sim_nr_nodes() - 1, 0);
 	return nodes;
 }
 
 int sim_page_nid(struct page *page)
 {
+	unsigned long at;
+
 	if (!sim_online_page(page_to_pfn(page)))
 		sim_violation("asked for the node of a page that is not there");
-	return sim.config.two_nodes &&
-	       page_to_pfn(page) - sim.first_pfn >= sim_total() / 2 + sim.config.border;
+	if (sim_nr_nodes() == 1)
+		return 0;
+
+	/* What is added goes to the last. */
+	at = page_to_pfn(page) - sim.first_pfn;
+	at -= min_t(unsigned long, at, sim.config.border);
+	return min_t(unsigned long, at / sim.node_pages, sim_nr_nodes() - 1);
 }
 
 struct zone *sim_page_zone(struct page *page)
@@ -908,6 +927,14 @@ unsigned long sim_zone_free(const struct zone *zone)
 		pages += zone->free_area[order].nr_free << order;
 
 	return pages;
+}
+
+/* All of a node is in one of its zones, as far as anybody asks. */
+unsigned long sim_zone_managed(const struct zone *zone)
+{
+	unsigned int nid = zone->zone_pgdat - sim_node;
+
+	return zone == &sim_node[nid].node_zones[ZONE_NORMAL] ? sim.node_managed[nid] : 0;
 }
 
 bool sim_is_kept(struct page *page)

@@ -164,6 +164,7 @@ static bool may_all_go(unsigned int region, unsigned int nr)
 int sim_set_offline(unsigned int region, unsigned int nr)
 {
 	unsigned int i, j;
+	int nid;
 
 	notify(MEM_GOING_OFFLINE, region, nr);
 	if (!may_all_go(region, nr)) {
@@ -173,8 +174,11 @@ int sim_set_offline(unsigned int region, unsigned int nr)
 
 	for (i = region; i < region + nr; i++) {
 		for (j = 0; j < SIM_REGION_PAGES; j++) {
-			if (sim_use(i, j, SIM_OFFLINE))
+			nid = sim_page_nid(sim_page(i, j));
+			if (sim_use(i, j, SIM_OFFLINE)) {
 				sim.managed--;
+				sim.node_managed[nid]--;
+			}
 			sim.region[i].owner[j] = SIM_OFFLINE;
 		}
 		sim.region[i].changed = true;

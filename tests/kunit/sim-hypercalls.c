@@ -36,6 +36,7 @@ enum hypercall {
 	EXCHANGE,
 	ADD_TO_PHYSMAP,
 	RESERVATION,		/* the current or the maximum one */
+	VNUMAINFO,
 	GRANT_COPY,
 	HVM_OP,
 	VERSION,
@@ -48,7 +49,8 @@ enum hypercall {
 static const char *const names[] = {
 	[DECREASE] = "decrease_reservation", [POPULATE] = "populate_physmap",
 	[EXCHANGE] = "exchange", [ADD_TO_PHYSMAP] = "add_to_physmap",
-	[RESERVATION] = "current or maximum_reservation", [GRANT_COPY] = "grant copy",
+	[RESERVATION] = "current or maximum_reservation", [VNUMAINFO] = "get_vnumainfo",
+	[GRANT_COPY] = "grant copy",
 	[HVM_OP] = "hvm_op", [VERSION] = "xen_version", [MMU_UPDATE] = "mmu_update",
 	[MMUEXT] = "mmuext_op", [VA_MAPPING] = "update_va_mapping",
 };
@@ -148,6 +150,9 @@ long sim_memory_op(unsigned int cmd, void *arg)
 	case XENMEM_current_reservation:
 	case XENMEM_maximum_reservation:
 		return disturbed(RESERVATION, 1, &answer) ? answer.error :
+				 sim_hypercalls->memory_op(cmd, arg);
+	case SIM_GET_VNUMAINFO:	/* XENMEM_get_vnumainfo */
+		return disturbed(VNUMAINFO, 1, &answer) ? answer.error :
 				 sim_hypercalls->memory_op(cmd, arg);
 	default:
 		return -ENOSYS;

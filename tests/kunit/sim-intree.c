@@ -64,6 +64,7 @@ static struct page *decrease(void)
 	region->changed = true;
 	sim.tot_pages--;
 	sim.managed--;
+	sim.node_managed[sim_page_nid(page)]--;
 	return page;
 }
 

@@ -22,8 +22,9 @@ static struct sim_piece *piece_of(u32 frame)
 /**
  * sim_host_build - a host with nothing in use
  * @pieces: its memory, in pieces of 2 MiB
+ * @nodes: on so many nodes, in equal parts
  */
-void sim_host_build(unsigned int pieces)
+void sim_host_build(unsigned int pieces, unsigned int nodes)
 {
 	unsigned int i;
 
@@ -36,20 +37,35 @@ void sim_host_build(unsigned int pieces)
 	for (i = 0; i < pieces; i++) {
 		bitmap_fill(sim.piece[i].free, SIM_REGION_PAGES);
 		sim.piece[i].nr_free = SIM_REGION_PAGES;
+		sim.piece[i].node = i * nodes / pieces;
 		list_add_tail(&sim.piece[i].list, &sim.whole);
 	}
 }
 
 /**
- * sim_host_take_piece - allocate 2 MiB
- * @frame: set to its first frame
- *
- * Return: false when no 2 MiB piece is free.
+ * sim_frame_node - of which of the machine's nodes a frame is
+ * @frame: the frame
  */
-bool sim_host_take_piece(u32 *frame)
+unsigned int sim_frame_node(u32 frame)
 {
-	struct sim_piece *piece =
-		list_first_entry_or_null(&sim.whole, struct sim_piece, list);
+	return piece_of(frame)->node;
+}
+
+/* The first piece of a list that is of a node, or of any with SIM_NODES. */
+static struct sim_piece *first_piece(struct list_head *list, unsigned int node)
+{
+	struct sim_piece *piece;
+
+	list_for_each_entry(piece, list, list)
+		if (node == SIM_NODES || piece->node == node)
+			return piece;
+
+	return NULL;
+}
+
+static bool take_piece(u32 *frame, unsigned int node)
+{
+	struct sim_piece *piece = first_piece(&sim.whole, node);
 
 	if (!piece)
 		return false;
@@ -62,20 +78,13 @@ bool sim_host_take_piece(u32 *frame)
 	return true;
 }
 
-/**
- * sim_host_take_frame - allocate 4 KiB, of a broken piece where there is one
- * @frame: set to the frame
- *
- * Return: false when nothing is free.
- */
-bool sim_host_take_frame(u32 *frame)
+static bool take_frame(u32 *frame, unsigned int node)
 {
-	struct sim_piece *piece =
-		list_first_entry_or_null(&sim.broken, struct sim_piece, list);
+	struct sim_piece *piece = first_piece(&sim.broken, node);
 	unsigned int bit;
 
 	if (!piece)
-		piece = list_first_entry_or_null(&sim.whole, struct sim_piece, list);
+		piece = first_piece(&sim.whole, node);
 	if (!piece)
 		return false;
 
@@ -90,6 +99,28 @@ bool sim_host_take_frame(u32 *frame)
 
 	*frame = (piece - sim.piece) * SIM_REGION_PAGES + bit;
 	return true;
+}
+
+/**
+ * sim_host_take_piece - allocate 2 MiB
+ * @frame: set to its first frame
+ *
+ * Return: false when no 2 MiB piece is free.
+ */
+bool sim_host_take_piece(u32 *frame)
+{
+	return take_piece(frame, SIM_NODES);
+}
+
+/**
+ * sim_host_take_frame - allocate 4 KiB, of a broken piece where there is one
+ * @frame: set to the frame
+ *
+ * Return: false when nothing is free.
+ */
+bool sim_host_take_frame(u32 *frame)
+{
+	return take_frame(frame, SIM_NODES);
 }
 
 /**
@@ -137,7 +168,25 @@ unsigned int sim_rivals_take(unsigned int pieces, unsigned int frames)
 }
 
 /**
- * sim_rivals_give - other guests give memory back
+ * sim_rivals_take_node - other guests get memory of one of the machine's nodes
+ * @node: which
+ * @pieces: whole 2 MiB pieces
+ *
+ * Return: how many pieces they got.
+ */
+unsigned int sim_rivals_take_node(unsigned int node, unsigned int pieces)
+{
+	unsigned int got;
+	u32 frame;
+
+	for (got = 0; got < pieces && take_piece(&frame, node); got++)
+		list_add(&piece_of(frame)->list, &sim.rivals);
+
+	return got;
+}
+
+/**
+ * sim_rivals_give - other guests give memory back, what they got last first
  * @pieces: whole 2 MiB pieces
  * @frames: single frames
  */
@@ -186,6 +235,32 @@ unsigned int sim_superpages(void)
 				      sim.region[i].superpage;
 
 	return nr;
+}
+
+/**
+ * sim_away - pages of a region whose memory is of another of the machine's nodes
+ * @region: the region
+ * @nid: than of this one
+ */
+unsigned int sim_away(const struct sim_region *region, unsigned int nid)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < SIM_REGION_PAGES; i++)
+		nr += region->frame[i] < SIM_FOREIGN && sim_frame_node(region->frame[i]) != nid;
+
+	return nr;
+}
+
+/**
+ * sim_scatter_nodes - the guest is in a new domain: nobody knows what is on which node
+ */
+void sim_scatter_nodes(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sim.config.regions; i++)
+		sim.region[i].elsewhere = true;
 }
 
 /**
@@ -270,17 +345,58 @@ static void insert_page(unsigned long pfn, u32 frame)
 	region->changed = true;
 }
 
-static bool populate_extent(unsigned long pfn, unsigned int order)
+static bool take(u32 *frame, unsigned int order, unsigned int node)
+{
+	return order ? take_piece(frame, node) : take_frame(frame, node);
+}
+
+/* Has the guest virtual nodes, each of which stands for one of the machine's? */
+static bool has_nodes(void)
+{
+	return (sim.config.first || (sim_nr_nodes() > 1 && !sim.config.fake)) && !sim.config.pv;
+}
+
+/**
+ * sim_vnode_of - of which of its virtual nodes Xen takes a page to be
+ * @pfn: the page
+ */
+unsigned int sim_vnode_of(unsigned long pfn)
+{
+	if (sim.config.first)
+		return pfn >= sim.first_pfn + sim.config.first * SIM_REGION_PAGES;
+
+	return sim_page_nid(pfn_to_page(pfn));
+}
+
+/* Memory of the page's own node, or, unless @away is NULL, else of any. */
+static bool take_for(struct page *page, u32 *frame, unsigned int order, bool *away)
+{
+	unsigned int node = has_nodes() ? sim_vnode_of(page_to_pfn(page)) : SIM_NODES;
+
+	if (away)
+		*away = false;
+	if (!(sim.closed & BIT(node)) && take(frame, order, node))
+		return true;
+	if (!away || !has_nodes() || !take(frame, order, SIM_NODES))
+		return false;
+
+	*away = true;
+	return true;
+}
+
+static bool populate_extent(unsigned long pfn, unsigned int order, bool *away)
 {
 	unsigned int i, index;
 	u32 frame;
 
 	if (sim.tot_pages + (1UL << order) > sim.max_pages)
 		return false;
-	if (order ? !sim_host_take_piece(&frame) : !sim_host_take_frame(&frame))
+	if (!take_for(pfn_to_page(pfn), &frame, order, away))
 		return false;
 
 	sim.tot_pages += 1UL << order;
+	if (order && sim_region_of(pfn, &index))
+		sim_region_of(pfn, &index)->elsewhere = false;
 	for (i = 0; i < 1U << order; i++)
 		insert_page(pfn + i, frame + i);
 	if (order && IS_ALIGNED(pfn, SIM_REGION_PAGES) && sim_region_of(pfn, &index))
@@ -480,9 +596,11 @@ static unsigned int sim_release(struct page **pages, unsigned int nr, unsigned i
 	return done;
 }
 
-static unsigned int sim_populate(struct page **pages, unsigned int nr, unsigned int order)
+static unsigned int sim_populate(struct page **pages, unsigned int nr, unsigned int order,
+				 unsigned long *away)
 {
 	unsigned int done, limit = nr;
+	bool is_away = false;
 
 	check_call(pages, nr, order);
 	sim_fails(SIM_POPULATE, &limit, NULL);
@@ -493,8 +611,10 @@ static unsigned int sim_populate(struct page **pages, unsigned int nr, unsigned 
 
 	for (done = 0; done < limit; done++) {
 		check_populate(pages[done], order);
-		if (!populate_extent(page_to_pfn(pages[done]), order))
+		if (!populate_extent(page_to_pfn(pages[done]), order, away ? &is_away : NULL))
 			break;
+		if (away)
+			__assign_bit(done, away, is_away);
 		sim.extents++;
 	}
 	call_ends();
@@ -548,6 +668,9 @@ static int sim_move(struct page *from, struct page *to)
 	source->superpage = false;
 	source->changed = true;
 	insert_page(page_to_pfn(to), frame);
+	/* Of what nobody knew where it is nobody does now. */
+	if (sim_region_of(page_to_pfn(to), &at))
+		sim_region_of(page_to_pfn(to), &at)->elsewhere |= source->elsewhere;
 	call_ends();
 	return 0;
 }
@@ -663,6 +786,8 @@ const struct xenmem_ops sim_ops = {
 	.exit = sim_ops_exit,
 	.release = sim_release,
 	.populate = sim_populate,
+	.has_nodes = has_nodes,
+	.node_of = sim_vnode_of,
 	.move = sim_move,
 	.populated = sim_is_populated,
 	.reach = sim_reach,

@@ -68,16 +68,35 @@ static int load(void)
 
 /* Building */
 
+/* 2 MiB of the node that a region is of, as Xen's tools build a guest. */
+static u32 piece_for(unsigned int region)
+{
+	unsigned int nodes = sim_nr_nodes(), node = region * nodes / sim.config.regions, i = 0;
+	u32 frame;
+
+	if (sim.config.first) {
+		nodes = 2;
+		node = region >= sim.config.first;
+	}
+	while (nodes > 1 && (sim.piece[i].node != node || !sim.piece[i].nr_free))
+		i++;
+	if (nodes > 1)
+		list_move(&sim.piece[i].list, &sim.whole);
+	sim_host_take_piece(&frame);
+
+	return frame;
+}
+
 static void build_p2m(void)
 {
 	unsigned int i, j, populated = sim.config.regions - sim.config.unpopulated;
-	u32 frame;
+	u32 frame = 0;
 
 	for (i = 0; i < sim.config.regions; i++) {
 		struct sim_region *region = &sim.region[i];
 
 		if (i < populated)
-			sim_host_take_piece(&frame);
+			frame = piece_for(i);
 		for (j = 0; j < SIM_REGION_PAGES; j++)
 			region->frame[j] = i < populated ? frame + j : SIM_HOLE;
 		region->superpage = i < populated;
@@ -104,7 +123,6 @@ int sim_load(void)
 	xb->scrub_pages = &sim.scrub_pages;
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
-	balloon_contig_init(xb);
 	balloon_alloc_init(xb);
 	atomic_long_set(&xb->intree.heard, -1);
 	xb->intree.hears = true;
@@ -112,6 +130,7 @@ int sim_load(void)
 	ret = balloon_queue_init(&xb->queue);
 	if (ret)
 		return ret;
+	balloon_contig_init(xb);
 	balloon_migrate_init(xb);
 	balloon_heal_init(xb);
 	balloon_foreign_init(xb);
@@ -240,11 +259,12 @@ static void tear_down(void)
 	struct balloon_region *region;
 	unsigned long number;
 
-	if (!q->regions.by_fill[0].next)
+	if (!q->nodes)
 		return;
 
 	xa_for_each_marked(&q->regions.all, number, region, XA_MARK_0)
 		kfree(region);
+	kfree(q->nodes);
 	kfree(q->regions.spare);
 	xa_destroy(&q->regions.all);
 	memset(sim.xb, 0, sizeof(*sim.xb));
@@ -261,6 +281,8 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	tear_down();
 	KUNIT_ASSERT_LE(test, config->regions, MAX_REGIONS);
 	KUNIT_ASSERT_LE(test, config->regions + config->host_pieces, MAX_PIECES);
+	/* Each of Xen's two nodes has half of the host. */
+	KUNIT_ASSERT_LE(test, config->first, (config->regions + config->host_pieces) / 2);
 
 	sim.test = test;
 	sim.config = *config;
@@ -288,6 +310,7 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	sim.freezing = false;
 	sim.cleared = 0;
 	sim.cma = 0;
+	sim.closed = 0;
 	sim.promised = 0;
 	sim.delayed = NULL;
 	sim.bad = NULL;
@@ -318,7 +341,8 @@ void sim_build_world(struct kunit *test, const struct sim_config *config)
 	sim.called = NULL;
 	sim_mend();
 
-	sim_host_build(config->regions + config->host_pieces);
+	sim_host_build(config->regions + config->host_pieces,
+		       config->first ? 2 : sim_nr_nodes());
 	build_p2m();
 	sim_guest_build();
 	sim_intree_build();
@@ -521,12 +545,15 @@ static void recount(struct sim_region *region)
 }
 
 /* Each huge page is a whole region without memory, and is queued once. */
-static unsigned int count_huge(const char *when)
+static unsigned int count_huge(const char *when, unsigned int nid)
 {
 	struct page *page;
 	unsigned int nr = 0, index;
 
-	list_for_each_entry(page, &sim.xb->queue.huge, lru) {
+	if (!sim.xb->queue.nodes)
+		return 0;
+
+	list_for_each_entry(page, &sim.xb->queue.nodes[nid].huge, lru) {
 		struct sim_region *region = sim_region_of(page_to_pfn(page), &index);
 
 		if (!region || index || region->queued++ ||
@@ -534,10 +561,47 @@ static unsigned int count_huge(const char *when)
 			sim_violation("%s: a huge page in the queue is none", when);
 			break;
 		}
+		if (sim_page_nid(page) != nid)
+			sim_violation("%s: a huge page is in another node's queue", when);
 		nr++;
 	}
+	expect(when, "figure of a node's huge pages", sim.xb->queue.nodes[nid].nr_huge, nr);
 
 	return nr;
+}
+
+/* Of a region no more is on another node than the driver knows of. */
+static void check_away(const char *when, unsigned int region)
+{
+	struct page *page = sim_page(region, 0);
+	unsigned long pfn = page_to_pfn(page);
+
+	if (!sim_online_page(pfn) || sim.region[region].elsewhere || !sim.xb->queue.nodes ||
+	    sim_vnode_of(pfn + SIM_REGION_PAGES - 1) != sim_vnode_of(pfn))
+		return;
+	if (sim_away(&sim.region[region], sim_vnode_of(pfn)) >
+	    balloon_region_away(&sim.xb->queue, region_index(page)))
+		sim_violation("%s: of region %u more is on another node than is known", when,
+			      region);
+}
+
+/* What is known of each node adds up. */
+static void check_nodes(const char *when, unsigned int counted)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	unsigned long base = 0, away = 0;
+	unsigned int i;
+
+	/* None after it was unloaded. */
+	if (!q->nodes)
+		return;
+
+	for (i = 0; i <= SIM_NODES; i++) {
+		base += q->nodes[i].base;
+		away += q->nodes[i].away;
+	}
+	expect(when, "base pages of all nodes", base, counted);
+	expect(when, "pages of all nodes that are away", away, q->regions.away);
 }
 
 /**
@@ -603,6 +667,8 @@ void sim_check(const char *when)
 	for (i = 0; i < sim.config.regions; i++) {
 		if (sim.region[i].changed)
 			recount(&sim.region[i]);
+		if (sim.region[i].changed && sim.xb->ops->has_nodes && sim.xb->ops->has_nodes())
+			check_away(when, i);
 		sim.region[i].queued = 0;
 	}
 	for (i = 0; i < SIM_NR_OWNERS; i++)
@@ -612,8 +678,11 @@ void sim_check(const char *when)
 		rivals += SIM_REGION_PAGES;
 	owned = sim.sum[SIM_FREE][1] + sim.sum[SIM_PROGRAM][1] + sim.sum[SIM_PINNED][1] +
 		sim.xb->alloc.nr_held + beyond + sim.sum[SIM_OFFLINE][1];
-	huge = count_huge(when);
+	huge = 0;
+	for (i = 0; i < SIM_NODES; i++)
+		huge += count_huge(when, i);
 	base = count_base(when);
+	check_nodes(when, base);
 	for (i = 0; i < sim.config.regions; i++)
 		sim.region[i].changed = false;
 

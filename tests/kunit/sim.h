@@ -39,6 +39,8 @@
 #define SIM_TOP_ORDER		10U
 /* How many pages compaction has isolated at most. */
 #define SIM_ISOLATED		32U
+/* How many nodes the guest has at most, and the machine. */
+#define SIM_NODES		4U
 /* What memory is added in, in regions. */
 #define SIM_BLOCK_REGIONS	4U
 
@@ -122,8 +124,11 @@ enum sim_content {
  * @unseen: free blocks of the largest size beyond those that are simulated
  * @low: pages that are kept to be lent, at least
  * @high: and at most
- * @two_nodes: memory is on two nodes
- * @border: by how many pages the border between them is beyond the middle
+ * @nodes: memory is on so many nodes, up to SIM_NODES; 0 for one
+ * @border: by how many pages the border between two is beyond where all are equal
+ * @fake: those are the kernel's alone (numa=fake=): Xen knows of none
+ * @first: Xen knows of two, of which the first has so many regions, whatever the kernel has;
+ *	0: they are those of the kernel
  * @dma: how many regions, the first ones, are of ZONE_DMA
  * @movable: how many, the last ones, are of ZONE_MOVABLE
  * @kept: how many, the last ones, the kernel keeps: for CMA, or for who cannot wait
@@ -153,7 +158,9 @@ struct sim_config {
 	unsigned int unseen;
 	unsigned int low;
 	unsigned int high;
-	bool two_nodes;
+	unsigned int nodes;
+	bool fake;
+	unsigned int first;
 	unsigned int isolated;
 	unsigned int border;
 	unsigned int dma;
@@ -170,6 +177,7 @@ struct sim_config {
  * @sent: which pages a migration sends, or has sent: all that had memory since it began
  * @superpage: mapped as one (auto-translated only)
  * @program_huge: a program has it as a huge page
+ * @elsewhere: nobody knows on which of the machine's nodes its memory is: a new domain
  * @changed: since @nr was counted
  * @nr: pages by owner, without and with memory behind them
  * @queued: in how many queues the check found it as a whole
@@ -181,6 +189,7 @@ struct sim_region {
 	DECLARE_BITMAP(sent, SIM_REGION_PAGES);
 	bool superpage;
 	bool program_huge;
+	bool elsewhere;
 	bool changed;
 	u16 nr[SIM_NR_OWNERS][2];
 	u8 queued;
@@ -191,11 +200,13 @@ struct sim_region {
  * @list: in sim.whole or sim.broken, or in sim.rivals when another guest has it
  * @free: which frames are
  * @nr_free: how many
+ * @node: of which of the machine's nodes it is
  */
 struct sim_piece {
 	struct list_head list;
 	DECLARE_BITMAP(free, SIM_REGION_PAGES);
 	unsigned int nr_free;
+	unsigned int node;
 };
 
 /**
@@ -234,10 +245,14 @@ struct sim_fault {
  * @low_water: pages that the kernel does not hand out
  * @managed: MemTotal, in pages, but for
  * @promised: what the driver adds to it
+ * @node_managed: the part of each node
+ * @node_pages: how far apart the nodes begin
  * @cma: free pages of each zone that are for CMA
  * @rnd: for all that happens by chance
  * @piece: the host's memory
  * @nr_pieces: how much
+ * @closed: nodes, as bits, of which Xen gives nothing to who wants just that, though it
+ *	has some (claims, since Xen 4.21)
  * @whole: pieces that are free
  * @broken: pieces of which a part is free
  * @rivals: pieces that other guests have
@@ -325,11 +340,14 @@ struct sim {
 	unsigned long low_water;
 	long managed;
 	long promised;
+	long node_managed[SIM_NODES];
+	unsigned long node_pages;
 	unsigned long cma;
 	struct rnd_state rnd;
 
 	struct sim_piece *piece;
 	unsigned int nr_pieces;
+	unsigned long closed;
 	struct list_head whole;
 	struct list_head broken;
 	struct list_head rivals;
@@ -432,11 +450,17 @@ __printf(1, 2) void sim_say(const char *fmt, ...);
 /* sim-xen.c */
 extern const struct xenmem_ops sim_ops;
 extern const struct xenmem_ops sim_pv_ops;
-void sim_host_build(unsigned int pieces);
+void sim_host_build(unsigned int pieces, unsigned int nodes);
 bool sim_host_take_piece(u32 *frame);
 bool sim_host_take_frame(u32 *frame);
+unsigned int sim_frame_node(u32 frame);
+unsigned int sim_nr_nodes(void);
+unsigned int sim_vnode_of(unsigned long pfn);
+void sim_scatter_nodes(void);
+unsigned int sim_away(const struct sim_region *region, unsigned int nid);
 void sim_host_give(u32 frame);
 unsigned int sim_rivals_take(unsigned int pieces, unsigned int frames);
+unsigned int sim_rivals_take_node(unsigned int node, unsigned int pieces);
 void sim_rivals_give(unsigned int pieces, unsigned int frames);
 void sim_refill(struct page *page);
 void sim_begin_migration(void);
@@ -446,7 +470,7 @@ unsigned int sim_superpages(void);
 unsigned long sim_populated(void);
 
 /* sim-guest.c */
-extern struct pglist_data sim_node[2];
+extern struct pglist_data sim_node[SIM_NODES];
 int sim_arena_init(unsigned int windows);
 void sim_arena_exit(void);
 unsigned long sim_total(void);
@@ -502,6 +526,7 @@ const unsigned long *sim_nodes(enum node_states state);
 int sim_page_nid(struct page *page);
 struct zone *sim_page_zone(struct page *page);
 unsigned long sim_zone_free(const struct zone *zone);
+unsigned long sim_zone_managed(const struct zone *zone);
 bool sim_is_kept(struct page *page);
 void sim_free_pages(struct page *page, unsigned int order);
 int sim_alloc_contig_range(unsigned long start, unsigned long end,

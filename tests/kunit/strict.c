@@ -31,7 +31,7 @@ static struct page *released(unsigned int order)
 
 static void populate(struct page *page)
 {
-	sim_ops.populate(&page, 1, 0);
+	sim_ops.populate(&page, 1, 0, NULL);
 }
 
 /* Misuse of Xen */
@@ -404,7 +404,7 @@ static void populate_too_high(void)
 
 	sim.reached = page_to_pfn(page);
 	sim_begin_migration();
-	sim.xb->ops->populate(&page, 1, 0);
+	sim.xb->ops->populate(&page, 1, 0, NULL);
 }
 
 /* Ways to lose a page, or to have it twice: found by the check */
@@ -437,7 +437,7 @@ static void lose_huge_page(void)
 	struct page *page;
 
 	queue_huge();
-	balloon_dequeue_huge(&sim.xb->queue, &page, 1);
+	balloon_dequeue_huge(&sim.xb->queue, &page, 1, NUMA_NO_NODE);
 	sim.xb->queue.n.transit = 0;
 	sim_check("now");
 }
@@ -515,6 +515,26 @@ static void publish_wrong(void)
 	sim_check("now");
 }
 
+static void miscount_huge_of_node(void)
+{
+	queue_huge();
+	sim.xb->queue.nodes[0].nr_huge++;
+	sim_check("now");
+}
+
+static void miscount_base_of_node(void)
+{
+	queue_base();
+	sim.xb->queue.nodes[0].base--;
+	sim_check("now");
+}
+
+static void miscount_away(void)
+{
+	sim.xb->queue.nodes[0].away++;
+	sim_check("now");
+}
+
 static const struct deed {
 	void (*do_it)(void);
 	const char *found;
@@ -585,6 +605,9 @@ static const struct deed {
 	{ promise_twice, "MemTotal for what is given" },
 	{ miscount_total, "pages in all states" },
 	{ publish_wrong, "current_kb in pages" },
+	{ miscount_huge_of_node, "figure of a node's huge pages" },
+	{ miscount_base_of_node, "base pages of all nodes" },
+	{ miscount_away, "pages of all nodes that are away" },
 };
 
 static void name_deed(const struct deed *deed, char *name)
@@ -610,8 +633,53 @@ static void what_must_not_be_done_is_found(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(sim.said, deed->found), "found: %s", sim.said);
 }
 
+/* Where there are two nodes */
+
+static const struct sim_config two_nodes = {
+	.regions = 32, .host_pieces = 8, .slack = 5, .nodes = 2,
+};
+
+static void get_from_elsewhere(void)
+{
+	struct page *page = released(9);
+	unsigned long away = 0;
+
+	sim_rivals_take_node(sim_page_nid(page), sim.nr_pieces);
+	sim_ops.populate(&page, 1, 9, &away);
+	balloon_give(&sim.xb->queue, page, 9);
+	sim_check("now");
+}
+
+static void queue_for_another_node(void)
+{
+	struct page *page = released(9);
+	struct balloon_queue *q = &sim.xb->queue;
+	int nid = sim_page_nid(page);
+
+	balloon_enqueue(q, page, 9);
+	sim_balloon_stats.current_pages -= SIM_REGION_PAGES;
+	list_move(&page->lru, &q->nodes[!nid].huge);
+	q->nodes[nid].nr_huge--;
+	q->nodes[!nid].nr_huge++;
+	sim_check("now");
+}
+
+static const struct deed node_deeds[] = {
+	{ get_from_elsewhere, "is on another node than is known" },
+	{ queue_for_another_node, "a huge page is in another node's queue" },
+};
+
+KUNIT_ARRAY_PARAM(node_deed, node_deeds, name_deed);
+
+static void what_must_not_be_done_with_nodes_is_found(struct kunit *test)
+{
+	sim_build(test, &two_nodes);
+	what_must_not_be_done_is_found(test);
+}
+
 static struct kunit_case strict_cases[] = {
 	KUNIT_CASE_PARAM(what_must_not_be_done_is_found, deed_gen_params),
+	KUNIT_CASE_PARAM(what_must_not_be_done_with_nodes_is_found, node_deed_gen_params),
 	{}
 };
 

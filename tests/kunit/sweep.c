@@ -27,6 +27,8 @@ static const struct sim_config full_host = { .regions = REGIONS, .slack = 256, .
 
 static const struct sim_config restored = { SMALL, .restores_whole = true };
 
+static const struct sim_config two_nodes = { SMALL, .nodes = 2 };
+
 static const struct sim_config booted_small = { SMALL, .unpopulated = 2 };
 
 static const struct sim_config booted_small_pv = {
@@ -211,6 +213,64 @@ static void shatter_in_use(void)
 {
 	shatter();
 	sim_use(3, 100, SIM_PROGRAM);
+}
+
+/* Nodes */
+
+/* Of the second one other guests have all that the guest has not. */
+static void want_back_on_full_node(void)
+{
+	settle(FULL - H(4) - 70);
+	sim_rivals_take_node(1, sim.nr_pieces);
+	goal = FULL;
+}
+
+static void be_uneven(void)
+{
+	unsigned long wish[SIM_NODES] = { H(2), H(4), ULONG_MAX, ULONG_MAX };
+
+	settle(FULL - H(4));
+	goal = FULL - H(4);
+	balloon_nodes_wish(sim.xb, wish);
+	balloon_worker_again(sim.xb);
+}
+
+/* Within 2 MiB, as each was before. */
+static bool is_even(void)
+{
+	struct balloon_node_figures n = balloon_node_figures(sim.xb, 0);
+
+	return n.has < n.target + H(1) && n.target < n.has + H(1) && at_goal();
+}
+
+static void be_away(void)
+{
+	want_back_on_full_node();
+	settle(FULL);
+	sim_rivals_give(sim.nr_pieces, 0);
+	balloon_worker_again(sim.xb);
+}
+
+/* As for heal(). */
+static void renew(void)
+{
+	unsigned int region, i, used;
+
+	do_upkeep();
+	for (region = 0; region < REGIONS; region++) {
+		if (!balloon_region_away(&sim.xb->queue, region_index(sim_page(region, 0))))
+			continue;
+		for (i = 0, used = 0; i < SIM_REGION_PAGES && used < 16; i++)
+			used += sim_use(region, i, SIM_PROGRAM);
+	}
+}
+
+/* What is out of use is nowhere. */
+static bool is_renewed(void)
+{
+	struct balloon_figures n = balloon_figures(&sim.xb->queue);
+
+	return sim.xb->queue.regions.away <= n.quarantined && at_goal();
 }
 
 /* Compaction */
@@ -475,7 +535,7 @@ static void come_to_new_domain(void)
 	stock();
 	sim.xb->foreign.low = 0;
 	sim.xb->foreign.high = H(1);
-	sim_refill(list_first_entry(&sim.xb->queue.huge, struct page, lru));
+	sim_refill(list_first_entry(&sim.xb->queue.nodes[0].huge, struct page, lru));
 	page = list_first_entry(&sim.listed, struct page, lru);
 	sim_refill(page);
 	balloon_dequeue_base(&sim.xb->queue, &page, 1, NUMA_NO_NODE);
@@ -520,6 +580,9 @@ static const struct step steps[] = {
 	{ "heal", &translated, shatter, heal, is_healed },
 	{ "heal a region in use", &translated, shatter_in_use, heal, is_healed },
 	{ "heal in PV", &pv, shatter, heal, is_healed },
+	{ "deflate on a full node", &two_nodes, want_back_on_full_node, go, at_goal },
+	{ "even out", &two_nodes, be_uneven, do_upkeep, is_even },
+	{ "renew what is away", &two_nodes, be_away, renew, is_renewed },
 	{ "compaction", &translated, queue_some, compact, has_moved },
 	{ "compaction in PV", &pv, queue_some, compact, has_moved },
 	{ "compaction in PV, full host", &full_host, queue_some_on_full_host, compact, has_moved },
@@ -893,6 +956,8 @@ static const u8 swept[sizeof(struct xenmem_ops) / sizeof(void *)] = {
 	[AT(name)] = NEVER_FAILS,
 	[AT(init)] = NEVER_FAILS,
 	[AT(exit)] = NEVER_FAILS,
+	[AT(has_nodes)] = NEVER_FAILS,
+	[AT(node_of)] = NEVER_FAILS,
 	[AT(whole)] = NEVER_FAILS,
 	[AT(resumed)] = NEVER_FAILS,
 };

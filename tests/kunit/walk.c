@@ -37,6 +37,13 @@ static const struct walk walks[] = {
 	{ "lending", { .regions = 64, .host_pieces = 16, .slack = 256, .low = 300, .high = 1200 } },
 	{ "no in-tree driver", { .regions = 64, .host_pieces = 16, .slack = 256, .bare = true } },
 	{ "taken in part", { .regions = 64, .host_pieces = 16, .slack = 256 }, .doubt = true },
+	{ "two nodes", { .regions = 64, .host_pieces = 16, .slack = 256, .nodes = 2 } },
+	/* Which meet in the midst of regions. */
+	{ "three nodes", { .regions = 64, .host_pieces = 16, .extra = 300, .slack = 256,
+			   .nodes = 3 } },
+	{ "four nodes", { .regions = 64, .host_pieces = 32, .slack = 256, .nodes = 4 } },
+	{ "nodes of the kernel's own", { .regions = 64, .host_pieces = 16, .slack = 256,
+					 .nodes = 4, .fake = true } },
 };
 
 static void name_walk(const struct walk *walk, char *name)
@@ -87,10 +94,24 @@ static void new_fault(bool doubt)
 		sim.fault[op].partial = sim_random(SIM_REGION_PAGES);
 }
 
+/* Somebody says something of some nodes, or takes it back. */
+static void new_wishes(unsigned int nodes)
+{
+	unsigned long wish[SIM_NODES];
+	unsigned int nid;
+
+	for (nid = 0; nid < SIM_NODES; nid++)
+		wish[nid] = sim_random(2) ? sim_random(2 * booted / nodes) : ULONG_MAX;
+	balloon_nodes_wish(sim.xb, sim_random(4) ? wish : NULL);
+	balloon_worker_again(sim.xb);
+}
+
 /* Something happens to the guest or around it. */
 static void happen(const struct walk *walk)
 {
-	switch (sim_random(22)) {
+	unsigned int nodes = walk->config.nodes;
+
+	switch (sim_random(nodes ? 27 : 22)) {
 	case 0:
 	case 1:
 	case 2:
@@ -160,6 +181,22 @@ static void happen(const struct walk *walk)
 	case 21:
 		balloon_elastic_signal(sim.xb, sim_random(NR_BALLOON_SIGNALS));
 		break;
+	case 22:
+		sim.closed = sim_random(1U << nodes);
+		break;
+	case 23:
+		new_wishes(nodes);
+		break;
+	case 24:
+		balloon_node_set(sim.xb, sim_random(nodes), sim_random(booted / nodes));
+		balloon_worker_again(sim.xb);
+		break;
+	case 25:
+		sim.xb->even = sim_random(4);
+		break;
+	case 26:
+		sim_rivals_take_node(sim_random(nodes), sim_random(16));
+		break;
 	}
 }
 
@@ -211,10 +248,11 @@ static void go_on_in_a_new_domain(void)
 		    sim.region[region].frame[index] == SIM_HOLE)
 			sim_refill(sim_page(region, index));
 	}
+	sim_scatter_nodes();
 	sim.xb->resumed = true;
 }
 
-/* What is out of use is not known of any more after it. */
+/* What is out of use, or away, is not known of any more after it. */
 static void come_and_go(struct kunit *test)
 {
 	if (sim.bad || balloon_figures(&sim.xb->queue).quarantined)
@@ -222,6 +260,7 @@ static void come_and_go(struct kunit *test)
 
 	sim_mend();
 	sim_put_back_isolated();
+	sim_scatter_nodes();
 	sim_reload_driver(test);
 }
 
@@ -276,6 +315,27 @@ static void calm_down(void)
 	sim_return(booted);
 	sim.xb->foreign.low = 0;
 	sim.xb->foreign.high = 0;
+	sim.closed = 0;
+	sim.xb->even = true;
+	balloon_nodes_wish(sim.xb, NULL);
+}
+
+/* There is time, and room on each node: all get to their shares. */
+static void expect_even(struct kunit *test)
+{
+	u64 end = sim.now + 3600ULL * NSEC_PER_SEC;
+	struct balloon_node_figures n;
+	unsigned int nid;
+
+	balloon_worker_again(sim.xb);
+	while (sim.now < end && !sim.violations)
+		sim_turn();
+	for (nid = 0; nid < sim_nr_nodes(); nid++) {
+		n = balloon_node_figures(sim.xb, nid);
+		KUNIT_EXPECT_LE_MSG(test, max(n.has, n.target) - min(n.has, n.target),
+				    (unsigned long)SIM_REGION_PAGES, "node %u", nid);
+	}
+	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, booted * 3 / 4 + 1);
 }
 
 static void nothing_is_lost_whatever_happens(struct kunit *test)
@@ -310,10 +370,13 @@ static void nothing_is_lost_whatever_happens(struct kunit *test)
 	sim_target(booted * 3 / 4 + 1);
 	sim_settle(2000);
 	KUNIT_EXPECT_EQ(test, sim_balloon_stats.current_pages, booted * 3 / 4 + 1);
-	kunit_info(test, "%s: %lu steps of seed %u, %lu calls of Xen, %lu pages moved, %lu huge pages coalesced, %lu pages quarantined\n",
+	if (walk->config.nodes && !quarantined)
+		expect_even(test);
+	kunit_info(test, "%s: %lu steps of seed %u, %lu calls of Xen, %lu pages moved, %lu huge pages coalesced, %lu evened out, %lu pages quarantined\n",
 		   walk->name, step, seed,
 		   sim.calls[SIM_RELEASE] + sim.calls[SIM_POPULATE], sim.moved,
-		   balloon_counted(sim.xb, COUNT_COALESCED), quarantined);
+		   balloon_counted(sim.xb, COUNT_COALESCED),
+		   balloon_counted(sim.xb, COUNT_EVENED), quarantined);
 }
 
 static struct kunit_case walk_cases[] = {

@@ -9,25 +9,25 @@ and who is not root, who can write nothing, as nobody can read an address of the
 import time
 
 from common import DEBUG, DEVICE, MIB, Agreement, move
-from inputs import SAID, TARGETS, Inputs, rows
+from inputs import NODE_KEYS, NODE_TARGET, SAID, TARGETS, Inputs, rows
 
-TAKES = 420
+TAKES = 450
 TIMEOUT = 1200
 FAULTS = False              # a key that could not be read before is not told of again
 TIMES = 10000
 ALLOWED_TIMES = 2000
-LINES = 24          # that they may leave in a minute: ten of each of two kinds, and that others were suppressed
+LINES = 36          # that they may leave in a minute: ten of each of three kinds, and that others were suppressed
 HOME = 400 * MIB
 TRACING = "/sys/kernel/tracing"
 NOBODY = "su -s /bin/sh nobody -c"
 ADDRESS = r"ffff[0-9a-f]{12}\b"
 
-# Two kinds of bad targets in turn; now and then with them, what the thread has to end its step for.
+# Two kinds of bad targets in turn; now and then with them, what the thread has to end its step for, and a third kind.
 FLOOD = f"""
 cd {DEVICE}; i=0
 while [ $i -lt {TIMES} ]; do
 	case $((i % 4)) in 0) echo 4;; 1) echo junk;; 2) echo 8;; 3) echo 0;; esac > target_kb
-	[ $((i % 50)) -gt 0 ] || {{ echo $((i % 4 / 2)) > upkeep/heal; echo junk > limits/floor_kb; }}
+	[ $((i % 50)) -gt 0 ] || {{ echo $((i % 4 / 2)) > upkeep/heal; echo junk > limits/floor_kb; echo 0 > {NODE_TARGET}; }}
 	i=$((i + 1))
 done 2> /dev/null
 """
@@ -35,13 +35,15 @@ done 2> /dev/null
 # The same through xenstore.
 STORE_FLOOD = (b"0", b"junk", b"65536", b"65540")
 ALLOWED_FLOOD = (b"0", b"junk", b"65536", b"")
+ALLOWED_KEYS = ("memory/dynamic-max", f"{NODE_KEYS}/0")
 
 # Junk a moment after each switch began, and in the other files, where they are there, all the time.
 # What is set after rmmod is the in-tree driver's to bear.
 SWITCH = f"""
 cd {DEVICE}
 while [ ! -e /switched ]; do
-	for file in limits/floor_kb limits/deflate_on_oom upkeep/heal; do echo junk > $file; done
+	for file in limits/floor_kb limits/deflate_on_oom upkeep/heal {NODE_TARGET}; do echo junk > $file; done
+	echo auto > {NODE_TARGET}
 done 2> /dev/null &
 for delay in 0 2000 10000 30000 60000; do
 	insmod /xen-balloon.ko & usleep $delay; echo %s > target_kb; wait $! || echo failed
@@ -99,7 +101,7 @@ def is_not_flooded(lab, guest):
 
 
 def is_not_flooded_through_xenstore(lab, guest, inputs):
-    for key, flood, times in ((f"{inputs.path}/memory/dynamic-max", ALLOWED_FLOOD, ALLOWED_TIMES),
+    for key, flood, times in (*((f"{inputs.path}/{key}", ALLOWED_FLOOD, ALLOWED_TIMES) for key in ALLOWED_KEYS),
                               (f"{inputs.path}/memory/target", STORE_FLOOD, TIMES)):
         guest.run("dmesg -c > /dev/null")
         start = time.monotonic()
@@ -107,14 +109,15 @@ def is_not_flooded_through_xenstore(lab, guest, inputs):
         few_lines(lab, guest, start, times, key)
     last = int(STORE_FLOOD[-1]) - inputs.beyond
     lab.wait(lambda: int(guest.run(f"cat {DEVICE}/target_kb")) == last, 60, f"the last target of {last} kB to be shown")
-    lab.host.store.remove(f"{inputs.path}/memory/dynamic-max")
+    for allowed in ALLOWED_KEYS:
+        lab.host.store.remove(f"{inputs.path}/{allowed}")
     lab.host.store.write(key, str(HOME + inputs.beyond).encode())
     lab.wait(lambda: guest.current_kb() == HOME, 60, "the guest to be at the first good target")
 
 
 def takes_none_while_it_comes_or_goes(lab, guest, inputs, agreement):
     guest.unload()
-    keys = [f"{inputs.path}/memory/{name}" for name in ("target", "dynamic-max")]
+    keys = [f"{inputs.path}/{name}" for name in ("memory/target", *ALLOWED_KEYS)]
     for junk in "junk", 1 << 53:
         guest.run("rm -f /switched")
         switching = guest.spawn(SWITCH % (junk, HOME, HOME))
@@ -137,7 +140,8 @@ def takes_none_while_it_comes_or_goes(lab, guest, inputs, agreement):
         guest.landed()
         agreement.check(f"after '{junk}' while it was loaded and unloaded")
         guest.unload()
-    lab.host.store.remove(keys[1])
+    for allowed in keys[1:]:
+        lab.host.store.remove(allowed)
     lab.host.store.write(keys[0], str(HOME + inputs.beyond).encode())
     guest.load()
 

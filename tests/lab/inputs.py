@@ -17,6 +17,8 @@ ARRIVES_S = 60
 TARGETS = {"target_kb": 1, "target": 1024}      # what 1 KiB is in them
 KEYS = "memory"
 KEY = f"{KEYS}/target"
+NODE_KEYS = f"{KEYS}/target-node"
+NODE_TARGET = "node/node0/target_kb"            # in a guest with one node that of the guest
 SHOWN_IN_HEX = ("max_schedule_delay", "max_retry_count")
 SAID = "xen_balloon: "
 
@@ -43,6 +45,11 @@ def rows():
     return [Row(literals(files), re.findall(r"PVH|HVM|PV", files.replace("`", "")),
                 None if written == "removed" else "".join(literals(written)),
                 outcome, literals(said)) for files, written, outcome, said in cells]
+
+
+def heard(log, said):
+    """Return what was said, in lines of the log: of each what was to be said, else the line as it is."""
+    return [next((what for what in said if what in line), line) for line in log]
 
 
 class Inputs:
@@ -81,13 +88,13 @@ class Inputs:
         said = self.guest.run(WRITE % (file, row.written, file, file))
         error, _, rest = said.partition("shows ")
         before, _, error = error.partition("\n")
-        shown, _, log = rest.partition("\n")
+        shown, *log = rest.splitlines()
         if row.outcome.startswith("E"):
             got, want = error.strip().rpartition(": ")[2], os.strerror(getattr(errno, row.outcome))
         else:
             got, want, before = error, "", literals(row.outcome)[0]
         self.lab.equal(f"{file} = '{row.written}': error, what it shows, what is said",
-                       (got, shown, log.strip()), (want, before, "\n".join(row.said)))
+                       (got, shown, heard(log, row.said)), (want, before, row.said))
         return shown
 
     def _target(self, file, row):
@@ -107,14 +114,15 @@ class Inputs:
             self.store.write(f"{self.path}/{file}", row.written.encode().decode("unicode_escape").encode())
         elif self.store.exists(f"{self.path}/{file}"):
             self.store.remove(f"{self.path}/{file}")
-        self._follows("target_kb", row, 1, self.beyond, where)
+        shows = NODE_TARGET if file.startswith(NODE_KEYS) else "target_kb"
+        self._follows(shows, row, 1, self.beyond, where)
         self._next_home()
         held[KEY] = str(self.home + self.beyond).encode()
         if file not in held and self.store.exists(f"{self.path}/{file}"):
             self.store.remove(f"{self.path}/{file}")
         for key, value in held.items():
             self.store.write(f"{self.path}/{key}", value)
-        self._is("target_kb", self.home, self.home, row.said, f"the next good target after {where}")
+        self._is(shows, self.home, self.home, row.said, f"the next good target after {where}")
 
     def _next_home(self):
         self.home = HOMES[self.home == HOMES[0]]
@@ -141,4 +149,4 @@ class Inputs:
     def _look(self, file, said):
         look = f"cd {DEVICE}; cat info/current_kb {file}; dmesg | grep '{SAID}' || true"
         current, shown, *log = self.guest.run(look).splitlines()
-        return int(current), int(shown), [next((what for what in said if what in line), line) for line in log]
+        return int(current), int(shown), heard(log, said)

@@ -32,9 +32,16 @@
 /* How many base pages are held back until it is their region's turn. */
 #define MAX_HELD	1024
 
-static gfp_t base_gfp(const struct xen_balloon *xb)
+static gfp_t only(int nid)
 {
-	return balloon_moves(&xb->queue) ? GFP_POLITE | __GFP_MOVABLE | __GFP_HIGHMEM : GFP_POLITE;
+	return nid == NUMA_NO_NODE ? 0 : __GFP_THISNODE;
+}
+
+static gfp_t base_gfp(const struct xen_balloon *xb, int nid)
+{
+	gfp_t gfp = GFP_POLITE | only(nid);
+
+	return balloon_moves(&xb->queue) ? gfp | __GFP_MOVABLE | __GFP_HIGHMEM : gfp;
 }
 
 /*
@@ -61,11 +68,15 @@ static void scrub(struct xen_balloon *xb, struct page *page, unsigned long nr)
 		clear_highpage(page++);
 }
 
+static struct page *alloc_on(int nid, gfp_t gfp, unsigned int order)
+{
+	return nid == NUMA_NO_NODE ? alloc_pages(gfp, order) : alloc_pages_node(nid, gfp, order);
+}
+
 /* A free huge page that may stay one, if the allocator has such a page first. */
 static struct page *free_huge(int nid, gfp_t gfp)
 {
-	struct page *page = nid == NUMA_NO_NODE ? alloc_pages(gfp, XENMEM_HUGE_ORDER) :
-			    alloc_pages_node(nid, gfp, XENMEM_HUGE_ORDER);
+	struct page *page = alloc_on(nid, gfp, XENMEM_HUGE_ORDER);
 
 	if (!page || (balloon_region_may_stay(page) && !balloon_is_for_devices(page)))
 		return page;
@@ -89,20 +100,21 @@ static struct page *contig_huge(struct xen_balloon *xb, unsigned int max_cache, 
  * balloon_alloc_huge - take huge pages from the kernel into xb->pages
  * @xb: the driver
  * @max: how many at most, up to XENMEM_MAX_HUGE
+ * @nid: of which node, or NUMA_NO_NODE
  *
  * Context: the worker, under step_lock; may sleep, compact and move pages.
  * Return: how many; they are in transit.
  */
-unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max)
+unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max, int nid)
 {
-	gfp_t gfp = scrubbed(xb, huge_gfp(xb));
+	gfp_t gfp = scrubbed(xb, huge_gfp(xb)) | only(nid);
 	struct page *page;
 	unsigned int n;
 
 	for (n = 0; n < max; n++) {
-		page = free_huge(NUMA_NO_NODE, gfp);
+		page = free_huge(nid, gfp);
 		if (!page && !n)
-			page = contig_huge(xb, XENMEM_HUGE_PAGES, NUMA_NO_NODE);
+			page = contig_huge(xb, XENMEM_HUGE_PAGES, nid);
 		if (!page)
 			break;
 		balloon_take(&xb->queue, page, XENMEM_HUGE_ORDER);
@@ -194,9 +206,9 @@ unsigned int balloon_alloc_idle(struct xen_balloon *xb, unsigned int max, unsign
 }
 
 /* A free block to take base pages from, split; compaction can move them away again. */
-static struct page *free_block(gfp_t gfp, unsigned int order)
+static struct page *free_block(int nid, gfp_t gfp, unsigned int order)
 {
-	struct page *page = alloc_pages(gfp, order);
+	struct page *page = alloc_on(nid, gfp, order);
 
 	if (page && balloon_is_for_devices(page)) {
 		__free_pages(page, order);
@@ -209,9 +221,10 @@ static struct page *free_block(gfp_t gfp, unsigned int order)
 }
 
 /* Break one huge page: keep the first @max of it, free the others. */
-static unsigned int break_huge(struct xen_balloon *xb, struct page **pages, unsigned int max)
+static unsigned int break_huge(struct xen_balloon *xb, struct page **pages, unsigned int max,
+			       int nid)
 {
-	struct page *page = free_block(base_gfp(xb), XENMEM_HUGE_ORDER);
+	struct page *page = free_block(nid, base_gfp(xb, nid), XENMEM_HUGE_ORDER);
 	unsigned int i;
 
 	if (!page)
@@ -259,12 +272,12 @@ unsigned long balloon_alloc_settle(struct balloon_alloc *a)
  * region was broken is among those: it does not take long to find them.
  */
 static unsigned int more_of_broken(struct xen_balloon *xb, struct page **pages,
-				   unsigned int max)
+				   unsigned int max, int nid)
 {
 	unsigned int n = 0, tries = max + MORE_TRIES;
 	struct page *page;
 
-	while (n < max && tries-- && (page = alloc_page(base_gfp(xb)))) {
+	while (n < max && tries-- && (page = alloc_on(nid, base_gfp(xb, nid), 0))) {
 		if (balloon_region_broken(&xb->queue, page))
 			pages[n++] = page;
 		else
@@ -313,13 +326,19 @@ static bool large_blocks_left(struct xen_balloon *xb)
  * but single pages free cannot even fork.
  */
 static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
-			      unsigned int max)
+			      unsigned int max, int nid)
 {
 	struct balloon_alloc *a = &xb->alloc;
 	unsigned long region = ULONG_MAX;
-	int order = a->nr_held ? -1 : XENMEM_HUGE_ORDER - 1;
 	unsigned int i, n = 0;
 	struct page *page;
+	int order;
+
+	/* What is held of another node has had its turn. */
+	page = list_first_entry_or_null(&a->held, struct page, lru);
+	if (page && nid != NUMA_NO_NODE && page_to_nid(page) != nid)
+		balloon_alloc_settle(a);
+	order = a->nr_held ? -1 : XENMEM_HUGE_ORDER - 1;
 
 	while (n < max) {
 		if (order < 0 || a->nr_held > MAX_HELD) {
@@ -334,7 +353,7 @@ static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
 		order = min(order, ilog2(max - n));
 		if (order && !large_blocks_left(xb))
 			order = 0;
-		page = free_block(base_gfp(xb) & ~__GFP_RECLAIM, order);
+		page = free_block(nid, base_gfp(xb, nid) & ~__GFP_RECLAIM, order);
 		if (!page) {
 			order--;
 			continue;
@@ -356,12 +375,13 @@ static unsigned int by_region(struct xen_balloon *xb, struct page **pages,
 }
 
 /* Pages as the allocator hands them out, from anywhere: see base_only. */
-static unsigned int singles(struct xen_balloon *xb, struct page **pages, unsigned int max)
+static unsigned int singles(struct xen_balloon *xb, struct page **pages, unsigned int max,
+			    int nid)
 {
 	unsigned int n;
 
 	for (n = 0; n < max; n++) {
-		pages[n] = alloc_page(base_gfp(xb));
+		pages[n] = alloc_on(nid, base_gfp(xb, nid), 0);
 		if (!pages[n])
 			break;
 	}
@@ -373,6 +393,7 @@ static unsigned int singles(struct xen_balloon *xb, struct page **pages, unsigne
  * balloon_alloc_base - take base pages from the kernel into xb->pages
  * @xb: the driver
  * @max: how many at most, 1 to XENMEM_MAX_BASE
+ * @nid: of which node, or NUMA_NO_NODE
  *
  * They lie side by side where that can be: in a region that the balloon has
  * broken already, else at the front of a huge page that is broken for them, so
@@ -382,25 +403,25 @@ static unsigned int singles(struct xen_balloon *xb, struct page **pages, unsigne
  * Context: the worker, under step_lock; may sleep and compact.
  * Return: how many; they are in transit, with their place in the queue ready.
  */
-unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max)
+unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max, int nid)
 {
 	unsigned int i, n = 0, kept = 0;
 	struct page **pages = xb->pages;
 
 	/* Whoever wants 2 MiB and more has found no huge page just now. */
 	if (READ_ONCE(xb->base_only)) {
-		n = singles(xb, pages, max);
+		n = singles(xb, pages, max, nid);
 	} else if (max < XENMEM_HUGE_PAGES) {
 		if (balloon_figures(&xb->queue).base)
-			n = more_of_broken(xb, pages, max);
+			n = more_of_broken(xb, pages, max, nid);
 		if (!n)
-			n = break_huge(xb, pages, max);
+			n = break_huge(xb, pages, max, nid);
 	}
 	if (!n)
-		n = by_region(xb, pages, max);
+		n = by_region(xb, pages, max, nid);
 	if (!n) {
 		/* What is not free yet, but can be reclaimed. */
-		pages[0] = alloc_page(base_gfp(xb));
+		pages[0] = alloc_on(nid, base_gfp(xb, nid), 0);
 		n = !!pages[0];
 	}
 

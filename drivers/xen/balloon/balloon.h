@@ -42,7 +42,7 @@ struct xen_balloon;
 #define SAY_BURST		10
 #define SAY_INTERVAL		(60 * HZ)
 
-/* A region's fill is 1 to 512: fls() of it is its class, 1 to 10. */
+/* A region's fill is 0 to 512: fls() of it is its class, 0 to 10. */
 #define QUEUE_FILL_CLASSES	(XENMEM_HUGE_ORDER + 2)
 
 /* What a guest in need gets at a time, at most, from whoever asked for memory himself. */
@@ -85,22 +85,102 @@ struct balloon_figures {
  *	pages, else a number, its @info
  * @start: the first of which there is an entry in any case
  * @end: the one after the last
- * @by_fill: those with account of base pages, by fls() of how many they hold
- * @whole: how many of them hold all of their 512
+ * @away: pages whose memory is of another node of the machine than it should, at most
  * @spare: one for when there is no memory for one
  */
 struct balloon_regions {
 	struct xarray all;
 	unsigned long start;
 	unsigned long end;
-	struct list_head by_fill[QUEUE_FILL_CLASSES];
-	unsigned long whole;
+	unsigned long away;
 	struct balloon_region *spare;
 };
 
 /**
+ * struct balloon_search - where contig.c stands in its search for huge pages of a node
+ * @cursor: pfn of the next region to look at
+ * @left: how many regions are left of this pass
+ * @looked: how many were looked at since the search rested
+ * @min_free: free pages that a region must have to be tried in this pass
+ * @wasted_ns: time spent since the last success, or rest
+ * @again_at: it rests until then, by ktime_get_ns()
+ */
+struct balloon_search {
+	unsigned long cursor;
+	unsigned long left;
+	unsigned long looked;
+	unsigned int min_free;
+	u64 wasted_ns;
+	u64 again_at;
+};
+
+/**
+ * struct balloon_node - the queues of one of the guest's nodes, and what it is to have
+ * @huge: its pages of order 9, unpopulated, by page->lru of the first
+ * @nr_huge: how many they are
+ * @by_fill: its regions with account of base pages, by fls() of how many they hold
+ * @base: how many base pages they hold
+ * @whole: how many of the regions hold all of their 512
+ * @away: pages that it has whose memory is of another node of the machine, at most
+ *
+ * Under step_lock:
+ *
+ * @search: for huge pages of it; that of the one of regions in which nodes meet is for those
+ *	of any node
+ *
+ * And of no use for that one:
+ *
+ * @size: pages that it can have
+ * @wish: as somebody said, it is to have so many pages; ULONG_MAX: nobody did
+ * @weight: to those of the others as what it is to have to what they are
+ * @have: pages that it has
+ * @share: of what the guest is to have it is to have so many: see nodes.c
+ * @passed: it was its turn in this step
+ * @barren_until: no 2 MiB can be had of it until then, by ktime_get_ns()
+ * @rests_until: Xen, which had none for it, is not asked for what only serves it
+ * @rest_ns: how long that is
+ */
+struct balloon_node {
+	struct list_head huge;
+	unsigned long nr_huge;
+	struct list_head by_fill[QUEUE_FILL_CLASSES];
+	unsigned long base;
+	unsigned long whole;
+	unsigned long away;
+
+	struct balloon_search search;
+
+	unsigned long size;
+	unsigned long wish;
+	unsigned long weight;
+	unsigned long have;
+	unsigned long share;
+	bool passed;
+	u64 barren_until;
+	u64 rests_until;
+	u64 rest_ns;
+};
+
+/**
+ * struct balloon_node_figures - what is shown of a node, in pages
+ * @target: it is to have so many
+ * @has: and has so many
+ * @huge: unpopulated, in huge pages
+ * @base: unpopulated base pages
+ * @away: of what it has, what is of another node of the machine, at most
+ */
+struct balloon_node_figures {
+	unsigned long target;
+	unsigned long has;
+	unsigned long huge;
+	unsigned long base;
+	unsigned long away;
+};
+
+/**
  * struct balloon_region - a region with base pages of the balloon
- * @list: entry in balloon_regions.by_fill
+ * @list: entry in balloon_node.by_fill
+ * @node: where that is
  * @info: what else is known of it: see regions.c
  * @start_pfn: first pfn, a multiple of 512
  * @nr: how many of its pages are in the base queue
@@ -110,6 +190,7 @@ struct balloon_regions {
  */
 struct balloon_region {
 	struct list_head list;
+	struct balloon_node *node;
 	unsigned long info;
 	unsigned long start_pfn;
 	unsigned int nr;
@@ -121,8 +202,8 @@ struct balloon_region {
  * struct balloon_queue - every page that the module has to do with
  * @lock: protects everything below; a leaf, taken in process context
  * @n: the accounting
- * @huge: pages of order 9, by page->lru of the first
- * @leaving_huge: those of them that are about to be offline, without a reference
+ * @nodes: by number of node, and one more for regions in which nodes meet
+ * @leaving_huge: huge pages that are about to be offline, without a reference
  * @leaving_base: base pages that are, by page->lru, without a reference
  * @movable: the base pages that compaction may move, by page->lru; its lock
  *	nests in @lock, and is all that compaction takes to isolate one
@@ -133,7 +214,7 @@ struct balloon_region {
 struct balloon_queue {
 	spinlock_t lock;	/* the accounting and the lists */
 	struct balloon_figures n;
-	struct list_head huge;
+	struct balloon_node *nodes;
 	struct list_head leaving_huge;
 	struct list_head leaving_base;
 	struct balloon_dev_info movable;
@@ -157,6 +238,8 @@ enum balloon_heal_result {
 	HEAL_GIVEN_UP,		/* the kernel did not manage to empty it */
 	HEAL_NOT_TAKEN,		/* Xen did not take it */
 	HEAL_REFUSED,		/* Xen had no 2 MiB in one piece */
+	HEAL_NOT_THERE,		/* nor was it to come from another node than its own */
+	HEAL_AWAY,		/* it is one, of another node, as it was */
 	HEAL_DONE,		/* it is a superpage */
 };
 
@@ -192,6 +275,7 @@ enum balloon_counter {
 	COUNT_POPULATE_EXTENTS,
 	COUNT_POPULATE_PAGES,
 	COUNT_POPULATE_REFUSED,	/* calls that Xen gave nothing for */
+	COUNT_POPULATE_AWAY,	/* pages that Xen gave from another node than their own */
 	COUNT_CONTIG_TRIES,	/* alloc_contig_range() for a huge page */
 	COUNT_CONTIG_HUGE,	/* and how often it gave one */
 	COUNT_CONTIG_RESTS,	/* searches for what to try that ended in vain */
@@ -201,8 +285,11 @@ enum balloon_counter {
 	COUNT_COALESCED,	/* huge pages made of base pages */
 	COUNT_COALESCE_TRIES,
 	COUNT_COALESCE_NO_HUGE,	/* that no huge page was free for */
+	COUNT_EVENED,		/* huge pages that went to Xen for memory of another node */
+	COUNT_EVEN_REFUSED,	/* that Xen had nothing for on that one */
 	COUNT_HEALED,		/* regions that are superpages again */
 	COUNT_HEAL_REFUSED,	/* that Xen had no 2 MiB for */
+	COUNT_HEAL_AWAY,	/* or none on the region's own node */
 	COUNT_HEAL_STUCK,	/* in which something cannot be moved */
 	COUNT_HEAL_GIVEN_UP,	/* that the kernel did not manage to empty */
 	COUNT_FOREIGN_STOCKED,	/* huge pages that went to be lent in pieces */
@@ -247,13 +334,7 @@ enum balloon_emptying {
 };
 
 /**
- * struct balloon_contig - where contig.c stands in its search
- * @cursor: pfn of the next region to look at
- * @left: how many regions are left of this pass
- * @looked: how many were looked at since the search rested
- * @min_free: free pages that a region must have to be tried in this pass
- * @wasted_ns: time spent since the last success, or rest
- * @again_at: it rests until then, by ktime_get_ns()
+ * struct balloon_contig - how contig.c empties a region
  * @empty: the work that empties a region
  * @emptied: that it is done
  * @emptying: enum balloon_emptying
@@ -262,12 +343,6 @@ enum balloon_emptying {
  * @late: when it was said last that it takes long
  */
 struct balloon_contig {
-	unsigned long cursor;
-	unsigned long left;
-	unsigned long looked;
-	unsigned int min_free;
-	u64 wasted_ns;
-	u64 again_at;
 	struct work_struct empty;
 	struct completion emptied;
 	atomic_t emptying;
@@ -584,7 +659,7 @@ struct balloon_kernel_ops {
  * @queue: the pages
  * @step_lock: held over a step of the worker, and by who needs that none is
  *	under way. Protects what follows, down to @total.
- * @contig: search for huge pages
+ * @contig: emptying of regions
  * @alloc: base pages that are held back
  * @heal: which regions are no superpages
  * @foreign: the foreign queue
@@ -606,6 +681,7 @@ struct balloon_kernel_ops {
  * @drift: what Xen's count is off by
  * @drift_since: since when, by ktime_get_ns()
  * @pages: the pages in the hands of a step
+ * @away: which of them got memory of another node than their own
  * @counters: statistics
  * @total: what all states and the foreign pages must add up to
  * @worker: the thread
@@ -618,8 +694,10 @@ struct balloon_kernel_ops {
  * @at_target: so it was after the last step
  * @pace: the next step moves 2 to the power of this huge pages at most
  * @grow: the last step was one towards a larger guest
+ * @nodes_grow: so is the one that nodes have their turns in
  * @scarce: and Xen had not all of the base pages that it was asked for
  * @coalesce: the attribute
+ * @even: the attribute
  * @coalesce_failed_on: the node that had no huge page last
  * @base_only: for tests: inflate in base pages from anywhere, as the in-tree
  *	driver does
@@ -653,6 +731,7 @@ struct xen_balloon {
 	long drift;
 	u64 drift_since;
 	struct page *pages[XENMEM_MAX_BASE];
+	DECLARE_BITMAP(away, XENMEM_MAX_BASE);
 	atomic_long_t counters[NR_BALLOON_COUNTERS];
 	unsigned long total;
 
@@ -666,8 +745,10 @@ struct xen_balloon {
 	bool at_target;
 	unsigned int pace;
 	bool grow;
+	bool nodes_grow;
 	bool scarce;
 	bool coalesce;
+	bool even;
 	int coalesce_failed_on;
 	bool base_only;
 	u64 give_at;
@@ -732,6 +813,20 @@ static inline bool balloon_is_target(unsigned long pages)
 	return pages && pages <= BALLOON_MAX_PAGES;
 }
 
+/* Has the guest virtual nodes, each of which stands for one of the machine's? */
+static inline bool balloon_has_nodes(const struct xen_balloon *xb)
+{
+	return xb->ops->has_nodes && xb->ops->has_nodes();
+}
+
+/* Is the memory behind two pages to be of different virtual nodes? */
+static inline bool balloon_nodes_differ(const struct xen_balloon *xb, struct page *a,
+					struct page *b)
+{
+	return balloon_has_nodes(xb) &&
+	       xb->ops->node_of(page_to_pfn(a)) != xb->ops->node_of(page_to_pfn(b));
+}
+
 /* May compaction move base pages? See balloon_migrate_init(). */
 static inline bool balloon_moves(const struct balloon_queue *q)
 {
@@ -754,13 +849,16 @@ struct balloon_region *balloon_region_of(struct balloon_queue *q, struct page *p
 struct balloon_region *balloon_region_next(struct balloon_queue *q, unsigned long number);
 void balloon_region_fill(struct balloon_queue *q, struct balloon_region *region,
 			 unsigned int nr);
-bool balloon_region_is_on(const struct balloon_region *region, int nid);
+struct balloon_node *balloon_node_of(struct balloon_queue *q, struct page *page);
 unsigned long balloon_base_on(struct balloon_queue *q, int nid);
 bool balloon_region_broken(struct balloon_queue *q, struct page *page);
 u16 balloon_region_state(struct balloon_queue *q, unsigned long number);
 void balloon_region_set_state(struct balloon_queue *q, unsigned long number, u16 state);
 void balloon_region_suspect(struct balloon_queue *q, struct page *page);
 void balloon_region_whole(struct balloon_queue *q, struct page *page);
+unsigned int balloon_region_away(struct balloon_queue *q, unsigned long number);
+void balloon_region_came(struct balloon_queue *q, struct page *page, unsigned int order, bool away);
+void balloon_regions_moved(struct balloon_queue *q, bool away);
 bool balloon_region_is_stocked(struct balloon_queue *q, struct page *page);
 void balloon_region_set_stocked(struct balloon_queue *q, struct page *page, bool stocked);
 
@@ -774,10 +872,10 @@ void balloon_adopt(struct balloon_queue *q, struct page *page);
 void balloon_disown(struct balloon_queue *q, struct page **pages, unsigned int nr);
 void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int order);
 unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
-				  unsigned int max);
+				  unsigned int max, int nid);
 unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 				  unsigned int max, int nid);
-struct page *balloon_dequeue_split(struct balloon_queue *q);
+struct page *balloon_dequeue_split(struct balloon_queue *q, int nid);
 int balloon_move_begin(struct balloon_queue *q, struct page *newpage);
 void balloon_move_cancel(struct balloon_queue *q, struct page *newpage);
 void balloon_move_end(struct balloon_queue *q, struct page *newpage, struct page *page);
@@ -820,8 +918,9 @@ int balloon_region_movable(unsigned long start_pfn, unsigned int max_cache, unsi
 /* contig.c */
 void balloon_contig_init(struct xen_balloon *xb);
 void balloon_contig_end(struct xen_balloon *xb);
-bool balloon_contig_rests(const struct balloon_contig *c);
-void balloon_contig_restart(struct balloon_contig *c);
+struct balloon_search *balloon_contig_search(struct xen_balloon *xb, int nid);
+bool balloon_contig_rests(struct xen_balloon *xb, int nid);
+void balloon_contig_restart(struct xen_balloon *xb);
 struct page *balloon_contig_region(struct xen_balloon *xb, unsigned long pfn,
 				   unsigned int max_cache, unsigned int *at);
 struct page *balloon_contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid);
@@ -829,11 +928,11 @@ struct page *balloon_contig_huge(struct xen_balloon *xb, unsigned int max_cache,
 /* alloc.c */
 void balloon_alloc_init(struct xen_balloon *xb);
 unsigned long balloon_alloc_settle(struct balloon_alloc *a);
-unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max);
+unsigned int balloon_alloc_huge(struct xen_balloon *xb, unsigned int max, int nid);
 struct page *balloon_alloc_region(struct xen_balloon *xb, unsigned long pfn, unsigned int *at);
 struct page *balloon_alloc_spare(struct xen_balloon *xb, int nid);
 unsigned int balloon_alloc_idle(struct xen_balloon *xb, unsigned int max, unsigned long kept);
-unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max);
+unsigned int balloon_alloc_base(struct xen_balloon *xb, unsigned int max, int nid);
 
 /* hotplug.c */
 bool balloon_hotplug_may(struct xen_balloon *xb, unsigned long ceiling);
@@ -863,16 +962,35 @@ bool balloon_reclaim(struct xen_balloon *xb);
 int balloon_reclaim_init(struct xen_balloon *xb);
 void balloon_reclaim_exit(struct xen_balloon *xb);
 
+/* nodes.c */
+void balloon_nodes_begin(struct xen_balloon *xb, long credit, unsigned int order);
+bool balloon_nodes_next(struct xen_balloon *xb, int *nid);
+unsigned long balloon_node_huge(struct xen_balloon *xb, int nid);
+long balloon_node_excess(struct xen_balloon *xb, int nid);
+void balloon_node_barren(struct xen_balloon *xb, int nid);
+bool balloon_node_is_barren(const struct xen_balloon *xb, int nid);
+bool balloon_node_rests(const struct xen_balloon *xb, int nid);
+void balloon_node_asked(struct xen_balloon *xb, int nid, bool got);
+void balloon_nodes_forget(struct xen_balloon *xb);
+int balloon_node_set(struct xen_balloon *xb, int nid, unsigned long pages);
+bool balloon_nodes_wish(struct xen_balloon *xb, const unsigned long *wish);
+struct balloon_node_figures balloon_node_figures(struct xen_balloon *xb, int nid);
+
+/* even.c */
+enum balloon_upkeep balloon_even(struct xen_balloon *xb);
+
 /* reservation.c */
 unsigned long balloon_reserve(struct xen_balloon *xb);
 bool balloon_over_limit(const struct xen_balloon *xb);
 bool balloon_is_watched(const struct xen_balloon *xb);
 void balloon_give_base(struct xen_balloon *xb, struct page *page);
+void balloon_give_found(struct xen_balloon *xb, struct page *page);
 unsigned long balloon_headroom(const struct xen_balloon *xb);
 unsigned long balloon_release(struct xen_balloon *xb, unsigned int nr, unsigned int order);
-unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned int order);
-unsigned long balloon_populate_last(struct xen_balloon *xb);
-unsigned long balloon_populate_part(struct xen_balloon *xb, unsigned int nr);
+unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned int order,
+			       bool local);
+unsigned long balloon_populate_one(struct xen_balloon *xb, int nid, bool local);
+unsigned long balloon_populate_part(struct xen_balloon *xb, unsigned int nr, int nid);
 unsigned long balloon_sum(struct xen_balloon *xb);
 unsigned long balloon_counted_twice(struct xen_balloon *xb);
 bool balloon_take_offset(struct xen_balloon *xb);
@@ -986,9 +1104,17 @@ void balloon_resume_exit(void);
 void balloon_toolstack_init(struct xen_balloon *xb);
 void balloon_toolstack_exit(void);
 
+/* toolstack-nodes.c */
+void balloon_toolstack_nodes_init(struct xen_balloon *xb);
+void balloon_toolstack_nodes_exit(void);
+
 /* sysfs.c */
 int balloon_sysfs_init(struct xen_balloon *xb, struct device *dev);
 void balloon_sysfs_exit(struct device *dev);
+
+/* sysfs-nodes.c */
+int balloon_sysfs_nodes_init(struct xen_balloon *xb, struct device *dev);
+void balloon_sysfs_nodes_exit(void);
 
 /* debugfs.c */
 void balloon_debugfs_init(struct xen_balloon *xb);

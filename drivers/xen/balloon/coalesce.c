@@ -18,15 +18,20 @@
 static void settle(struct xen_balloon *xb, struct page *page, unsigned int gone,
 		   unsigned int got)
 {
+	/* It is its memory that they have now, or what Xen had, if that was asked. */
+	unsigned int away = balloon_region_away(&xb->queue, region_index(page));
 	struct balloon_queue *q = &xb->queue;
 	unsigned int i;
 
 	trace_xen_balloon_coalesce(page_to_pfn(page), gone, got);
 	for (i = 0; i < XENMEM_HUGE_PAGES; i++) {
-		if (i < got)
+		if (i < got) {
+			balloon_region_came(q, xb->pages[i], 0,
+					    away || balloon_nodes_differ(xb, page, xb->pages[i]));
 			balloon_give_base(xb, xb->pages[i]);
-		else
+		} else {
 			balloon_enqueue(q, xb->pages[i], 0);
+		}
 	}
 
 	if (!gone) {
@@ -103,13 +108,13 @@ static bool release_and_populate(struct xen_balloon *xb, struct page *page, int 
 	if (!balloon_release(xb, 1, XENMEM_HUGE_ORDER))
 		return false;
 	if (balloon_is_watched(xb)) {
-		balloon_populate_last(xb);
+		balloon_populate_one(xb, nid, false);
 		return false;
 	}
 
 	nr = balloon_dequeue_base(&xb->queue, xb->pages, XENMEM_HUGE_PAGES, nid);
 	if (nr)
-		got = balloon_populate(xb, nr, 0);
+		got = balloon_populate(xb, nr, 0, false);
 	trace_xen_balloon_coalesce(page_to_pfn(page), XENMEM_HUGE_PAGES, got);
 
 	return true;
@@ -163,7 +168,7 @@ enum balloon_upkeep balloon_coalesce(struct xen_balloon *xb)
 
 	balloon_count(xb, COUNT_COALESCE_TRIES, 1);
 	page = balloon_alloc_spare(xb, nid);
-	if (!page && !balloon_contig_rests(&xb->contig))
+	if (!page && !balloon_contig_rests(xb, nid))
 		return UPKEEP_SEARCHED;
 	if (!page) {
 		xb->coalesce_failed_on = nid;

@@ -12,6 +12,7 @@
 #include <linux/ktime.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 
@@ -19,7 +20,10 @@
 
 #define GFP_CONTIG	(GFP_KERNEL | __GFP_NOWARN)
 
-/* A search that found nothing for so long rests, and for so long. */
+/*
+ * A search that found nothing for so long rests, and for so long for each node that there is:
+ * all together take no more time than one.
+ */
 #define WASTE_NS	(250 * NSEC_PER_MSEC)
 #define REST_NS		(5 * NSEC_PER_SEC)
 /* The longest that one step searches. */
@@ -33,37 +37,71 @@ static unsigned long nr_regions(void)
 }
 
 /**
- * balloon_contig_rests - did a search for huge pages end in vain a moment ago?
- * @c: the search
+ * balloon_contig_search - where the search for huge pages of a node stands
+ * @xb: the driver
+ * @nid: the node, or NUMA_NO_NODE: where there is but one that is the same
+ *
+ * Context: step_lock held.
  */
-bool balloon_contig_rests(const struct balloon_contig *c)
+struct balloon_search *balloon_contig_search(struct xen_balloon *xb, int nid)
 {
-	return ktime_get_ns() < c->again_at;
+	if (nid == NUMA_NO_NODE || num_node_state(N_MEMORY) == 1)
+		nid = nr_node_ids;
+
+	return &xb->queue.nodes[nid].search;
+}
+
+static bool rests(const struct balloon_search *s)
+{
+	return ktime_get_ns() < s->again_at;
+}
+
+/**
+ * balloon_contig_rests - did a search for huge pages end in vain a moment ago?
+ * @xb: the driver
+ * @nid: of which node, or NUMA_NO_NODE
+ *
+ * Context: step_lock held.
+ */
+bool balloon_contig_rests(struct xen_balloon *xb, int nid)
+{
+	return rests(balloon_contig_search(xb, nid));
+}
+
+static void begin_anew(struct balloon_search *s)
+{
+	s->min_free = XENMEM_HUGE_PAGES * 3 / 4;
+	s->left = nr_regions();
 }
 
 /**
  * balloon_contig_restart - search for the freest regions first, the next time
- * @c: the search
+ * @xb: the driver
  *
- * One that rests goes on where it was all the same.
+ * What rests goes on where it was all the same.
+ *
+ * Context: step_lock held.
  */
-void balloon_contig_restart(struct balloon_contig *c)
+void balloon_contig_restart(struct xen_balloon *xb)
 {
-	if (balloon_contig_rests(c))
-		return;
+	struct balloon_node *node;
 
-	c->min_free = XENMEM_HUGE_PAGES * 3 / 4;
-	c->left = nr_regions();
+	for (node = xb->queue.nodes; node <= xb->queue.nodes + nr_node_ids; node++)
+		if (!rests(&node->search))
+			begin_anew(&node->search);
 }
 
-/* May a region be made a huge page, of one node or, with NUMA_NO_NODE, any? */
-static bool may_be_huge(unsigned long pfn, int nid)
+/* May a region, if so much of it is free, be made a huge page, of one node or any? */
+static bool may_be_huge(unsigned long pfn, unsigned int min_free, int nid)
 {
 	struct page *page = pfn_to_online_page(pfn);
 
-	if (!page || !balloon_region_may_stay(page) || balloon_is_for_devices(page))
+	if (!page || (nid != NUMA_NO_NODE && nid != page_to_nid(page)) ||
+	    balloon_free_in_region(pfn) < min_free)
 		return false;
-	if (nid != NUMA_NO_NODE && (nid != page_to_nid(page) || !balloon_node_has_spare(nid)))
+	if (!balloon_region_may_stay(page) || balloon_is_for_devices(page))
+		return false;
+	if (nid != NUMA_NO_NODE && !balloon_node_has_spare(nid))
 		return false;
 
 	return balloon_zone_has_spare(page_zone(page));
@@ -169,40 +207,38 @@ struct page *balloon_contig_region(struct xen_balloon *xb, unsigned long pfn,
 }
 
 /* Each pass over memory lowers what is asked of a region; after the last is the first. */
-static void next_pass(struct balloon_contig *c)
+static void next_pass(struct balloon_search *s)
 {
-	if (!c->min_free)
-		c->min_free = XENMEM_HUGE_PAGES * 3 / 4;
+	if (!s->min_free)
+		s->min_free = XENMEM_HUGE_PAGES * 3 / 4;
 	else
-		c->min_free = c->min_free > 64 ? c->min_free / 2 : 0;
-	c->left = nr_regions();
+		s->min_free = s->min_free > 64 ? s->min_free / 2 : 0;
+	s->left = nr_regions();
 }
 
 /* Where memory is so large that time was up first, the pass goes on after the rest. */
-static void rest(struct xen_balloon *xb)
+static void rest(struct xen_balloon *xb, struct balloon_search *s)
 {
-	struct balloon_contig *c = &xb->contig;
-
 	balloon_count(xb, COUNT_CONTIG_RESTS, 1);
-	if (c->looked >= nr_regions())
-		balloon_contig_restart(c);
-	c->looked = 0;
-	c->wasted_ns = 0;
-	c->again_at = ktime_get_ns() + REST_NS;
+	if (s->looked >= nr_regions())
+		begin_anew(s);
+	s->looked = 0;
+	s->wasted_ns = 0;
+	s->again_at = ktime_get_ns() + REST_NS * num_node_state(N_MEMORY);
 }
 
 /* The region to look at, by its first pfn: round and round. */
-static unsigned long next_region(struct balloon_contig *c)
+static unsigned long next_region(struct balloon_search *s)
 {
 	unsigned long start = balloon_regions_start() * XENMEM_HUGE_PAGES;
-	unsigned long pfn = c->cursor;
+	unsigned long pfn = s->cursor;
 
 	if (pfn < start || pfn >= balloon_regions_end() * XENMEM_HUGE_PAGES)
 		pfn = start;
 
-	c->cursor = pfn + XENMEM_HUGE_PAGES;
-	c->left--;
-	c->looked++;
+	s->cursor = pfn + XENMEM_HUGE_PAGES;
+	s->left--;
+	s->looked++;
 
 	return pfn;
 }
@@ -221,6 +257,7 @@ static unsigned long next_region(struct balloon_contig *c)
  */
 struct page *balloon_contig_huge(struct xen_balloon *xb, unsigned int max_cache, int nid)
 {
+	struct balloon_search *s = balloon_contig_search(xb, nid);
 	struct balloon_contig *c = &xb->contig;
 	u64 start = ktime_get_ns(), spent = 0;
 	struct page *found = NULL;
@@ -228,21 +265,22 @@ struct page *balloon_contig_huge(struct xen_balloon *xb, unsigned int max_cache,
 	unsigned long pfn;
 	unsigned int at;
 
-	if (!balloon_contig_rests(c) && is_late(c))
-		rest(xb);
-	if (balloon_contig_rests(c) || !IS_ENABLED(CONFIG_CONTIG_ALLOC))
+	if (!rests(s) && (!IS_ENABLED(CONFIG_CONTIG_ALLOC) || is_late(c) ||
+			  (nid != NUMA_NO_NODE && !balloon_node_has_spare(nid))))
+		rest(xb, s);
+	if (rests(s))
 		return NULL;
 
 	while (!over && !found && spent < STEP_NS) {
-		if (!c->left) {
-			over = !c->min_free;
-			next_pass(c);
+		if (!s->left) {
+			over = !s->min_free;
+			next_pass(s);
 			continue;
 		}
 
-		pfn = next_region(c);
-		if (balloon_free_in_region(pfn) >= c->min_free &&
-		    may_be_huge(pfn, nid) && !balloon_region_movable(pfn, max_cache, &at)) {
+		pfn = next_region(s);
+		if (may_be_huge(pfn, s->min_free, nid) &&
+		    !balloon_region_movable(pfn, max_cache, &at)) {
 			balloon_count(xb, COUNT_CONTIG_TRIES, 1);
 			found = empty_region(c, pfn);
 		}
@@ -251,11 +289,11 @@ struct page *balloon_contig_huge(struct xen_balloon *xb, unsigned int max_cache,
 
 	if (found) {
 		balloon_count(xb, COUNT_CONTIG_HUGE, 1);
-		c->wasted_ns = 0;
+		s->wasted_ns = 0;
 	} else {
-		c->wasted_ns += spent;
-		if (over || c->wasted_ns > WASTE_NS)
-			rest(xb);
+		s->wasted_ns += spent;
+		if (over || s->wasted_ns > WASTE_NS)
+			rest(xb, s);
 	}
 
 	return found;
@@ -263,7 +301,7 @@ struct page *balloon_contig_huge(struct xen_balloon *xb, unsigned int max_cache,
 
 /**
  * balloon_contig_init - nothing is searched for yet
- * @xb: the driver
+ * @xb: the driver, with queues
  */
 void balloon_contig_init(struct xen_balloon *xb)
 {
@@ -273,7 +311,7 @@ void balloon_contig_init(struct xen_balloon *xb)
 	init_completion(&c->emptied);
 	atomic_set(&c->emptying, EMPTYING_NOTHING);
 	ratelimit_state_init(&c->late, SAY_INTERVAL, 1);
-	balloon_contig_restart(c);
+	balloon_contig_restart(xb);
 }
 
 /**

@@ -99,7 +99,7 @@ bool balloon_foreign_stock(struct xen_balloon *xb)
 {
 	struct page *page;
 
-	if (!balloon_dequeue_huge(&xb->queue, &page, 1))
+	if (!balloon_dequeue_huge(&xb->queue, &page, 1, NUMA_NO_NODE))
 		return false;
 
 	trace_xen_balloon_foreign(page_to_pfn(page), XENMEM_HUGE_PAGES, FOREIGN_STOCKED);

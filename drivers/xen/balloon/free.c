@@ -201,16 +201,19 @@ bool balloon_zone_has_spare(struct zone *zone)
  */
 bool balloon_node_has_spare(int nid)
 {
-	long spare = 0;
+	unsigned long spare = 0, nr_free, kept;
+	struct zone *zone;
 	unsigned int i;
 
+	/* What a zone keeps from programs they do not get, nor does another zone make up for it. */
 	for (i = FIRST_ZONE; i <= ZONE_MOVABLE; i++) {
-		struct zone *zone = &NODE_DATA(nid)->node_zones[i];
-
-		spare += zone_page_state(zone, NR_FREE_PAGES) - high_wmark_pages(zone);
+		zone = &NODE_DATA(nid)->node_zones[i];
+		nr_free = zone_page_state(zone, NR_FREE_PAGES);
+		kept = high_wmark_pages(zone) + zone->lowmem_reserve[ZONE_MOVABLE];
+		spare += nr_free - min(nr_free, kept);
 	}
 
-	return spare >= (long)(2 * XENMEM_HUGE_PAGES);
+	return spare >= 2 * XENMEM_HUGE_PAGES;
 }
 
 /**

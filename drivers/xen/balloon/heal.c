@@ -9,6 +9,9 @@
  * The worker does it one region at a time, when there is nothing else to do:
  * those first that are free, then those from which the fewest pages have to be
  * moved away.
+ *
+ * What came from another of the machine's nodes than it should comes anew, too: in 2 MiB of
+ * its own, if Xen has them now, else it is as it was.
  */
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -94,7 +97,8 @@ void balloon_heal_suspect_some(struct xen_balloon *xb, unsigned long nr)
  * balloon_heal_restored - Xen's tools built the guest anew
  * @xb: the driver
  *
- * Page by page, or in superpages but for those regions that have holes.
+ * Page by page, or in superpages but for those regions that have holes; and on whichever of
+ * the machine's nodes they had memory.
  *
  * Context: may sleep.
  */
@@ -103,6 +107,8 @@ void balloon_heal_restored(struct xen_balloon *xb)
 	struct balloon_regions *r = &xb->queue.regions;
 	unsigned long region;
 
+	balloon_regions_moved(&xb->queue, balloon_has_nodes(xb));
+	balloon_nodes_forget(xb);
 	balloon_heal_suspect_all(xb);
 	if (!xb->ops->restores_whole || !xb->ops->restores_whole())
 		return;
@@ -141,16 +147,30 @@ static bool still_stuck(unsigned long region, u16 state)
 	return state >= STUCK && balloon_is_stuck(first_page(region) + state - STUCK);
 }
 
+/* Had Xen no 2 MiB on the node of a page a moment ago? */
+static bool rests(struct xen_balloon *xb, struct page *page)
+{
+	return balloon_has_nodes(xb) && balloon_node_rests(xb, page_to_nid(page));
+}
+
 /* Is there nothing to be gained of a region, as far as one page of it tells? */
 static bool is_settled(struct xen_balloon *xb, unsigned long region)
 {
 	struct page *page = first_page(region);
 	u16 state = state_of(xb, region);
+	bool away = balloon_region_away(&xb->queue, region);
 
-	if (state == REGION_WHOLE || ((state & MAYBE) && !xb->heal.maybe) ||
-	    !pfn_to_online_page(page_to_pfn(page)))
+	if ((state == REGION_WHOLE || ((state & MAYBE) && !xb->heal.maybe)) && !away)
 		return true;
-	if (!PageOffline(page) && !(xb->ops->whole && xb->ops->whole(page)))
+	if (!pfn_to_online_page(page_to_pfn(page)))
+		return true;
+	/*
+	 * Only what is away and in pieces gains by any 2 MiB at all; of what was tried in
+	 * vain nobody knows whether it is.
+	 */
+	if (rests(xb, page) && ((state & ~MAYBE) != REGION_SUSPECT || !away))
+		return true;
+	if (!PageOffline(page) && (away || !(xb->ops->whole && xb->ops->whole(page))))
 		return still_stuck(region, state);
 
 	/*
@@ -175,7 +195,7 @@ static struct page *try_region(struct xen_balloon *xb, unsigned long region)
 		return ERR_PTR(-EAGAIN);
 
 	page = balloon_alloc_region(xb, pfn, &at);
-	if (!IS_ERR(page) && maybe)
+	if (!IS_ERR(page) && maybe && h->maybe)
 		h->maybe--;
 	if (!IS_ERR(page) || PTR_ERR(page) == -EAGAIN)
 		return page;
@@ -229,22 +249,37 @@ static struct page *next_region(struct xen_balloon *xb, bool *over)
 	return NULL;
 }
 
-/* Give an empty region to Xen and get it back in one piece, if Xen has one. */
+/* Give an empty region to Xen and get it back in one piece, if Xen has one on its node. */
 static enum balloon_heal_result renew(struct xen_balloon *xb, struct page *page)
 {
+	bool away = balloon_region_away(&xb->queue, region_index(page)), got = false;
+	int nid = page_to_nid(page);
+
 	xb->pages[0] = page;
 	if (!balloon_release(xb, 1, XENMEM_HUGE_ORDER))
 		return HEAL_NOT_TAKEN;
 
-	if (balloon_populate_last(xb)) {
+	if (!rests(xb, page)) {
+		got = balloon_populate_one(xb, nid, true);
+		if (balloon_has_nodes(xb))
+			balloon_node_asked(xb, nid, got);
+	}
+	if (got) {
 		balloon_count(xb, COUNT_HEALED, 1);
 		return HEAL_DONE;
 	}
+	if (away && balloon_populate_one(xb, nid, false)) {
+		balloon_count(xb, COUNT_HEAL_AWAY, 1);
+		return HEAL_AWAY;
+	}
 
-	/* In single pages then; the worker gets what is missing even so. */
-	balloon_populate_part(xb, XENMEM_HUGE_PAGES);
+	/*
+	 * In single pages then, of its node as far as there are some; the worker gets what is
+	 * missing even so.
+	 */
+	balloon_populate_part(xb, XENMEM_HUGE_PAGES, nid);
 	balloon_count(xb, COUNT_HEAL_REFUSED, 1);
-	return HEAL_REFUSED;
+	return away || !balloon_has_nodes(xb) ? HEAL_REFUSED : HEAL_NOT_THERE;
 }
 
 /**
@@ -257,8 +292,8 @@ static enum balloon_heal_result renew(struct xen_balloon *xb, struct page *page)
  *
  * Context: the worker, under step_lock; may sleep and move pages.
  * Return: UPKEEP_GAINED when it made one; UPKEEP_SEARCHED when it is not at the
- * end of its search; UPKEEP_NOTHING when there is nothing to be done, Xen has no
- * 2 MiB in one piece, or it is switched off.
+ * end of its search, since other nodes may have what one has not; UPKEEP_NOTHING when there
+ * is nothing to be done, Xen has no 2 MiB in one piece, or it is switched off.
  */
 enum balloon_upkeep balloon_heal(struct xen_balloon *xb)
 {
@@ -276,7 +311,10 @@ enum balloon_upkeep balloon_heal(struct xen_balloon *xb)
 
 	result = renew(xb, page);
 	trace_xen_balloon_heal(page_to_pfn(page), result);
-	return result == HEAL_DONE ? UPKEEP_GAINED : UPKEEP_NOTHING;
+	if (result == HEAL_DONE)
+		return UPKEEP_GAINED;
+
+	return result == HEAL_AWAY || result == HEAL_NOT_THERE ? UPKEEP_SEARCHED : UPKEEP_NOTHING;
 }
 
 /**

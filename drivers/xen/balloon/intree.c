@@ -223,7 +223,7 @@ static unsigned int keep_holes(struct xen_balloon *xb, unsigned int nr, unsigned
 			continue;
 		}
 		balloon_adopt(q, xb->pages[i]);
-		balloon_give(q, xb->pages[i], 0);
+		balloon_give_found(xb, xb->pages[i]);
 		balloon_count(xb, COUNT_FOREIGN_POPULATED, 1);
 		if (*twice) {
 			balloon_correct_guest(q, -1);
@@ -411,7 +411,7 @@ static unsigned int give_populated(struct xen_balloon *xb, unsigned int nr)
 
 	for (i = 0; i < nr; i++) {
 		if (xb->ops->populated(xb->pages[i]))
-			balloon_give_base(xb, xb->pages[i]);
+			balloon_give_found(xb, xb->pages[i]);
 		else
 			xb->pages[holes++] = xb->pages[i];
 	}
@@ -447,7 +447,7 @@ static void return_all(struct xen_balloon *xb)
 	struct page *page;
 	unsigned int nr;
 
-	while (balloon_dequeue_huge(&xb->queue, &page, 1)) {
+	while (balloon_dequeue_huge(&xb->queue, &page, 1, NUMA_NO_NODE)) {
 		balloon_foreign_give_huge(xb, page);
 		cond_resched();
 	}

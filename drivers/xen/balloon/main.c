@@ -53,7 +53,6 @@ static int __init balloon_load(void)
 
 	mutex_init(&xb->step_lock);
 	init_waitqueue_head(&xb->wait);
-	balloon_contig_init(xb);
 	balloon_alloc_init(xb);
 
 	ret = takeover_probe(xb);
@@ -63,6 +62,7 @@ static int __init balloon_load(void)
 	ret = balloon_queue_init(&xb->queue);
 	if (ret)
 		goto err_probe;
+	balloon_contig_init(xb);
 	balloon_migrate_init(xb);
 	balloon_heal_init(xb);
 	balloon_foreign_init(xb);
@@ -116,7 +116,7 @@ static int __init balloon_load(void)
 		xb->ops->name, PAGES_TO_KB(n.guest), n.huge, n.base,
 		PAGES_TO_KB(xb->target.wanted));
 	if (undisturbed)
-		pr_info("some CPUs are isolated, and coalescing and healing would interrupt them: both are off\n");
+		pr_info("some CPUs are isolated, and evening out, coalescing and healing would interrupt them: all are off\n");
 	return 0;
 
 err_ending:

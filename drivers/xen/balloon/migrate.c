@@ -25,6 +25,7 @@ static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
 {
 	struct xen_balloon *xb = container_of(movable, struct xen_balloon, queue.movable);
 	struct balloon_queue *q = &xb->queue;
+	bool away;
 	int ret;
 
 	/* As the kernel sees it this page would be its own then. */
@@ -47,8 +48,12 @@ static int migrate_page(struct balloon_dev_info *movable, struct page *newpage,
 
 	switch (ret) {
 	case 0:
+		/* It has the memory that was behind the other one. */
+		away = balloon_nodes_differ(xb, page, newpage) ||
+		       balloon_region_away(q, region_index(newpage));
 		balloon_region_suspect(q, page);
 		balloon_move_end(q, newpage, page);
+		balloon_region_came(q, page, 0, away);
 		break;
 	case -ENODATA:
 		/* The guest is one page short now, which the worker gets back. */

@@ -23,9 +23,11 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/bitmap.h>
+#include <linux/nodemask.h>
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
 #include <linux/printk.h>
+#include <linux/slab.h>
 
 #include <compat/balloon_compaction.h>
 
@@ -39,13 +41,47 @@
  */
 int balloon_queue_init(struct balloon_queue *q)
 {
+	unsigned int i, class;
+	int ret;
+
 	spin_lock_init(&q->lock);
-	INIT_LIST_HEAD(&q->huge);
 	INIT_LIST_HEAD(&q->leaving_huge);
 	INIT_LIST_HEAD(&q->leaving_base);
 	balloon_devinfo_init(&q->movable);
+	q->nodes = kcalloc(nr_node_ids + 1, sizeof(*q->nodes), GFP_KERNEL);
+	if (!q->nodes)
+		return -ENOMEM;
+	for (i = 0; i <= nr_node_ids; i++) {
+		q->nodes[i].wish = ULONG_MAX;
+		INIT_LIST_HEAD(&q->nodes[i].huge);
+		for (class = 0; class < QUEUE_FILL_CLASSES; class++)
+			INIT_LIST_HEAD(&q->nodes[i].by_fill[class]);
+	}
 
-	return balloon_regions_init(q);
+	ret = balloon_regions_init(q);
+	if (ret) {
+		kfree(q->nodes);
+		q->nodes = NULL;
+	}
+
+	return ret;
+}
+
+/* A huge page comes to its node's, or goes from there. */
+static void add_huge(struct balloon_queue *q, struct page *page)
+{
+	struct balloon_node *node = &q->nodes[page_to_nid(page)];
+
+	list_add(&page->lru, &node->huge);
+	node->nr_huge++;
+	q->n.huge++;
+}
+
+static void del_huge(struct balloon_queue *q, struct page *page)
+{
+	list_del(&page->lru);
+	q->nodes[page_to_nid(page)].nr_huge--;
+	q->n.huge--;
 }
 
 /* A page comes to the base pages of its region, or goes from there. */
@@ -154,17 +190,15 @@ static void region_join(struct balloon_queue *q, struct balloon_region *region)
 
 	bitmap_zero(region->base, XENMEM_HUGE_PAGES);
 	balloon_region_fill(q, region, 0);
-	list_add(&page->lru, &q->huge);
-
 	q->n.base -= XENMEM_HUGE_PAGES;
-	q->n.huge++;
+	add_huge(q, page);
 }
 
 /* Make huge pages of all regions that are whole, and may be one. */
-static void join_whole(struct balloon_queue *q)
+static void join_whole(struct balloon_queue *q, struct balloon_node *node)
 {
-	struct list_head *whole = &q->regions.by_fill[fls(XENMEM_HUGE_PAGES)];
-	unsigned long left = READ_ONCE(q->regions.whole);
+	struct list_head *whole = &node->by_fill[fls(XENMEM_HUGE_PAGES)];
+	unsigned long left = READ_ONCE(node->whole);
 	struct balloon_region *region;
 	unsigned int i;
 
@@ -193,7 +227,10 @@ static void join_whole(struct balloon_queue *q)
  */
 void balloon_queue_tidy(struct balloon_queue *q)
 {
-	join_whole(q);
+	unsigned int i;
+
+	for (i = 0; i <= nr_node_ids; i++)
+		join_whole(q, &q->nodes[i]);
 	balloon_regions_tidy(q);
 }
 
@@ -205,6 +242,8 @@ void balloon_queue_destroy(struct balloon_queue *q)
 {
 	balloon_queue_tidy(q);
 	balloon_regions_exit(q);
+	kfree(q->nodes);
+	q->nodes = NULL;
 }
 
 /**
@@ -219,11 +258,13 @@ void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int or
 {
 	struct balloon_region *region;
 
+	/* What has no memory is nowhere. */
+	balloon_region_came(q, page, order, false);
+
 	spin_lock(&q->lock);
 	q->n.transit -= 1UL << order;
 	if (order) {
-		list_add(&page->lru, &q->huge);
-		q->n.huge++;
+		add_huge(q, page);
 	} else {
 		region = balloon_region_of(q, page);
 		count_base(q, region, page, 1);
@@ -235,16 +276,15 @@ void balloon_enqueue(struct balloon_queue *q, struct page *page, unsigned int or
 	spin_unlock(&q->lock);
 }
 
-/* Take out the huge page that came last. */
-static struct page *pop_huge(struct balloon_queue *q)
+/* Take out the huge page of a node that came last. */
+static struct page *pop_huge(struct balloon_queue *q, struct balloon_node *node)
 {
 	struct page *page;
 
 	spin_lock(&q->lock);
-	page = list_first_entry_or_null(&q->huge, struct page, lru);
+	page = list_first_entry_or_null(&node->huge, struct page, lru);
 	if (page) {
-		list_del(&page->lru);
-		q->n.huge--;
+		del_huge(q, page);
 		q->n.transit += XENMEM_HUGE_PAGES;
 	}
 	spin_unlock(&q->lock);
@@ -305,27 +345,42 @@ static void break_bad(struct balloon_queue *q, struct page *page)
 	}
 }
 
-/**
- * balloon_dequeue_huge - take huge pages out: huge to transit
- * @q: the queue
- * @pages: where to put them
- * @max: how many at most
- *
- * Context: may sleep; no lock held.
- * Return: how many there were.
- */
-unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
-				  unsigned int max)
+static unsigned int dequeue_node(struct balloon_queue *q, struct balloon_node *node,
+				 struct page **pages, unsigned int max)
 {
 	unsigned int n = 0;
 	struct page *page;
 
-	while (n < max && (page = pop_huge(q))) {
+	while (n < max && (page = pop_huge(q, node))) {
 		if (has_bad(page))
 			break_bad(q, page);
 		else
 			pages[n++] = page;
 	}
+
+	return n;
+}
+
+/**
+ * balloon_dequeue_huge - take huge pages out: huge to transit
+ * @q: the queue
+ * @pages: where to put them
+ * @max: how many at most
+ * @nid: of which node, or NUMA_NO_NODE
+ *
+ * Context: may sleep; no lock held.
+ * Return: how many there were.
+ */
+unsigned int balloon_dequeue_huge(struct balloon_queue *q, struct page **pages,
+				  unsigned int max, int nid)
+{
+	unsigned int i, n = 0;
+
+	if (nid != NUMA_NO_NODE)
+		return dequeue_node(q, &q->nodes[nid], pages, max);
+
+	for (i = 0; n < max && i < nr_node_ids; i++)
+		n += dequeue_node(q, &q->nodes[i], pages + n, max - n);
 
 	return n;
 }
@@ -355,14 +410,32 @@ static unsigned int dequeue_region(struct balloon_queue *q, struct balloon_regio
 	return n;
 }
 
+/* Take up to @max base pages out of the regions of one node. Returns how many. */
+static unsigned int dequeue_node_base(struct balloon_queue *q, struct balloon_node *node,
+				      struct page **pages, unsigned int max)
+{
+	struct balloon_region *region, *next;
+	unsigned int class, n = 0;
+
+	for (class = 1; n < max && class < QUEUE_FILL_CLASSES; class++) {
+		list_for_each_entry_safe(region, next, &node->by_fill[class], list) {
+			if (n == max)
+				break;
+			n += dequeue_region(q, region, pages + n, max - n);
+		}
+	}
+
+	return n;
+}
+
 /**
  * balloon_dequeue_base - take base pages out: base to transit
  * @q: the queue
  * @pages: where to put them
  * @max: how many at most
- * @nid: of which node, or NUMA_NO_NODE
+ * @nid: of which node, or NUMA_NO_NODE; a region in which nodes meet is of none
  *
- * The regions with the fewest ballooned pages, to within a factor of two, go
+ * The regions of a node with the fewest ballooned pages, to within a factor of two, go
  * first: so the most regions are whole again the soonest. What compaction is
  * moving just now stays.
  *
@@ -371,18 +444,12 @@ static unsigned int dequeue_region(struct balloon_queue *q, struct balloon_regio
 unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
 				  unsigned int max, int nid)
 {
-	struct balloon_region *region, *next;
-	unsigned int class, n = 0;
+	unsigned int i, n = 0;
 
 	spin_lock(&q->lock);
-	for (class = 1; n < max && class < QUEUE_FILL_CLASSES; class++) {
-		list_for_each_entry_safe(region, next, &q->regions.by_fill[class], list) {
-			if (n == max)
-				break;
-			if (balloon_region_is_on(region, nid))
-				n += dequeue_region(q, region, pages + n, max - n);
-		}
-	}
+	for (i = 0; i <= nr_node_ids; i++)
+		if (nid == NUMA_NO_NODE || i == nid)
+			n += dequeue_node_base(q, &q->nodes[i], pages + n, max - n);
 	q->n.base -= n;
 	q->n.transit += n;
 	spin_unlock(&q->lock);
@@ -394,6 +461,7 @@ unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
  * balloon_dequeue_split - take out a huge page that may be broken up: huge to
  *	transit
  * @q: the queue
+ * @nid: of which node, or NUMA_NO_NODE
  *
  * Its base pages have their place prepared: after split_page() each may come
  * back by balloon_enqueue() on its own.
@@ -401,11 +469,11 @@ unsigned int balloon_dequeue_base(struct balloon_queue *q, struct page **pages,
  * Context: may sleep; no lock held.
  * Return: the page; NULL when there is none, or no memory to break it up.
  */
-struct page *balloon_dequeue_split(struct balloon_queue *q)
+struct page *balloon_dequeue_split(struct balloon_queue *q, int nid)
 {
 	struct page *page;
 
-	if (!balloon_dequeue_huge(q, &page, 1))
+	if (!balloon_dequeue_huge(q, &page, 1, nid))
 		return NULL;
 
 	if (balloon_region_prepare_last(q, page)) {
@@ -527,8 +595,8 @@ static void leave_huge(struct balloon_queue *q, struct page *page)
 		return;
 
 	spin_lock(&q->lock);
-	list_move(&page->lru, &q->leaving_huge);
-	q->n.huge--;
+	del_huge(q, page);
+	list_add(&page->lru, &q->leaving_huge);
 	q->n.leaving += XENMEM_HUGE_PAGES;
 	spin_unlock(&q->lock);
 }
@@ -584,11 +652,14 @@ unsigned long balloon_leave(struct balloon_queue *q, unsigned long start_pfn,
 {
 	struct page *page, *next;
 	unsigned long pfn;
+	unsigned int i;
 
-	list_for_each_entry_safe(page, next, &q->huge, lru) {
-		if (page_to_pfn(page) >= start_pfn && page_to_pfn(page) < end_pfn)
-			leave_huge(q, page);
-		cond_resched();
+	for (i = 0; i < nr_node_ids; i++) {
+		list_for_each_entry_safe(page, next, &q->nodes[i].huge, lru) {
+			if (page_to_pfn(page) >= start_pfn && page_to_pfn(page) < end_pfn)
+				leave_huge(q, page);
+			cond_resched();
+		}
 	}
 	for (pfn = start_pfn; pfn < end_pfn; pfn += XENMEM_HUGE_PAGES) {
 		leave_region(q, pfn);
@@ -630,9 +701,9 @@ unsigned long balloon_leave_cancel(struct balloon_queue *q)
 	list_for_each_entry_safe(page, next, &q->leaving_huge, lru) {
 		page_ref_unfreeze(page, 1);
 		spin_lock(&q->lock);
-		list_move(&page->lru, &q->huge);
+		list_del(&page->lru);
 		q->n.leaving -= XENMEM_HUGE_PAGES;
-		q->n.huge++;
+		add_huge(q, page);
 		spin_unlock(&q->lock);
 		cond_resched();
 	}
@@ -719,10 +790,36 @@ static bool recount_some(struct balloon_queue *q, unsigned long *bad)
 	return true;
 }
 
+static unsigned long base_on_nodes(const struct balloon_queue *q)
+{
+	unsigned long base = 0;
+	unsigned int i;
+
+	for (i = 0; i <= nr_node_ids; i++)
+		base += q->nodes[i].base;
+
+	return base;
+}
+
+/* Count the huge pages of a node. */
+static unsigned long recount_huge(struct balloon_node *node, unsigned long *bad)
+{
+	unsigned long huge = 0;
+	struct page *page;
+
+	list_for_each_entry(page, &node->huge, lru) {
+		huge++;
+		*bad += !balloon_looks_queued(page, 0);
+		cond_resched();
+	}
+
+	return huge;
+}
+
 /**
  * balloon_recount - the same figures, but counted page by page in the queues
  * @q: the queue
- * @bad: set to how many queued pages do not look as such
+ * @bad: set to how many queued pages do not look as such, or are not counted for a node
  *
  * Context: step_lock held, so that nobody but compaction changes the queues, which
  * keeps up the count of what is counted already; may sleep.
@@ -730,16 +827,16 @@ static bool recount_some(struct balloon_queue *q, unsigned long *bad)
  */
 struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *bad)
 {
-	unsigned long huge = 0;
+	unsigned long huge = 0, here;
 	struct balloon_figures n;
-	struct page *page;
 	bool more = true;
+	unsigned int i;
 
 	*bad = 0;
-	list_for_each_entry(page, &q->huge, lru) {
-		huge++;
-		*bad += !balloon_looks_queued(page, 0);
-		cond_resched();
+	for (i = 0; i <= nr_node_ids; i++) {
+		here = recount_huge(&q->nodes[i], bad);
+		*bad += here != q->nodes[i].nr_huge;
+		huge += here;
 	}
 
 	q->recounted = 0;
@@ -749,8 +846,10 @@ struct balloon_figures balloon_recount(struct balloon_queue *q, unsigned long *b
 		more = recount_some(q, bad);
 		n = q->n;
 		n.base = q->recounted;
-		if (!more)
+		if (!more) {
 			q->recounted_to = 0;
+			*bad += base_on_nodes(q) != q->recounted;
+		}
 		spin_unlock(&q->lock);
 		cond_resched();
 	}

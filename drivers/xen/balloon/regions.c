@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What is known of each aligned 2 MiB of the guest, a region: which of its pages
- * are ballooned base pages, whether Xen has it in one piece, and whether it was put
- * as a whole where drivers borrow.
+ * are ballooned base pages, whether Xen has it in one piece, how much of it is not on
+ * its node, and whether it was put as a whole where drivers borrow.
  *
  * There is an entry for each region of the kernel's memory, and for each in which base
  * pages were. It is no more than a number as long as no page of it is in the base queue.
@@ -25,6 +25,7 @@
 /* What an entry says beside the base pages: see struct balloon_region. */
 #define INFO_STATE	GENMASK(15, 0)
 #define INFO_STOCKED	BIT(16)
+#define INFO_AWAY	GENMASK(26, 17)
 
 /**
  * balloon_regions_start - where the kernel's memory begins
@@ -126,6 +127,32 @@ struct balloon_region *balloon_region_next(struct balloon_queue *q, unsigned lon
 }
 
 /**
+ * balloon_node_of - the queues that a region is in, or would be
+ * @q: the queue
+ * @page: its first page
+ *
+ * Context: any.
+ * Return: those of its node; one in which nodes meet has others.
+ */
+struct balloon_node *balloon_node_of(struct balloon_queue *q, struct page *page)
+{
+	int nid = page_to_nid(page);
+
+	return &q->nodes[nid == page_to_nid(page + XENMEM_HUGE_PAGES - 1) ? nid : nr_node_ids];
+}
+
+/* Of a region so much is away: no more than it has. */
+static void set_away(struct balloon_queue *q, struct balloon_node *node, unsigned long *info,
+		     unsigned int away)
+{
+	lockdep_assert_held(&q->lock);
+
+	node->away += away - FIELD_GET(INFO_AWAY, *info);
+	q->regions.away += away - FIELD_GET(INFO_AWAY, *info);
+	*info = (*info & ~INFO_AWAY) | FIELD_PREP(INFO_AWAY, away);
+}
+
+/**
  * balloon_region_fill - a region has so many base pages now
  * @q: the queue
  * @region: the region
@@ -136,14 +163,17 @@ struct balloon_region *balloon_region_next(struct balloon_queue *q, unsigned lon
 void balloon_region_fill(struct balloon_queue *q, struct balloon_region *region,
 			 unsigned int nr)
 {
-	struct balloon_regions *r = &q->regions;
+	struct balloon_node *node = region->node;
 
 	lockdep_assert_held(&q->lock);
 
-	r->whole -= region->nr == XENMEM_HUGE_PAGES;
-	r->whole += nr == XENMEM_HUGE_PAGES;
+	node->base = node->base + nr - region->nr;
+	node->whole -= region->nr == XENMEM_HUGE_PAGES;
+	node->whole += nr == XENMEM_HUGE_PAGES;
 	region->nr = nr;
-	list_move(&region->list, &r->by_fill[fls(nr)]);
+	list_move(&region->list, &node->by_fill[fls(nr)]);
+	if (FIELD_GET(INFO_AWAY, region->info) > XENMEM_HUGE_PAGES - nr)
+		set_away(q, node, &region->info, XENMEM_HUGE_PAGES - nr);
 }
 
 /* Put @fresh in the place of what was known of the region of a page. */
@@ -161,7 +191,8 @@ static struct balloon_region *insert(struct balloon_queue *q, struct page *page,
 	xa_set_mark(&r->all, number, HAS_BASE);
 	fresh->info = xa_is_value(entry) ? xa_to_value(entry) : 0;
 	fresh->start_pfn = number * XENMEM_HUGE_PAGES;
-	list_add(&fresh->list, &r->by_fill[0]);
+	fresh->node = balloon_node_of(q, pfn_to_page(fresh->start_pfn));
+	list_add(&fresh->list, &fresh->node->by_fill[0]);
 
 	return fresh;
 }
@@ -292,14 +323,14 @@ int balloon_region_await(struct balloon_queue *q, struct page *page)
  * Of some regions without a base page no account is kept any more. Returns whether there
  * are more.
  */
-static bool cut_empty(struct balloon_queue *q, struct list_head *cut)
+static bool cut_empty(struct balloon_queue *q, struct balloon_node *node, struct list_head *cut)
 {
 	struct balloon_regions *r = &q->regions;
 	struct balloon_region *region, *next;
 	unsigned int nr = 0;
 
 	spin_lock(&q->lock);
-	list_for_each_entry_safe(region, next, &r->by_fill[0], list) {
+	list_for_each_entry_safe(region, next, &node->by_fill[0], list) {
 		if (region->awaited)
 			continue;
 		if (nr++ == BALLOON_LOCKED_REGIONS)
@@ -314,6 +345,22 @@ static bool cut_empty(struct balloon_queue *q, struct list_head *cut)
 	return nr > BALLOON_LOCKED_REGIONS;
 }
 
+static void tidy_node(struct balloon_queue *q, struct balloon_node *node)
+{
+	struct balloon_region *region, *next;
+	LIST_HEAD(cut);
+	bool more;
+
+	do {
+		INIT_LIST_HEAD(&cut);
+		more = cut_empty(q, node, &cut);
+		list_for_each_entry_safe(region, next, &cut, list)
+			kfree(region);
+		if (more)
+			cond_resched();
+	} while (more);
+}
+
 /**
  * balloon_regions_tidy - free what is kept for regions without a base page
  * @q: the queue, with no page in transit: it could not come back
@@ -325,20 +372,14 @@ static bool cut_empty(struct balloon_queue *q, struct list_head *cut)
  */
 void balloon_regions_tidy(struct balloon_queue *q)
 {
-	struct balloon_region *region, *next;
-	LIST_HEAD(cut);
-	bool more;
+	unsigned int i;
 
-	do {
-		INIT_LIST_HEAD(&cut);
-		more = cut_empty(q, &cut);
-		list_for_each_entry_safe(region, next, &cut, list)
-			kfree(region);
-		cond_resched();
-	} while (more);
+	for (i = 0; i <= nr_node_ids; i++)
+		tidy_node(q, &q->nodes[i]);
+	cond_resched();
 
 	if (!q->regions.spare)
-		q->regions.spare = kzalloc(sizeof(*region), GFP_REGION);
+		q->regions.spare = kzalloc(sizeof(*q->regions.spare), GFP_REGION);
 }
 
 /**
@@ -361,15 +402,6 @@ bool balloon_region_broken(struct balloon_queue *q, struct page *page)
 	return broken;
 }
 
-/* One in which two nodes meet is on none. */
-bool balloon_region_is_on(const struct balloon_region *region, int nid)
-{
-	struct page *page = pfn_to_page(region->start_pfn);
-
-	return nid == NUMA_NO_NODE || (nid == page_to_nid(page) &&
-				       nid == page_to_nid(page + XENMEM_HUGE_PAGES - 1));
-}
-
 /**
  * balloon_base_on - how many base pages are of one node
  * @q: the queue
@@ -379,20 +411,11 @@ bool balloon_region_is_on(const struct balloon_region *region, int nid)
  */
 unsigned long balloon_base_on(struct balloon_queue *q, int nid)
 {
-	struct balloon_regions *r = &q->regions;
-	struct balloon_region *region;
-	unsigned int class;
-	unsigned long n = 0;
+	struct balloon_node *node = &q->nodes[nid];
+	unsigned long n;
 
 	spin_lock(&q->lock);
-	if (num_online_nodes() == 1) {
-		n = q->n.base - r->whole * XENMEM_HUGE_PAGES;
-		spin_unlock(&q->lock);
-		return n;
-	}
-	for (class = 1; class < fls(XENMEM_HUGE_PAGES); class++)
-		list_for_each_entry(region, &r->by_fill[class], list)
-			n += balloon_region_is_on(region, nid) ? region->nr : 0;
+	n = node->base - node->whole * XENMEM_HUGE_PAGES;
 	spin_unlock(&q->lock);
 
 	return n;
@@ -488,6 +511,96 @@ void balloon_region_whole(struct balloon_queue *q, struct page *page)
 	balloon_region_set_state(q, region_index(page), REGION_WHOLE);
 }
 
+/* So many more pages of a region are away, or, below 0, fewer: as far as it has them. */
+static void change_away(struct balloon_queue *q, unsigned long number, int by)
+{
+	struct balloon_node *node = balloon_node_of(q, pfn_to_page(number * XENMEM_HUGE_PAGES));
+	struct balloon_region *region;
+	unsigned long info;
+	void *entry;
+	int away;
+
+	spin_lock(&q->lock);
+	entry = xa_load(&q->regions.all, number);
+	region = to_region(entry);
+	info = info_of(entry);
+	away = (int)FIELD_GET(INFO_AWAY, info) + by;
+	if (entry)
+		set_away(q, node, &info, clamp_t(int, away, 0, XENMEM_HUGE_PAGES -
+						 (region ? region->nr : 0)));
+	if (region)
+		region->info = info;
+	else if (entry && xa_mk_value(info) != entry)
+		xa_store(&q->regions.all, number, xa_mk_value(info), GFP_NOWAIT);
+	spin_unlock(&q->lock);
+}
+
+/**
+ * balloon_region_away - how much of a region's memory is of another node of the machine's
+ * @q: the queue
+ * @number: which region
+ *
+ * Of which pages that is nobody knows: those that are released are taken to be others.
+ *
+ * Context: any; queue.lock not held.
+ * Return: pages, at most.
+ */
+unsigned int balloon_region_away(struct balloon_queue *q, unsigned long number)
+{
+	return READ_ONCE(q->regions.away) ? FIELD_GET(INFO_AWAY, read_info(q, number)) : 0;
+}
+
+/**
+ * balloon_region_came - memory came for a page, or for a huge page
+ * @q: the queue
+ * @page: its first page
+ * @order: its order
+ * @away: is it of another node than it should?
+ *
+ * Context: any; queue.lock not held.
+ */
+void balloon_region_came(struct balloon_queue *q, struct page *page, unsigned int order, bool away)
+{
+	unsigned long number = region_index(page);
+
+	if (away)
+		change_away(q, number, order ? XENMEM_HUGE_PAGES : 1);
+	else if (order && READ_ONCE(q->regions.away))
+		change_away(q, number, -(int)XENMEM_HUGE_PAGES);
+}
+
+/* As a whole a region has none when its first page has none, and is no base page, nor lent. */
+static bool has_memory(struct balloon_queue *q, struct page *page)
+{
+	return !PageOffline(page) || balloon_region_broken(q, page) ||
+	       balloon_region_is_stocked(q, page);
+}
+
+/**
+ * balloon_regions_moved - the guest's memory is somewhere else now
+ * @q: the queue
+ * @away: on which nodes of the machine nobody knows; or there are none that matter
+ *
+ * Context: may sleep; no lock held.
+ */
+void balloon_regions_moved(struct balloon_queue *q, bool away)
+{
+	struct balloon_regions *r = &q->regions;
+	unsigned long number;
+	struct page *page;
+
+	if (!away && !READ_ONCE(r->away))
+		return;
+
+	for (number = r->start; number < r->end; number++) {
+		page = pfn_to_online_page(number * XENMEM_HUGE_PAGES);
+		if (page)
+			change_away(q, number, away && has_memory(q, page) ? XENMEM_HUGE_PAGES :
+							       -(int)XENMEM_HUGE_PAGES);
+		cond_resched();
+	}
+}
+
 /**
  * balloon_region_is_stocked - was a region put as a whole where drivers borrow, so that
  *	what is missing of it is lent?
@@ -545,11 +658,8 @@ int balloon_regions_grow(struct balloon_queue *q)
 int balloon_regions_init(struct balloon_queue *q)
 {
 	struct balloon_regions *r = &q->regions;
-	unsigned int i;
 
 	xa_init(&r->all);
-	for (i = 0; i < QUEUE_FILL_CLASSES; i++)
-		INIT_LIST_HEAD(&r->by_fill[i]);
 	r->start = balloon_regions_start();
 	r->end = r->start;
 	r->spare = kzalloc(sizeof(*r->spare), GFP_KERNEL);

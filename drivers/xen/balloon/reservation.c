@@ -6,6 +6,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/bitmap.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
@@ -102,6 +103,19 @@ void balloon_give_base(struct xen_balloon *xb, struct page *page)
 	balloon_give(&xb->queue, page, 0);
 }
 
+/**
+ * balloon_give_found - a base page that was taken for a hole has memory, and goes to the guest
+ * @xb: the driver
+ * @page: the page, in transit
+ *
+ * Of which of the machine's nodes that is nobody knows.
+ */
+void balloon_give_found(struct xen_balloon *xb, struct page *page)
+{
+	balloon_region_came(&xb->queue, page, 0, balloon_has_nodes(xb));
+	balloon_give_base(xb, page);
+}
+
 /*
  * Xen took fewer pages than it was given. By its count it can be told whether
  * it took a part of the first that it did not take. A page that compaction is
@@ -174,11 +188,19 @@ unsigned long balloon_release(struct xen_balloon *xb, unsigned int nr, unsigned 
 	return (unsigned long)done << order;
 }
 
-/* Ask Xen to populate xb->pages. Returns how many of them it did. */
-static unsigned int ask(struct xen_balloon *xb, unsigned int nr, unsigned int order)
+/*
+ * Ask Xen to populate xb->pages, each from its own node, or else, unless it is @local, from
+ * any; which those are is in xb->away. Returns how many of them it did.
+ */
+static unsigned int ask(struct xen_balloon *xb, unsigned int nr, unsigned int order, bool local)
 {
-	unsigned int done = xb->ops->populate(xb->pages, nr, order);
+	unsigned int done;
 
+	bitmap_zero(xb->away, nr);
+	done = xb->ops->populate(xb->pages, nr, order, local ? NULL : xb->away);
+
+	balloon_count(xb, COUNT_POPULATE_AWAY,
+		      (unsigned long)bitmap_weight(xb->away, done) << order);
 	balloon_count(xb, COUNT_POPULATE_CALLS, 1);
 	balloon_count(xb, COUNT_POPULATE_EXTENTS, done);
 	balloon_count(xb, COUNT_POPULATE_PAGES, done << order);
@@ -188,22 +210,13 @@ static unsigned int ask(struct xen_balloon *xb, unsigned int nr, unsigned int or
 	return done;
 }
 
-/**
- * balloon_populate - ask Xen for memory behind xb->pages
- * @xb: the driver
- * @nr: how many of them: unpopulated and in transit
- * @order: their order
- *
- * What Xen does not populate goes back to the queues.
- *
- * Context: step_lock held; may sleep.
- * Return: base pages got, which are the guest's now.
- */
-unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned int order)
+/* What was asked for has come for the first @done of xb->pages. */
+static void take_in(struct xen_balloon *xb, unsigned int done, unsigned int order)
 {
-	unsigned int i, done = ask(xb, nr, order);
+	unsigned int i;
 
 	for (i = 0; i < done; i++) {
+		balloon_region_came(&xb->queue, xb->pages[i], order, test_bit(i, xb->away));
 		if (order) {
 			balloon_region_whole(&xb->queue, xb->pages[i]);
 			balloon_give(&xb->queue, xb->pages[i], order);
@@ -211,41 +224,65 @@ unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned
 			balloon_give_base(xb, xb->pages[i]);
 		}
 	}
-	for (; i < nr; i++)
+}
+
+/**
+ * balloon_populate - ask Xen for memory behind xb->pages
+ * @xb: the driver
+ * @nr: how many of them: unpopulated and in transit
+ * @order: their order
+ * @local: from nowhere but their own nodes, where the guest has virtual ones; else from there
+ *	first
+ *
+ * What Xen does not populate goes back to the queues.
+ *
+ * Context: step_lock held; may sleep.
+ * Return: base pages got, which are the guest's now.
+ */
+unsigned long balloon_populate(struct xen_balloon *xb, unsigned int nr, unsigned int order,
+			       bool local)
+{
+	unsigned int i, done = ask(xb, nr, order, local);
+
+	take_in(xb, done, order);
+	for (i = done; i < nr; i++)
 		balloon_enqueue(&xb->queue, xb->pages[i], order);
 
 	return (unsigned long)done << order;
 }
 
 /**
- * balloon_populate_last - ask Xen for memory behind the huge page that it got last
- * @xb: the driver, which has just released one
+ * balloon_populate_one - ask Xen for memory behind the huge page of a node that was queued last
+ * @xb: the driver, which may just have released one
+ * @nid: the node
+ * @local: as of balloon_populate()
  *
  * Context: step_lock held; may sleep.
  * Return: base pages got, which are the guest's now.
  */
-unsigned long balloon_populate_last(struct xen_balloon *xb)
+unsigned long balloon_populate_one(struct xen_balloon *xb, int nid, bool local)
 {
 	/* What was queued last comes out first. */
-	if (!balloon_dequeue_huge(&xb->queue, xb->pages, 1))
+	if (!balloon_dequeue_huge(&xb->queue, xb->pages, 1, nid))
 		return 0;
 
-	return balloon_populate(xb, 1, XENMEM_HUGE_ORDER);
+	return balloon_populate(xb, 1, XENMEM_HUGE_ORDER, local);
 }
 
 /**
  * balloon_populate_part - ask Xen for memory behind a part of a huge page
  * @xb: the driver
  * @nr: how many of its base pages
+ * @nid: of which node, or NUMA_NO_NODE
  *
  * It is broken up only when Xen gives some.
  *
  * Context: step_lock held; may sleep.
  * Return: base pages got, which are the guest's now.
  */
-unsigned long balloon_populate_part(struct xen_balloon *xb, unsigned int nr)
+unsigned long balloon_populate_part(struct xen_balloon *xb, unsigned int nr, int nid)
 {
-	struct page *page = balloon_dequeue_split(&xb->queue);
+	struct page *page = balloon_dequeue_split(&xb->queue, nid);
 	unsigned int i, done;
 
 	if (!page)
@@ -253,16 +290,15 @@ unsigned long balloon_populate_part(struct xen_balloon *xb, unsigned int nr)
 
 	for (i = 0; i < nr; i++)
 		xb->pages[i] = page + i;
-	done = ask(xb, nr, 0);
+	done = ask(xb, nr, 0, false);
 	if (!done) {
 		balloon_enqueue(&xb->queue, page, XENMEM_HUGE_ORDER);
 		return 0;
 	}
 
 	split_page(page, XENMEM_HUGE_ORDER);
-	for (i = 0; i < done; i++)
-		balloon_give_base(xb, page + i);
-	for (; i < XENMEM_HUGE_PAGES; i++)
+	take_in(xb, done, 0);
+	for (i = done; i < XENMEM_HUGE_PAGES; i++)
 		balloon_enqueue(&xb->queue, page + i, 0);
 
 	return done;

@@ -57,6 +57,7 @@ static int sort_huge(struct xen_balloon *xb, struct page *page)
 	if (!nr)
 		return 0;
 	if (nr == XENMEM_HUGE_PAGES) {
+		balloon_region_came(&xb->queue, page, XENMEM_HUGE_ORDER, balloon_has_nodes(xb));
 		balloon_give(&xb->queue, page, XENMEM_HUGE_ORDER);
 		return nr;
 	}
@@ -66,7 +67,7 @@ static int sort_huge(struct xen_balloon *xb, struct page *page)
 	split_page(page, XENMEM_HUGE_ORDER);
 	for (i = 0; i < XENMEM_HUGE_PAGES; i++) {
 		if (test_bit(i, populated))
-			balloon_give_base(xb, page + i);
+			balloon_give_found(xb, page + i);
 		else
 			balloon_enqueue(&xb->queue, page + i, 0);
 	}
@@ -81,7 +82,8 @@ static bool sweep_huge(struct xen_balloon *xb)
 	LIST_HEAD(holes);
 	int ret = 0;
 
-	while (ret >= 0 && may_go_on(xb) && balloon_dequeue_huge(&xb->queue, &page, 1)) {
+	while (ret >= 0 && may_go_on(xb) &&
+	       balloon_dequeue_huge(&xb->queue, &page, 1, NUMA_NO_NODE)) {
 		ret = sort_huge(xb, page);
 		if (ret <= 0)
 			list_add(&page->lru, &holes);
@@ -107,7 +109,7 @@ static bool sweep_base(struct xen_balloon *xb)
 		nr = balloon_dequeue_base(&xb->queue, xb->pages, XENMEM_MAX_BASE, NUMA_NO_NODE);
 		for (i = 0; i < nr; i++) {
 			if (xb->ops->populated(xb->pages[i]))
-				balloon_give_base(xb, xb->pages[i]);
+				balloon_give_found(xb, xb->pages[i]);
 			else
 				list_add(&xb->pages[i]->lru, &holes);
 		}

@@ -25,13 +25,13 @@ unsigned long balloon_inflatable(struct xen_balloon *xb)
 }
 
 /*
- * How many huge pages one step moves, of @want base pages. The first step on the
- * way to a target moves one, so that there is something soon; each further one
- * twice as many.
+ * How many huge pages one step moves, of @want base pages, of the node whose turn it is. The
+ * first step on the way to a target moves one, so that there is something soon; each further
+ * one twice as many.
  */
-static unsigned int huge_at_once(const struct xen_balloon *xb, unsigned long want)
+static unsigned int huge_at_once(struct xen_balloon *xb, unsigned long want, int nid)
 {
-	return min(want / XENMEM_HUGE_PAGES, BIT(xb->pace));
+	return min3(want / XENMEM_HUGE_PAGES, balloon_node_huge(xb, nid), BIT(xb->pace));
 }
 
 /*
@@ -57,6 +57,43 @@ static void quicken_pace(struct xen_balloon *xb)
 		xb->pace++;
 }
 
+/* Huge pages into xb->pages, of the node that has the most more than its share. */
+static unsigned int alloc_huge(struct xen_balloon *xb, unsigned long want)
+{
+	unsigned int nr = 0;
+	int nid;
+
+	balloon_nodes_begin(xb, -want, XENMEM_HUGE_ORDER);
+	while (!nr && balloon_nodes_next(xb, &nid)) {
+		nr = balloon_alloc_huge(xb, huge_at_once(xb, want, nid), nid);
+		if (!nr)
+			balloon_node_barren(xb, nid);
+	}
+
+	return nr;
+}
+
+/*
+ * Likewise base pages: all of one node, so that a remainder costs one superpage; and nothing is
+ * reclaimed on one while another has enough that is free.
+ */
+static unsigned int alloc_base(struct xen_balloon *xb, unsigned long want)
+{
+	bool reclaim = num_node_state(N_MEMORY) == 1;
+	const unsigned long max = XENMEM_MAX_BASE;
+	unsigned int nr = 0;
+	int nid;
+
+	for (;; reclaim = true) {
+		balloon_nodes_begin(xb, -want, 0);
+		while (!nr && balloon_nodes_next(xb, &nid))
+			if (reclaim || balloon_node_has_spare(nid))
+				nr = balloon_alloc_base(xb, min(want, max), nid);
+		if (nr || reclaim)
+			return nr;
+	}
+}
+
 /* One step towards a smaller guest, by up to @want. Returns pages given. */
 static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 {
@@ -68,7 +105,7 @@ static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 		want = round_down(room, XENMEM_HUGE_PAGES);
 
 	if (want >= XENMEM_HUGE_PAGES && !READ_ONCE(xb->base_only))
-		nr = balloon_alloc_huge(xb, huge_at_once(xb, want));
+		nr = alloc_huge(xb, want);
 	if (nr) {
 		given = balloon_release(xb, nr, XENMEM_HUGE_ORDER);
 		if (given)
@@ -76,7 +113,7 @@ static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 	}
 
 	if (want)
-		nr = balloon_alloc_base(xb, min(want, (unsigned long)XENMEM_MAX_BASE));
+		nr = alloc_base(xb, want);
 	if (!nr)
 		return 0;
 
@@ -85,6 +122,47 @@ static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
 		balloon_target_not_taken(xb);
 
 	return given;
+}
+
+/* Huge pages of the queue into xb->pages, for the node that lacks the most of its share. */
+static unsigned int dequeue_huge(struct xen_balloon *xb, unsigned long want)
+{
+	unsigned int nr = 0;
+	int nid;
+
+	balloon_nodes_begin(xb, want, XENMEM_HUGE_ORDER);
+	while (!nr && balloon_nodes_next(xb, &nid))
+		nr = balloon_dequeue_huge(&xb->queue, xb->pages, huge_at_once(xb, want, nid), nid);
+
+	return nr;
+}
+
+static bool has_huge(struct xen_balloon *xb, int nid)
+{
+	return nid == NUMA_NO_NODE || READ_ONCE(xb->queue.nodes[nid].nr_huge);
+}
+
+/* Likewise base pages; or else a part of a huge page. Returns what Xen gave. */
+static unsigned long deflate_base(struct xen_balloon *xb, unsigned long want)
+{
+	unsigned long got;
+	unsigned int nr;
+	int nid;
+
+	balloon_nodes_begin(xb, want, 0);
+	do {
+		/* In the end those of regions in which nodes meet. */
+		if (!balloon_nodes_next(xb, &nid))
+			nid = NUMA_NO_NODE;
+		nr = balloon_dequeue_base(&xb->queue, xb->pages, want, nid);
+	} while (!nr && !has_huge(xb, nid));
+
+	if (nr)
+		want = nr;
+	got = nr ? balloon_populate(xb, nr, 0, false) : balloon_populate_part(xb, want, nid);
+	xb->scarce = got < want;
+
+	return got;
 }
 
 /**
@@ -97,7 +175,6 @@ static unsigned long inflate(struct xen_balloon *xb, unsigned long want)
  */
 unsigned long balloon_deflate(struct xen_balloon *xb, unsigned long want)
 {
-	struct balloon_queue *q = &xb->queue;
 	unsigned long got;
 	unsigned int nr = 0;
 
@@ -106,9 +183,9 @@ unsigned long balloon_deflate(struct xen_balloon *xb, unsigned long want)
 		return 0;
 
 	if (want >= XENMEM_HUGE_PAGES)
-		nr = balloon_dequeue_huge(q, xb->pages, huge_at_once(xb, want));
+		nr = dequeue_huge(xb, want);
 	if (nr) {
-		got = balloon_populate(xb, nr, XENMEM_HUGE_ORDER);
+		got = balloon_populate(xb, nr, XENMEM_HUGE_ORDER, false);
 		if (got) {
 			balloon_elastic_got(xb, got);
 			return got;
@@ -116,12 +193,7 @@ unsigned long balloon_deflate(struct xen_balloon *xb, unsigned long want)
 	}
 
 	/* No 2 MiB wanted, or none to be had from Xen. */
-	want = min(want, base_at_once(xb));
-	nr = balloon_dequeue_base(q, xb->pages, want, NUMA_NO_NODE);
-	if (nr)
-		want = nr;
-	got = nr ? balloon_populate(xb, nr, 0) : balloon_populate_part(xb, want);
-	xb->scarce = got < want;
+	got = deflate_base(xb, min(want, base_at_once(xb)));
 	balloon_elastic_got(xb, got);
 
 	return got;

@@ -3,8 +3,9 @@
  * On the device xen_memory0, the groups queues/: how much memory is in each
  * queue, upkeep/: what the worker does at the target, limits/: what the guest
  * is left, elastic/: what it gives of its own accord, and foreign/: how much is kept to
- * be lent. Described in Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues,
- * -upkeep, -limits, -elastic and -foreign.
+ * be lent; for node/ see sysfs-nodes.c. Described in
+ * Documentation/ABI/testing/sysfs-devices-system-xen_memory-queues, -upkeep, -limits, -elastic
+ * and -foreign.
  */
 #include <linux/device.h>
 #include <linux/kstrtox.h>
@@ -47,6 +48,13 @@ static const struct attribute_group queue_group = {
 	.attrs = queue_attrs,
 };
 
+static void enable_evening(bool on)
+{
+	WRITE_ONCE(shown->even, on);
+	if (on)
+		balloon_worker_again(shown);
+}
+
 static void enable_coalescing(bool on)
 {
 	WRITE_ONCE(shown->coalesce, on);
@@ -85,11 +93,13 @@ static ssize_t _name##_store(struct device *dev, struct device_attribute *attr,	
 }										\
 static DEVICE_ATTR_RW(_name)
 
+SWITCH_ATTR(even, shown->even, enable_evening);
 SWITCH_ATTR(coalesce, shown->coalesce, enable_coalescing);
 SWITCH_ATTR(heal, shown->heal.enabled, enable_healing);
 SWITCH_ATTR(deflate_on_oom, shown->oom.deflates, enable_relief);
 
 static struct attribute *upkeep_attrs[] = {
+	&dev_attr_even.attr,
 	&dev_attr_coalesce.attr,
 	&dev_attr_heal.attr,
 	NULL
@@ -303,8 +313,18 @@ static const struct attribute_group *groups[] = {
  */
 int balloon_sysfs_init(struct xen_balloon *xb, struct device *dev)
 {
+	int ret;
+
 	shown = xb;
-	return sysfs_create_groups(&dev->kobj, groups);
+	ret = sysfs_create_groups(&dev->kobj, groups);
+	if (ret)
+		return ret;
+
+	ret = balloon_sysfs_nodes_init(xb, dev);
+	if (ret)
+		sysfs_remove_groups(&dev->kobj, groups);
+
+	return ret;
 }
 
 /**
@@ -313,5 +333,6 @@ int balloon_sysfs_init(struct xen_balloon *xb, struct device *dev)
  */
 void balloon_sysfs_exit(struct device *dev)
 {
+	balloon_sysfs_nodes_exit();
 	sysfs_remove_groups(&dev->kobj, groups);
 }

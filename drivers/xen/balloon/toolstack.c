@@ -153,6 +153,7 @@ void balloon_toolstack_init(struct xen_balloon *xb)
 		pr_warn("cannot watch memory/%s (%d): the guest %s\n", limit->key, ret,
 			limit->comes_of_it);
 	}
+	balloon_toolstack_nodes_init(xb);
 	tell_soon();
 }
 
@@ -165,6 +166,7 @@ static void unwatch(struct work_struct *work)
 	for (limit = limits; limit < limits + ARRAY_SIZE(limits); limit++)
 		if (limit->watches)
 			unregister_xenbus_watch(&limit->watch);
+	balloon_toolstack_nodes_exit();
 	complete(&unwatched);
 }
 

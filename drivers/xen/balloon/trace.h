@@ -87,6 +87,8 @@ TRACE_DEFINE_ENUM(HEAL_STUCK);
 TRACE_DEFINE_ENUM(HEAL_GIVEN_UP);
 TRACE_DEFINE_ENUM(HEAL_NOT_TAKEN);
 TRACE_DEFINE_ENUM(HEAL_REFUSED);
+TRACE_DEFINE_ENUM(HEAL_NOT_THERE);
+TRACE_DEFINE_ENUM(HEAL_AWAY);
 TRACE_DEFINE_ENUM(HEAL_DONE);
 
 TRACE_EVENT(xen_balloon_heal,
@@ -110,7 +112,32 @@ TRACE_EVENT(xen_balloon_heal,
 				   { HEAL_GIVEN_UP, "could not be emptied" },
 				   { HEAL_NOT_TAKEN, "not taken by Xen" },
 				   { HEAL_REFUSED, "no 2 MiB in one piece" },
+				   { HEAL_NOT_THERE, "no 2 MiB on its node" },
+				   { HEAL_AWAY, "of another node, as before" },
 				   { HEAL_DONE, "healed" }))
+);
+
+TRACE_EVENT(xen_balloon_even,
+	TP_PROTO(unsigned long pfn, int from, int to, unsigned long got),
+
+	TP_ARGS(pfn, from, to, got),
+
+	TP_STRUCT__entry(
+		__field(unsigned long, pfn)
+		__field(int, from)
+		__field(int, to)
+		__field(unsigned long, got)
+	),
+
+	TP_fast_assign(
+		__entry->pfn = pfn;
+		__entry->from = from;
+		__entry->to = to;
+		__entry->got = got;
+	),
+
+	TP_printk("pfn=0x%lx from=%d to=%d got=%lu", __entry->pfn, __entry->from, __entry->to,
+		  __entry->got)
 );
 
 TRACE_DEFINE_ENUM(FOREIGN_STOCKED);

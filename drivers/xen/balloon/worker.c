@@ -55,7 +55,7 @@ static bool give_huge(struct xen_balloon *xb)
 	    balloon_figures(&xb->queue).guest <
 	    READ_ONCE(xb->target.floor) + XENMEM_HUGE_PAGES)
 		return false;
-	if (balloon_alloc_huge(xb, 1) && balloon_release(xb, 1, XENMEM_HUGE_ORDER))
+	if (balloon_alloc_huge(xb, 1, NUMA_NO_NODE) && balloon_release(xb, 1, XENMEM_HUGE_ORDER))
 		return true;
 
 	/* To look for one, and to make one, takes long. */
@@ -76,7 +76,7 @@ static bool stock(struct xen_balloon *xb)
 }
 
 /**
- * balloon_upkeep_init - coalescing and healing are on, unless there are isolated CPUs
+ * balloon_upkeep_init - evening out, coalescing and healing are on, unless there are isolated CPUs
  * @xb: the driver
  *
  * Xen interrupts all CPUs of the guest for them, and so does the kernel, which empties
@@ -89,6 +89,7 @@ bool balloon_upkeep_init(struct xen_balloon *xb)
 	bool may_interrupt = !housekeeping_enabled(HK_TYPE_DOMAIN) &&
 			     !housekeeping_enabled(HK_TYPE_TICK);
 
+	xb->even = may_interrupt;
 	xb->coalesce = may_interrupt;
 	xb->heal.enabled = may_interrupt;
 	return may_interrupt;
@@ -124,6 +125,8 @@ static enum balloon_step upkeep(struct xen_balloon *xb)
 		return BALLOON_AT_TARGET;
 	}
 	if (result == UPKEEP_NOTHING)
+		result = balloon_even(xb);
+	if (result == UPKEEP_NOTHING)
 		result = balloon_coalesce(xb);
 	if (result == UPKEEP_NOTHING)
 		result = balloon_heal(xb);
@@ -158,7 +161,7 @@ static void arrive(struct xen_balloon *xb)
 	xb->pace = 0;
 	balloon_elastic_tell(xb);
 	balloon_alloc_settle(&xb->alloc);
-	balloon_contig_restart(&xb->contig);
+	balloon_contig_restart(xb);
 }
 
 /* One bounded step towards the target; may sleep. */

@@ -71,7 +71,7 @@ bool xenmem_logs_writes(void)
 	int ret = HYPERVISOR_hvm_op(HVMOP_get_mem_type, &query);
 
 	if (ret)
-		pr_warn_once("Xen does not tell the type of a page (%d), and so not whether this guest is being migrated: coalescing and healing rest\n",
+		pr_warn_once("Xen does not tell the type of a page (%d), and so not whether this guest is being migrated: evening out, coalescing and healing rest\n",
 			     ret);
 
 	return ret || query.mem_type == HVMMEM_ram_ro;

@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <xen/interface/xen.h>
@@ -188,9 +189,13 @@ static unsigned int map_or_return(struct page **pages, unsigned int order,
 }
 
 static unsigned int pv_populate(struct page **pages, unsigned int nr,
-				unsigned int order)
+				unsigned int order, unsigned long *away)
 {
 	unsigned int i, done, last;
+
+	/* Xen's tools build no virtual nodes for a PV guest. */
+	if (away)
+		bitmap_zero(away, nr);
 
 	for (i = 0; i < nr; i++)
 		batch->scratch[i] = page_to_pfn(pages[i]);

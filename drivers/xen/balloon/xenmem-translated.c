@@ -5,12 +5,11 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <acpi/acpi_numa.h>
+#include <linux/bitmap.h>
 #include <linux/errno.h>
 #include <linux/highmem.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
-#include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <xen/interface/xen.h>
 #include <xen/interface/hvm/hvm_op.h>
@@ -21,10 +20,6 @@
 
 /* From this version on the tools restore a guest in superpages, where they can. */
 #define RESTORES_WHOLE		(4 << 16 | 21)
-
-/* From Xen's public/memory.h, not in linux-headers. */
-#define XENMEMF_node(node)	(((node) + 1) << 8)
-#define XENMEMF_vnode		BIT(18)
 
 /* Only the holder of step_lock uses it: see struct xenmem_ops. */
 static xen_pfn_t frames[XENMEM_MAX_BASE];
@@ -57,7 +52,11 @@ static bool pool_is_empty(void)
 /* Xen refused to populate a single page once more: did it cost a frame? @before it counted that. */
 static void judge_refusal(long before)
 {
-	pool.times = xenmem_current_pages() == before + 1 ? min(pool.times + 1, POOL_EMPTY) : 0;
+	long cost = xenmem_current_pages() - before;
+
+	/* Of its own node, and of any. */
+	pool.times = cost == 1 || (cost == 2 && xenmem_vnode_known()) ?
+		     min(pool.times + 1, POOL_EMPTY) : 0;
 	if (pool.times < POOL_EMPTY)
 		return;
 
@@ -96,54 +95,56 @@ static unsigned int translated_release(struct page **pages, unsigned int nr,
 	return done;
 }
 
-/* How many of the first pages are on the same node. */
-static unsigned int on_one_node(struct page **pages, unsigned int nr)
+/* How many of the first pages are of one virtual node: @vnode. */
+static unsigned int on_one_vnode(struct page **pages, unsigned int nr, unsigned int vnode)
 {
 	unsigned int i;
 
 	for (i = 1; i < nr; i++)
-		if (page_to_nid(pages[i]) != page_to_nid(pages[0]))
+		if (xenmem_vnode_of(page_to_pfn(pages[i])) != vnode)
 			break;
 
 	return i;
 }
 
 /*
- * Flags that ask Xen for memory of a node, if it has any. What Xen calls a virtual
- * node of this guest is a proximity domain in the tables of the firmware.
+ * First of their own node, and what Xen has not got there from elsewhere. That Xen refuses an
+ * extent of its own node, and gives one without that, is all that a guest can know of the
+ * machine's nodes. Without XENMEMF_exact_node the node is a wish: see get_free_buddy() in
+ * Xen's common/page_alloc.c.
  */
-static unsigned int node_flags(int nid)
+static unsigned int populate(struct page **pages, unsigned int nr, unsigned int order,
+			     unsigned long *away)
 {
-	unsigned int vnode;
+	unsigned int i, part, got, vnode, done = 0;
 
-	for (vnode = 0; vnode < num_possible_nodes(); vnode++)
-		if (pxm_to_node(vnode) == nid)
-			return XENMEMF_vnode | XENMEMF_node(vnode);
-
-	return 0;
-}
-
-/*
- * Each page has memory of its own node, if there are several. That is a wish: Xen looks for
- * an extent of this order on every other node before it refuses, so that there is no use
- * in asking again without it. See get_free_buddy() in Xen's common/page_alloc.c.
- */
-static unsigned int populate(struct page **pages, unsigned int nr, unsigned int order)
-{
-	unsigned int i, part, got, done = 0;
-
-	if (num_online_nodes() == 1)
+	if (away)
+		bitmap_zero(away, nr);
+	if (!xenmem_vnode_known())
 		return change(XENMEM_populate_physmap, pages, nr, order);
 
 	for (i = 0; i < nr; i++)
 		frames[i] = page_to_pfn(pages[i]);
 
-	do {
-		part = on_one_node(pages + done, nr - done);
+	while (done < nr) {
+		vnode = xenmem_vnode_of(frames[done]);
+		part = on_one_vnode(pages + done, nr - done, vnode);
 		got = xenmem_reservation(XENMEM_populate_physmap, frames + done, part, order,
-					 node_flags(page_to_nid(pages[done])));
+					 xenmem_vnode_flags(vnode, true));
 		done += got;
-	} while (got == part && done < nr);
+		part -= got;
+		if (!part)
+			continue;
+		if (!away)
+			break;
+
+		got = xenmem_reservation(XENMEM_populate_physmap, frames + done, part, order,
+					 xenmem_vnode_flags(vnode, false));
+		bitmap_set(away, done, got);
+		done += got;
+		if (got < part)
+			break;
+	}
 
 	return done;
 }
@@ -166,7 +167,7 @@ static bool translated_populated(struct page *page)
 	return is_of_type(page_to_pfn(page), true);
 }
 
-static unsigned int populate_base(struct page **pages, unsigned int nr)
+static unsigned int populate_base(struct page **pages, unsigned int nr, unsigned long *away)
 {
 	bool again = pool.refused;
 	unsigned int done;
@@ -176,7 +177,7 @@ static unsigned int populate_base(struct page **pages, unsigned int nr)
 		return 0;
 
 	before = again ? xenmem_current_pages() : 0;
-	done = populate(pages, nr, 0);
+	done = populate(pages, nr, 0, away);
 	while (done && is_of_type(page_to_pfn(pages[done - 1]), false))
 		done--;
 
@@ -188,17 +189,23 @@ static unsigned int populate_base(struct page **pages, unsigned int nr)
 }
 
 static unsigned int translated_populate(struct page **pages, unsigned int nr,
-					unsigned int order)
+					unsigned int order, unsigned long *away)
 {
-	unsigned int done = order ? populate(pages, nr, order) : populate_base(pages, nr);
+	unsigned int done = order ? populate(pages, nr, order, away) :
+				    populate_base(pages, nr, away);
 
 	xenmem_mark_dirty(frames, done, order);
 	return done;
 }
 
+/* Of its own node only: nobody is told of any other. */
 static bool populate_one(xen_pfn_t frame)
 {
-	if (!xenmem_reservation(XENMEM_populate_physmap, &frame, 1, 0, 0))
+	unsigned int flags = 0;
+
+	if (xenmem_vnode_known())
+		flags = xenmem_vnode_flags(xenmem_vnode_of(frame), true);
+	if (!xenmem_reservation(XENMEM_populate_physmap, &frame, 1, 0, flags))
 		return false;
 
 	xenmem_mark_dirty_one(frame);
@@ -267,6 +274,7 @@ static int translated_init(void)
 
 	pool = (struct pool){ };
 	xenmem_dirty_learn();
+	xenmem_vnode_learn();
 	return 0;
 }
 
@@ -275,6 +283,7 @@ static void translated_resumed(void)
 	/* Xen's tools have filled it anew. */
 	WRITE_ONCE(pool.again_at, 0);
 	xenmem_dirty_learn();
+	xenmem_vnode_learn();
 }
 
 static void translated_exit(void)
@@ -287,6 +296,8 @@ const struct xenmem_ops xenmem_translated_ops = {
 	.exit = translated_exit,
 	.release = translated_release,
 	.populate = translated_populate,
+	.has_nodes = xenmem_vnode_known,
+	.node_of = xenmem_vnode_of,
 	.move = translated_move,
 	.populated = translated_populated,
 	.reach = translated_reach,

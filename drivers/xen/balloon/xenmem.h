@@ -37,6 +37,11 @@
  *	Returns how many were populated, from the front; the others are as
  *	before. Never an errno: Xen says "none" for every refusal. The contents
  *	of the pages are undefined. See populate_physmap() in common/memory.c.
+ *	Each has memory of its own node, where the guest has virtual ones; without
+ *	@away nothing else does, and with it what came from elsewhere has its bit
+ *	set there, all others of the first @nr have not
+ * @has_nodes: has it any? NULL where it never has
+ * @node_of: of which of them a page is, if it has any
  * @move: put the memory behind a populated base page @from behind an unpopulated
  *	one, @to. Both are the caller's, @from is not in use, and what it holds
  *	may be lost, but nobody else ever sees it. Returns 0; -EBUSY with both as
@@ -85,7 +90,9 @@ struct xenmem_ops {
 	unsigned int (*release)(struct page **pages, unsigned int nr,
 				unsigned int order);
 	unsigned int (*populate)(struct page **pages, unsigned int nr,
-				 unsigned int order);
+				 unsigned int order, unsigned long *away);
+	bool (*has_nodes)(void);
+	unsigned int (*node_of)(unsigned long pfn);
 	int (*move)(struct page *from, struct page *to);
 	unsigned int (*exchange)(struct page *huge, struct page **holes, unsigned int *got);
 	bool (*populated)(struct page *page);
@@ -107,6 +114,12 @@ long xenmem_current_pages(void);
 long xenmem_maximum_pages(void);
 unsigned int xenmem_reservation(unsigned int cmd, xen_pfn_t *frames,
 				unsigned int nr, unsigned int order, unsigned int mem_flags);
+
+/* xenmem-vnode.c */
+void xenmem_vnode_learn(void);
+bool xenmem_vnode_known(void);
+unsigned int xenmem_vnode_of(unsigned long pfn);
+unsigned int xenmem_vnode_flags(unsigned int vnode, bool exact);
 
 /* xenmem-dirty.c */
 bool xenmem_logs_writes(void);

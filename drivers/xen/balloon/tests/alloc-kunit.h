@@ -10,7 +10,7 @@ static unsigned int take_base(unsigned int max)
 	unsigned int n;
 
 	mutex_lock(&sim.xb->step_lock);
-	n = balloon_alloc_base(sim.xb, max);
+	n = balloon_alloc_base(sim.xb, max, NUMA_NO_NODE);
 	mutex_unlock(&sim.xb->step_lock);
 
 	return n;
@@ -172,7 +172,7 @@ static void huge_page_is_none_of(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take_huge(8), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_free, left - 100);
-	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(&sim.xb->contig));
+	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(sim.xb, NUMA_NO_NODE));
 }
 
 /* Compaction moves those, and somebody who needs the place as well. */
@@ -306,16 +306,16 @@ static void base_pages_are_asked_for_as_movable_ones(struct kunit *test)
 		    __GFP_MOVABLE | __GFP_HIGHMEM;
 	struct page **pages = sim.xb->pages;
 
-	KUNIT_ASSERT_EQ(test, break_huge(sim.xb, pages, 1), 1U);
+	KUNIT_ASSERT_EQ(test, break_huge(sim.xb, pages, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
 	__free_page(pages[0]);
 
 	sim_queue_base(0, 0, 1);
-	KUNIT_ASSERT_EQ(test, more_of_broken(sim.xb, pages, 1), 1U);
+	KUNIT_ASSERT_EQ(test, more_of_broken(sim.xb, pages, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
 	__free_page(pages[0]);
 
-	KUNIT_ASSERT_EQ(test, by_region(sim.xb, pages, 1), 1U);
+	KUNIT_ASSERT_EQ(test, by_region(sim.xb, pages, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp,
 			(__force u32)(gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)));
 	__free_page(pages[0]);
@@ -327,7 +327,7 @@ static void base_pages_that_cannot_be_moved_are_asked_for_as_such(struct kunit *
 	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC;
 
 	sim_build(test, &config);
-	KUNIT_ASSERT_EQ(test, break_huge(sim.xb, sim.xb->pages, 1), 1U);
+	KUNIT_ASSERT_EQ(test, break_huge(sim.xb, sim.xb->pages, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_EQ(test, (__force u32)sim.gfp, (__force u32)gfp);
 	__free_page(sim.xb->pages[0]);
 }
@@ -483,7 +483,7 @@ static void block_of_a_broken_region_is_not_held(struct kunit *test)
 	drop(2, 0, 256);
 	drop(5, 8, 8);
 
-	KUNIT_EXPECT_EQ(test, by_region(sim.xb, sim.xb->pages, 264), 264U);
+	KUNIT_EXPECT_EQ(test, by_region(sim.xb, sim.xb->pages, 264, NUMA_NO_NODE), 264U);
 	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 264), "2:0+256 5:8+8");
 	KUNIT_EXPECT_STREQ(test, held_in_words(test), "");
 	free_again(264);
@@ -543,7 +543,7 @@ static void no_more_is_held_than_1024_pages(struct kunit *test)
 	hold(a, sim_page(6, 0), 512);
 	hold(a, sim_page(7, 0), held - 1024);
 
-	KUNIT_EXPECT_EQ(test, by_region(sim.xb, sim.xb->pages, 65), 65U);
+	KUNIT_EXPECT_EQ(test, by_region(sim.xb, sim.xb->pages, 65, NUMA_NO_NODE), 65U);
 	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 65),
 			   held > 1024 ? "4:0+1 5:0+64" : "4:0+1 4:64+64");
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_ALLOC], held > 1024 ? 0UL : 1UL);
@@ -611,6 +611,32 @@ static void no_page_is_taken_that_cannot_be_kept_account_of(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.nr_free, (unsigned long)FILL_GUEST);
 }
 
+/* Of two nodes, no region of which is free as a whole. */
+static void what_is_held_of_one_node_is_not_given_for_another(struct kunit *test)
+{
+	static const struct sim_config config = {
+		.regions = FILL_REGIONS, .host_pieces = 2, .unseen = 1, .nodes = 2,
+	};
+	unsigned int region, i, n;
+
+	sim_build(test, &config);
+	for (region = 0; region < FILL_REGIONS; region++)
+		occupy(test, region, 300, SIM_REGION_PAGES - 300, SIM_PROGRAM);
+
+	mutex_lock(&sim.xb->step_lock);
+	n = balloon_alloc_base(sim.xb, 400, 0);
+	KUNIT_EXPECT_GT(test, n, 0U);
+	for (i = 0; i < n; i++)
+		KUNIT_EXPECT_EQ(test, sim_page_nid(sim.xb->pages[i]), 0);
+	KUNIT_EXPECT_GT(test, sim.xb->alloc.nr_held, 0U);
+
+	n = balloon_alloc_base(sim.xb, 512, 1);
+	mutex_unlock(&sim.xb->step_lock);
+	KUNIT_EXPECT_GT(test, n, 0U);
+	for (i = 0; i < n; i++)
+		KUNIT_EXPECT_EQ(test, sim_page_nid(sim.xb->pages[i]), 1);
+}
+
 static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(settling_frees_all_that_is_held),
 	KUNIT_CASE(huge_pages_come_from_what_is_free),
@@ -641,6 +667,7 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(other_regions_are_held_until_it_is_their_turn),
 	KUNIT_CASE(block_of_a_broken_region_is_not_held),
 	KUNIT_CASE(region_held_longest_is_taken_first_and_alone),
+	KUNIT_CASE(what_is_held_of_one_node_is_not_given_for_another),
 	KUNIT_CASE_PARAM(no_more_is_held_than_1024_pages, held_gen_params),
 	KUNIT_CASE(page_cache_is_reclaimed_as_the_last_resort),
 	KUNIT_CASE(page_cache_is_left_alone_while_a_page_is_free),

@@ -114,7 +114,7 @@ static void regions_with_the_fewest_base_pages_become_whole_first(struct kunit *
 }
 
 static const struct sim_config two_nodes = {
-	.regions = 32, .host_pieces = 4, .slack = 5, .two_nodes = true,
+	.regions = 32, .host_pieces = 4, .slack = 5, .nodes = 2,
 };
 
 static void the_huge_page_is_of_the_node_of_the_base_pages(struct kunit *test)
@@ -133,7 +133,7 @@ static void the_huge_page_is_of_the_node_of_the_base_pages(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, coalesce());
 	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 0), 480UL);
 	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 1), 0UL);
-	KUNIT_ASSERT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &huge, 1), 1U);
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &huge, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_EQ(test, sim_page_nid(huge), 1);
 	balloon_enqueue(&sim.xb->queue, huge, XENMEM_HUGE_ORDER);
 }
@@ -156,8 +156,8 @@ static void the_huge_page_is_made_on_that_node(struct kunit *test)
 		sim_queue_base(16 + i, 0, 64);
 
 	while (!coalesce())
-		KUNIT_ASSERT_FALSE(test, balloon_contig_rests(&sim.xb->contig));
-	KUNIT_ASSERT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &huge, 1), 1U);
+		KUNIT_ASSERT_FALSE(test, balloon_contig_rests(sim.xb, 1));
+	KUNIT_ASSERT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &huge, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_EQ(test, sim_page_nid(huge), 1);
 	balloon_enqueue(&sim.xb->queue, huge, XENMEM_HUGE_ORDER);
 }
@@ -180,6 +180,69 @@ static void a_node_without_a_huge_page_does_not_stand_in_the_others_way(struct k
 	KUNIT_EXPECT_TRUE(test, coalesce());
 	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 0), 512UL);
 	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 1), 0UL);
+}
+
+/* What the guest has free is on the other one. */
+static void a_node_short_of_memory_is_tried_and_then_there_is_rest(struct kunit *test)
+{
+	unsigned int i, j, first;
+
+	sim_build(test, &two_nodes);
+	for (i = 0; i < 8; i++)
+		sim_queue_base(i, 0, 64);
+	for (i = 0; i < 16; i++) {
+		first = i < 8 ? 64 : 0;
+		for (j = first; j < first + 388 + 64 * (i >= 8); j++)
+			KUNIT_ASSERT_TRUE(test, sim_use(i, j, SIM_PROGRAM));
+	}
+	KUNIT_ASSERT_TRUE(test, balloon_has_spare(sim.xb));
+
+	mutex_lock(&sim.xb->step_lock);
+	KUNIT_EXPECT_EQ(test, (int)balloon_coalesce(sim.xb), (int)UPKEEP_NOTHING);
+	mutex_unlock(&sim.xb->step_lock);
+	KUNIT_EXPECT_EQ(test, sim.xb->coalesce_failed_on, 0);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_COALESCE_NO_HUGE), 1UL);
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 0), 512UL);
+
+	/* Nor does it keep the other one from anything. */
+	for (i = 16; i < 24; i++)
+		sim_queue_base(i, 0, 64);
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 1), 0UL);
+}
+
+/* Two nodes of Xen's that are one of the kernel's. */
+static void change_places_on_second_node(struct kunit *test, unsigned int first)
+{
+	unsigned int i;
+
+	sim_build(test, &(struct sim_config){
+		.regions = 32, .host_pieces = 16, .nodes = 2, .first = first });
+	for (i = 24; i < 32; i++)
+		sim_queue_base(i, 0, 64);
+	/* Each page has the memory of another one. */
+	sim.max_pages = sim.tot_pages - 1;
+	KUNIT_EXPECT_TRUE(test, coalesce());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_MOVE], 512UL);
+	KUNIT_EXPECT_EQ(test, balloon_base_on(&sim.xb->queue, 1), 0UL);
+}
+
+static void memory_of_another_of_xens_nodes_is_away(struct kunit *test)
+{
+	change_places_on_second_node(test, 24);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[1].away, 512UL);
+	KUNIT_EXPECT_EQ(test, sim_away(&sim.region[24], 1), 64U);
+	sim_check("after pages of two nodes changed places");
+	sim.max_pages = sim.tot_pages;
+}
+
+static void memory_of_the_same_of_xens_nodes_is_not_away(struct kunit *test)
+{
+	change_places_on_second_node(test, 16);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, 0UL);
+	KUNIT_EXPECT_EQ(test, sim_away(&sim.region[24], 1), 0U);
+	sim.max_pages = sim.tot_pages;
 }
 
 static void a_node_is_tried_again_once_it_has_a_huge_page(struct kunit *test)
@@ -419,6 +482,9 @@ static struct kunit_case coalesce_cases[] = {
 	KUNIT_CASE(the_huge_page_is_made_on_that_node),
 #endif
 	KUNIT_CASE(a_node_without_a_huge_page_does_not_stand_in_the_others_way),
+	KUNIT_CASE(a_node_short_of_memory_is_tried_and_then_there_is_rest),
+	KUNIT_CASE(memory_of_another_of_xens_nodes_is_away),
+	KUNIT_CASE(memory_of_the_same_of_xens_nodes_is_not_away),
 	KUNIT_CASE(a_node_is_tried_again_once_it_has_a_huge_page),
 	KUNIT_CASE(base_pages_of_two_nodes_do_not_make_512),
 	KUNIT_CASE(fewer_than_512_base_pages_stay),

@@ -7,15 +7,16 @@
 static void a_pass_has_all_whole_regions(struct kunit *test)
 {
 	static const struct sim_config config = { .regions = 3, .tail = 300 };
-	struct balloon_contig *c = &sim.xb->contig;
+	struct balloon_search *s;
 
 	sim_build(test, &config);
-	c->min_free = 0;
-	c->left = 0;
-	balloon_contig_restart(c);
+	s = balloon_contig_search(sim.xb, NUMA_NO_NODE);
+	s->min_free = 0;
+	s->left = 0;
+	balloon_contig_restart(sim.xb);
 
-	KUNIT_EXPECT_EQ(test, c->left, 3UL);
-	KUNIT_EXPECT_EQ(test, c->min_free, 384U);
+	KUNIT_EXPECT_EQ(test, s->left, 3UL);
+	KUNIT_EXPECT_EQ(test, s->min_free, 384U);
 }
 
 static void zone_keeps_what_others_could_not_do_without(struct kunit *test)
@@ -35,7 +36,7 @@ static void zone_keeps_what_others_could_not_do_without(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
 
 	zone->lowmem_reserve[ZONE_NORMAL]--;
-	sim.now = sim.xb->contig.again_at;
+	sim.now = balloon_contig_search(sim.xb, NUMA_NO_NODE)->again_at;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 }
 
@@ -52,7 +53,7 @@ static void the_kernels_reserves_are_not_taken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
 
 	sim.low_water--;
-	sim.now = sim.xb->contig.again_at;
+	sim.now = balloon_contig_search(sim.xb, NUMA_NO_NODE)->again_at;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 	sim.low_water = 0;
 }
@@ -110,7 +111,7 @@ static void freest_region_is_emptied_first(struct kunit *test)
 
 	/* What is left is not enough. */
 	KUNIT_EXPECT_EQ(test, take_huge(8), 0U);
-	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(&sim.xb->contig));
+	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(sim.xb, NUMA_NO_NODE));
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_HUGE), 2UL);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), sim.calls[SIM_CONTIG]);
 }
@@ -119,8 +120,8 @@ static void freest_region_is_emptied_first(struct kunit *test)
 static void each_pass_asks_for_fewer_free_pages(struct kunit *test)
 {
 	static const unsigned int nr_free[] = { 0, 60, 47, 96, 384, 383, 192, 191 };
-	struct balloon_contig *c = &sim.xb->contig;
-	unsigned int min_free = c->min_free, len = 0;
+	struct balloon_search *s = balloon_contig_search(sim.xb, NUMA_NO_NODE);
+	unsigned int min_free = s->min_free, len = 0;
 	unsigned long tries = 0;
 	char tried[80] = "";
 
@@ -131,15 +132,15 @@ static void each_pass_asks_for_fewer_free_pages(struct kunit *test)
 	while (!take_huge(1) && sim.calls[SIM_CONTIG] == tries + 1) {
 		tries++;
 		len += scnprintf(tried + len, sizeof(tried) - len, "%s%u",
-				 c->min_free == min_free ? "" : " ",
-				 region_nr(pfn_to_page(c->cursor)) - 1);
-		min_free = c->min_free;
-		c->wasted_ns = 0;
+				 s->min_free == min_free ? "" : " ",
+				 region_nr(pfn_to_page(s->cursor)) - 1);
+		min_free = s->min_free;
+		s->wasted_ns = 0;
 	}
 
 	KUNIT_EXPECT_STREQ(test, tried, "4 456 34567 134567 01234567");
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], tries);
-	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(c));
+	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(sim.xb, NUMA_NO_NODE));
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), tries);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_HUGE), 0UL);
 }
@@ -154,7 +155,7 @@ static void pinned_regions_are_left_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_TRIES), 0UL);
-	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(&sim.xb->contig));
+	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(sim.xb, NUMA_NO_NODE));
 }
 
 struct time_case {
@@ -186,14 +187,15 @@ static void step_searches_for_20_ms_at_most(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], (unsigned long)c->tries);
-	KUNIT_EXPECT_EQ(test, sim.xb->contig.wasted_ns, (u64)c->tries * c->ns);
-	KUNIT_EXPECT_FALSE(test, balloon_contig_rests(&sim.xb->contig));
+	KUNIT_EXPECT_EQ(test, balloon_contig_search(sim.xb, NUMA_NO_NODE)->wasted_ns,
+			(u64)c->tries * c->ns);
+	KUNIT_EXPECT_FALSE(test, balloon_contig_rests(sim.xb, NUMA_NO_NODE));
 }
 
 static void search_that_found_nothing_for_250_ms_rests_for_5_s(struct kunit *test)
 {
 	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
-	struct balloon_contig *c = &sim.xb->contig;
+	struct balloon_search *s = balloon_contig_search(sim.xb, NUMA_NO_NODE);
 	unsigned int i;
 
 	fill_with_programs(test, nr_free);
@@ -202,12 +204,12 @@ static void search_that_found_nothing_for_250_ms_rests_for_5_s(struct kunit *tes
 
 	for (i = 0; i < 10; i++)
 		KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_EQ(test, c->wasted_ns, 250ULL * NSEC_PER_MSEC);
-	KUNIT_EXPECT_FALSE(test, balloon_contig_rests(c));
+	KUNIT_EXPECT_EQ(test, s->wasted_ns, 250ULL * NSEC_PER_MSEC);
+	KUNIT_EXPECT_FALSE(test, balloon_contig_rests(sim.xb, NUMA_NO_NODE));
 
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
-	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(c));
-	KUNIT_EXPECT_EQ(test, c->wasted_ns, 0ULL);
+	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(sim.xb, NUMA_NO_NODE));
+	KUNIT_EXPECT_EQ(test, s->wasted_ns, 0ULL);
 	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_RESTS), 1UL);
 	sim.now += 5 * NSEC_PER_SEC - 1;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
@@ -222,7 +224,7 @@ static void search_that_found_nothing_for_250_ms_rests_for_5_s(struct kunit *tes
 static void step_does_not_wait_for_a_device_that_does_not_answer(struct kunit *test)
 {
 	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
-	struct balloon_contig *c = &sim.xb->contig;
+	struct balloon_search *s = balloon_contig_search(sim.xb, NUMA_NO_NODE);
 	unsigned long nr_free_before;
 
 	fill_with_programs(test, nr_free);
@@ -233,7 +235,7 @@ static void step_does_not_wait_for_a_device_that_does_not_answer(struct kunit *t
 	KUNIT_EXPECT_EQ(test, sim.nr_said, 1U);
 
 	/* Nothing else is emptied until it does. */
-	sim.now = c->again_at;
+	sim.now = s->again_at;
 	sim.contig_hangs = false;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 0UL);
@@ -243,7 +245,7 @@ static void step_does_not_wait_for_a_device_that_does_not_answer(struct kunit *t
 	sim_device_answers();
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 1UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_free, nr_free_before);
-	sim.now = c->again_at;
+	sim.now = s->again_at;
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 
 	/* A guest that is slow with each does not have its log filled. */
@@ -257,41 +259,41 @@ static void step_does_not_wait_for_a_device_that_does_not_answer(struct kunit *t
 static void search_that_did_not_get_around_goes_on_where_it_was(struct kunit *test)
 {
 	static const unsigned int nr_free[] = { 200, 200, 200, 200, 200, 200, 200, 200 };
-	struct balloon_contig *c = &sim.xb->contig;
+	struct balloon_search *s = balloon_contig_search(sim.xb, NUMA_NO_NODE);
 
 	fill_with_programs(test, nr_free);
 	sim_fail(SIM_CONTIG, 1, ULONG_MAX, 0);
 	sim.contig_ns = 50 * NSEC_PER_MSEC;
-	next_pass(c);
-	while (!balloon_contig_rests(c))
+	next_pass(s);
+	while (!balloon_contig_rests(sim.xb, NUMA_NO_NODE))
 		KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 6UL);
-	KUNIT_EXPECT_EQ(test, c->min_free, 192U);
-	KUNIT_EXPECT_EQ(test, c->left, 2UL);
-	KUNIT_EXPECT_EQ(test, c->cursor, page_to_pfn(sim_page(6, 0)));
+	KUNIT_EXPECT_EQ(test, s->min_free, 192U);
+	KUNIT_EXPECT_EQ(test, s->left, 2UL);
+	KUNIT_EXPECT_EQ(test, s->cursor, page_to_pfn(sim_page(6, 0)));
 
-	sim.now = c->again_at;
+	sim.now = s->again_at;
 	sim.contig_ns = 25 * NSEC_PER_MSEC;
-	while (!balloon_contig_rests(c))
+	while (!balloon_contig_rests(sim.xb, NUMA_NO_NODE))
 		KUNIT_EXPECT_EQ(test, take_huge(1), 0U);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CONTIG], 6UL + 11);
-	KUNIT_EXPECT_EQ(test, c->min_free, 384U);
-	KUNIT_EXPECT_EQ(test, c->left, 8UL);
-	KUNIT_EXPECT_EQ(test, c->cursor, page_to_pfn(sim_page(1, 0)));
+	KUNIT_EXPECT_EQ(test, s->min_free, 384U);
+	KUNIT_EXPECT_EQ(test, s->left, 8UL);
+	KUNIT_EXPECT_EQ(test, s->cursor, page_to_pfn(sim_page(1, 0)));
 }
 
 static void success_gives_the_search_its_time_back(struct kunit *test)
 {
 	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
-	struct balloon_contig *c = &sim.xb->contig;
+	struct balloon_search *s = balloon_contig_search(sim.xb, NUMA_NO_NODE);
 
 	fill_with_programs(test, nr_free);
 	sim.contig_ns = 100 * NSEC_PER_MSEC;
-	c->wasted_ns = 240 * NSEC_PER_MSEC;
+	s->wasted_ns = 240 * NSEC_PER_MSEC;
 
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
-	KUNIT_EXPECT_EQ(test, c->wasted_ns, 0ULL);
-	KUNIT_EXPECT_FALSE(test, balloon_contig_rests(c));
+	KUNIT_EXPECT_EQ(test, s->wasted_ns, 0ULL);
+	KUNIT_EXPECT_FALSE(test, balloon_contig_rests(sim.xb, NUMA_NO_NODE));
 }
 
 static void search_goes_on_where_it_was(struct kunit *test)
@@ -303,9 +305,134 @@ static void search_goes_on_where_it_was(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "2:0+1");
-	KUNIT_EXPECT_EQ(test, sim.xb->contig.cursor, page_to_pfn(sim_page(3, 0)));
+	KUNIT_EXPECT_EQ(test, balloon_contig_search(sim.xb, NUMA_NO_NODE)->cursor,
+			page_to_pfn(sim_page(3, 0)));
 	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
 	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "3:0+1");
+}
+
+/* Nodes, of four regions each */
+
+static const struct sim_config contig_nodes = {
+	.regions = FILL_REGIONS, .host_pieces = 1, .nodes = 2,
+};
+
+static struct balloon_search *search_of(int nid)
+{
+	return balloon_contig_search(sim.xb, nid);
+}
+
+static unsigned int take_huge_of(int nid)
+{
+	unsigned int n;
+
+	mutex_lock(&sim.xb->step_lock);
+	n = balloon_alloc_huge(sim.xb, 1, nid);
+	mutex_unlock(&sim.xb->step_lock);
+
+	return n;
+}
+
+static void that_one_node_has_none_ends_no_search_but_its_own(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 400, 400, 400, 400, 400, 400, 400, 400 };
+	unsigned int region;
+
+	sim_build(test, &contig_nodes);
+	fill_with_programs(test, nr_free);
+	for (region = 0; region < FILL_REGIONS / 2; region++)
+		occupy(test, region, 7, 1, SIM_PINNED);
+
+	KUNIT_EXPECT_EQ(test, take_huge_of(0), 0U);
+	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(sim.xb, 0));
+	KUNIT_EXPECT_FALSE(test, balloon_contig_rests(sim.xb, 1));
+	KUNIT_EXPECT_FALSE(test, balloon_contig_rests(sim.xb, NUMA_NO_NODE));
+
+	KUNIT_EXPECT_EQ(test, take_huge_of(1), 1U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "4:0+1");
+	KUNIT_EXPECT_EQ(test, take_huge(1), 1U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "5:0+1");
+	KUNIT_EXPECT_EQ(test, search_of(1)->cursor, page_to_pfn(sim_page(5, 0)));
+	KUNIT_EXPECT_EQ(test, search_of(NUMA_NO_NODE)->cursor, page_to_pfn(sim_page(6, 0)));
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_RESTS), 1UL);
+}
+
+static void the_search_on_the_only_node_is_that_for_all(struct kunit *test)
+{
+	unsigned int region;
+
+	KUNIT_EXPECT_PTR_EQ(test, search_of(0), search_of(NUMA_NO_NODE));
+	for (region = 0; region < FILL_REGIONS; region++)
+		occupy(test, region, 7, 1, SIM_PINNED);
+	KUNIT_EXPECT_EQ(test, take_huge_of(0), 0U);
+	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(sim.xb, NUMA_NO_NODE));
+
+	sim_build(test, &contig_nodes);
+	KUNIT_EXPECT_PTR_NE(test, search_of(0), search_of(1));
+	KUNIT_EXPECT_PTR_NE(test, search_of(0), search_of(NUMA_NO_NODE));
+	KUNIT_EXPECT_PTR_NE(test, search_of(1), search_of(NUMA_NO_NODE));
+}
+
+static const unsigned int rest_nodes[] = { 1, 2, 4 };
+
+static void name_rest_nodes(const unsigned int *nodes, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%u nodes", *nodes);
+}
+
+KUNIT_ARRAY_PARAM(rest_nodes, rest_nodes, name_rest_nodes);
+
+static void search_rests_for_5_s_for_each_node(struct kunit *test)
+{
+	unsigned int nodes = *(const unsigned int *)test->param_value, region;
+
+	sim_build(test, &(struct sim_config){
+		.regions = FILL_REGIONS, .host_pieces = 1, .nodes = nodes });
+	for (region = 0; region < FILL_REGIONS; region++)
+		occupy(test, region, 7, 1, SIM_PINNED);
+
+	KUNIT_EXPECT_EQ(test, take_huge_of(nodes - 1), 0U);
+	KUNIT_EXPECT_EQ(test, search_of(nodes - 1)->again_at - sim.now, nodes * 5 * NSEC_PER_SEC);
+}
+
+static void each_search_begins_anew_but_what_rests(struct kunit *test)
+{
+	int nid;
+
+	sim_build(test, &contig_nodes);
+	for (nid = NUMA_NO_NODE; nid < 2; nid++) {
+		search_of(nid)->min_free = 48;
+		search_of(nid)->left = 1;
+	}
+	search_of(0)->again_at = sim.now + 1;
+	balloon_contig_restart(sim.xb);
+
+	KUNIT_EXPECT_EQ(test, search_of(0)->min_free, 48U);
+	KUNIT_EXPECT_EQ(test, search_of(0)->left, 1UL);
+	KUNIT_EXPECT_EQ(test, search_of(1)->min_free, 384U);
+	KUNIT_EXPECT_EQ(test, search_of(1)->left, (unsigned long)FILL_REGIONS);
+	KUNIT_EXPECT_EQ(test, search_of(NUMA_NO_NODE)->min_free, 384U);
+}
+
+/* What is in a region can stay on its node where that has twice 2 MiB free. */
+static void on_a_node_without_memory_to_spare_nothing_is_searched(struct kunit *test)
+{
+	static const unsigned int nr_free[] = { 256, 256, 256, 255, 400, 400, 400, 400 };
+
+	sim_build(test, &contig_nodes);
+	fill_with_programs(test, nr_free);
+	KUNIT_EXPECT_EQ(test, take_huge_of(0), 0U);
+	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(sim.xb, 0));
+	KUNIT_EXPECT_EQ(test, search_of(0)->cursor, 0UL);
+	KUNIT_EXPECT_EQ(test, take_huge_of(0), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_CONTIG_RESTS), 1UL);
+	KUNIT_EXPECT_FALSE(test, balloon_contig_rests(sim.xb, 1));
+
+	sim_drop(3, 255);
+	KUNIT_EXPECT_EQ(test, take_huge_of(0), 0U);
+	sim.now = search_of(0)->again_at;
+	KUNIT_EXPECT_EQ(test, take_huge_of(0), 1U);
+	KUNIT_EXPECT_STREQ(test, in_words(test, sim.xb->pages, 1), "0:0+1");
 }
 
 static struct kunit_case contig_cases[] = {
@@ -324,6 +451,11 @@ static struct kunit_case contig_cases[] = {
 	KUNIT_CASE(step_does_not_wait_for_a_device_that_does_not_answer),
 	KUNIT_CASE(success_gives_the_search_its_time_back),
 	KUNIT_CASE(search_goes_on_where_it_was),
+	KUNIT_CASE(that_one_node_has_none_ends_no_search_but_its_own),
+	KUNIT_CASE(the_search_on_the_only_node_is_that_for_all),
+	KUNIT_CASE_PARAM(search_rests_for_5_s_for_each_node, rest_nodes_gen_params),
+	KUNIT_CASE(each_search_begins_anew_but_what_rests),
+	KUNIT_CASE(on_a_node_without_memory_to_spare_nothing_is_searched),
 	{}
 };
 

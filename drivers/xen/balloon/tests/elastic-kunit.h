@@ -363,7 +363,7 @@ static void the_headroom_goes_by_what_was_taken_lately(struct kunit *test)
 }
 
 static const struct sim_config on_two_nodes = {
-	.regions = REGIONS, .host_pieces = 16, .slack = 256, .two_nodes = true,
+	.regions = REGIONS, .host_pieces = 16, .slack = 256, .nodes = 2,
 };
 
 static void while_a_node_is_short_nothing_goes_and_nobody_spins(struct kunit *test)

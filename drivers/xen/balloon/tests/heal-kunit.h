@@ -36,7 +36,7 @@ static void shatter(unsigned int region)
 	sim.xb->ops->release(&page, 1, 0);
 	/* So that the same frame does not come back. */
 	sim_rivals_take(0, 1);
-	sim.xb->ops->populate(&page, 1, 0);
+	sim.xb->ops->populate(&page, 1, 0, NULL);
 	mutex_unlock(&sim.xb->step_lock);
 	__ClearPageOffline(page);
 	set_page_count(page, 0);
@@ -409,7 +409,7 @@ static void a_page_that_somebody_holds_is_waited_for(struct kunit *test)
 static void a_region_waits_for_its_node_to_have_free_memory(struct kunit *test)
 {
 	static const struct sim_config world = {
-		.regions = HEAL_REGIONS, .host_pieces = 4, .slack = 5, .two_nodes = true,
+		.regions = HEAL_REGIONS, .host_pieces = 4, .slack = 5, .nodes = 2,
 	};
 	unsigned int i, j;
 
@@ -548,7 +548,7 @@ static void what_is_ballooned_out_is_suspect_when_it_comes_back_in_parts(struct 
 	balloon_heal_suspect_all(sim.xb);
 	while (heal())
 		;
-	page = list_first_entry(&sim.xb->queue.huge, struct page, lru);
+	page = list_first_entry(&sim.xb->queue.nodes[0].huge, struct page, lru);
 	KUNIT_EXPECT_EQ(test, heal_state(page), (u16)REGION_WHOLE);
 
 	sim_target(HEAL_FULL - 5);
@@ -641,6 +641,304 @@ static void pages_beyond_the_table_are_no_harm(struct kunit *test)
 			sim.first_pfn / SIM_REGION_PAGES + HEAL_REGIONS);
 }
 
+/* Memory of another node of the machine */
+
+static const struct sim_config heal_nodes[] = {
+	{ .regions = HEAL_REGIONS, .host_pieces = 8, .slack = 5, .nodes = 2 },
+	{ .regions = HEAL_REGIONS, .host_pieces = 8, .slack = 5, .nodes = 2,
+	  .restores_whole = true },
+};
+
+static void name_heal_nodes(const struct sim_config *world, char *name)
+{
+	strscpy(name, world->restores_whole ? "restored in superpages" : "restored in pages",
+		KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(heal_node_world, heal_nodes, name_heal_nodes);
+
+/* The guest gives so much, and gets it back after what is to happen meanwhile. */
+static void give_and_take(struct kunit *test, unsigned long pages, void (*meanwhile)(void))
+{
+	sim_target(HEAL_FULL - pages);
+	sim_settle(20);
+	meanwhile();
+	sim_target(HEAL_FULL);
+	sim_settle(20);
+	KUNIT_ASSERT_EQ(test, balloon_figures(&sim.xb->queue).guest, HEAL_FULL);
+	memset(sim.calls, 0, sizeof(sim.calls));
+}
+
+static void fill_first_node(void)
+{
+	sim_rivals_take_node(0, sim.nr_pieces);
+}
+
+static void fill_second_node(void)
+{
+	sim_rivals_take_node(1, sim.nr_pieces);
+}
+
+static void close_both_nodes(void)
+{
+	sim.closed = 3;
+}
+
+/* Of a node that others have filled two regions are away. */
+static void build_away(struct kunit *test, unsigned int node)
+{
+	sim_build(test, &heal_nodes[0]);
+	give_and_take(test, 4 * SIM_REGION_PAGES, node ? fill_second_node : fill_first_node);
+	KUNIT_ASSERT_EQ(test, sim.xb->queue.nodes[node].away, 2UL * SIM_REGION_PAGES);
+	KUNIT_ASSERT_EQ(test, sim.xb->queue.regions.away, 2UL * SIM_REGION_PAGES);
+	KUNIT_ASSERT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
+static void expect_tries(struct kunit *test, unsigned long released, unsigned long away)
+{
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_RELEASE], released);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_AWAY), away);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, HEAL_FULL);
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
+static void what_is_away_is_renewed_once_its_node_has_room_and_not_before(struct kunit *test)
+{
+	unsigned int i;
+
+	build_away(test, 1);
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_tries(test, 1, 1);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[1].away, 2UL * SIM_REGION_PAGES);
+
+	/* There is room for one, but it rests. */
+	sim_rivals_give(1, 0);
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_tries(test, 1, 1);
+	sim.now += 5 * NSEC_PER_SEC;
+	KUNIT_EXPECT_TRUE(test, heal());
+	expect_tries(test, 2, 1);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[1].away, 1UL * SIM_REGION_PAGES);
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_tries(test, 3, 2);
+
+	sim_rivals_give(sim.nr_pieces, 0);
+	sim.now += 5 * NSEC_PER_SEC;
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_tries(test, 4, 2);
+	expect_healed(test, 2, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, 0UL);
+	for (i = 0; i < HEAL_REGIONS; i++)
+		KUNIT_EXPECT_EQ(test, sim_away(&sim.region[i], i / (HEAL_REGIONS / 2)), 0U);
+}
+
+static void what_there_is_never_room_for_costs_less_and_less(struct kunit *test)
+{
+	u64 end;
+
+	build_away(test, 1);
+	end = sim.now + 3600ULL * NSEC_PER_SEC;
+	while (sim.now < end)
+		sim_turn();
+	/* 5, 10, 20, 40, 80 and 160 seconds after each other, then 300. */
+	KUNIT_EXPECT_LE(test, sim.calls[SIM_RELEASE], 18UL);
+	KUNIT_EXPECT_GE(test, sim.calls[SIM_RELEASE], 5UL);
+	expect_tries(test, sim.calls[SIM_RELEASE], sim.calls[SIM_RELEASE]);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[1].away, 2UL * SIM_REGION_PAGES);
+}
+
+static void a_full_node_does_not_keep_another_from_being_healed(struct kunit *test)
+{
+	build_away(test, 0);
+	shatter(20);
+	balloon_region_suspect(&sim.xb->queue, sim_page(20, 0));
+
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_TRUE(test, sim.region[20].superpage);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_AWAY), 1UL);
+	expect_healed(test, 1, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[0].away, 2UL * SIM_REGION_PAGES);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[1].away, 0UL);
+}
+
+static void what_is_in_pieces_on_a_full_node_stays_there(struct kunit *test)
+{
+	sim_build(test, &heal_nodes[0]);
+	shatter(20);
+	balloon_region_suspect(&sim.xb->queue, sim_page(20, 0));
+	/* So that none of its pieces is whole when it is with Xen. */
+	sim_rivals_take(0, 1);
+	fill_second_node();
+	memset(sim.calls, 0, sizeof(sim.calls));
+
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_healed(test, 0, 1, 0);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, 0UL);
+	KUNIT_EXPECT_EQ(test, sim_away(&sim.region[20], 1), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, HEAL_FULL);
+
+	/* And is left alone for a while. */
+	KUNIT_EXPECT_FALSE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.calls[SIM_RELEASE], 1UL);
+	sim_rivals_give(1, 0);
+	sim.now += 5 * NSEC_PER_SEC;
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS);
+}
+
+static void what_is_in_pieces_and_away_becomes_a_superpage_at_least(struct kunit *test)
+{
+	sim_build(test, &heal_nodes[0]);
+	give_and_take(test, 5, close_both_nodes);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, 5UL);
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS - 1);
+
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_tries(test, 1, 1);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, 1UL * SIM_REGION_PAGES);
+
+	sim.closed = 0;
+	sim.now += 5 * NSEC_PER_SEC;
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, 0UL);
+	expect_tries(test, 2, 1);
+}
+
+static void close_both_nodes_and_take_a_frame(void)
+{
+	sim.closed = 3;
+	sim_rivals_take(0, 1);
+}
+
+/* It would be tried once in each pass of the search, and all is as before. */
+static void what_is_in_pieces_and_away_waits_where_no_2_mib_are_in_one_piece(struct kunit *test)
+{
+	u64 end;
+
+	sim_build(test, &heal_nodes[0]);
+	give_and_take(test, 5, close_both_nodes_and_take_a_frame);
+	/* What the region is made of is no whole piece, whatever comes free with it. */
+	sim_rivals_take(0, 1);
+	sim_rivals_take(sim.nr_pieces, 0);
+	KUNIT_ASSERT_EQ(test, sim.xb->queue.regions.away, 5UL);
+
+	end = sim.now + 3600ULL * NSEC_PER_SEC;
+	while (sim.now < end)
+		sim_turn();
+	KUNIT_EXPECT_GE(test, sim.calls[SIM_RELEASE], 1UL);
+	KUNIT_EXPECT_LE(test, sim.calls[SIM_RELEASE], 18UL);
+	KUNIT_EXPECT_EQ(test, balloon_figures(&sim.xb->queue).guest, HEAL_FULL);
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS - 1);
+}
+
+/* A page in it is pinned. */
+static void what_is_away_and_in_use_stays_where_it_is(struct kunit *test)
+{
+	unsigned int i;
+
+	build_away(test, 1);
+	sim_rivals_give(sim.nr_pieces, 0);
+	for (i = 0; i < HEAL_REGIONS; i++)
+		KUNIT_ASSERT_TRUE(test, sim_use(i, 7, SIM_PINNED));
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_tries(test, 0, 0);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_HEAL_STUCK), 2UL);
+
+	for (i = 0; i < HEAL_REGIONS; i++)
+		sim_drop(i, 7);
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, 0UL);
+}
+
+static const struct vain_case {
+	const char *name;
+	enum sim_owner in_the_way;	/* a page of whose; such as cannot be emptied for once */
+} vain_cases[] = {
+	{ "something was in the way", SIM_PINNED },
+	{ "the kernel did not manage", SIM_PROGRAM },
+};
+
+static void name_vain(const struct vain_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(vain, vain_cases, name_vain);
+
+/* The first of the two is tried in vain, and after the second one their node rests. */
+static void what_was_tried_in_vain_is_left_alone_while_its_node_rests(struct kunit *test)
+{
+	const struct vain_case *c = test->param_value;
+	unsigned int first = 0, second, i;
+
+	build_away(test, 1);
+	while (!balloon_region_away(&sim.xb->queue, region_index(sim_page(first, 0))))
+		first++;
+	second = first + 1;
+	while (!balloon_region_away(&sim.xb->queue, region_index(sim_page(second, 0))))
+		second++;
+	KUNIT_ASSERT_TRUE(test, sim_use(first, 7, c->in_the_way));
+	KUNIT_ASSERT_TRUE(test, sim_use(second, 7, SIM_PROGRAM));
+	if (c->in_the_way == SIM_PROGRAM)
+		sim_fail(SIM_CONTIG, 1, 1, 0);
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_tries(test, 1, 1);
+	KUNIT_EXPECT_GE(test, heal_state(sim_page(first, 0)), GIVEN_UP);
+	KUNIT_EXPECT_TRUE(test, balloon_node_rests(sim.xb, 1));
+
+	/* Now it could be emptied. */
+	sim_drop(first, 7);
+	for (i = 100; i < 120; i++)
+		KUNIT_ASSERT_TRUE(test, sim_use(first, i, SIM_PROGRAM));
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_tries(test, 1, 1);
+
+	sim_rivals_give(sim.nr_pieces, 0);
+	sim.now += 5 * NSEC_PER_SEC;
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_TRUE(test, heal());
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, 0UL);
+}
+
+static void in_a_new_domain_all_is_away_and_is_renewed(struct kunit *test)
+{
+	sim_build(test, test->param_value);
+	sim_target(HEAL_FULL - 4 * SIM_REGION_PAGES);
+	sim_settle(20);
+	sim_scatter_nodes();
+	sim.xb->resumed = true;
+	mutex_lock(&sim.xb->step_lock);
+	balloon_node_asked(sim.xb, 1, false);
+	KUNIT_EXPECT_TRUE(test, balloon_restored(sim.xb));
+	KUNIT_EXPECT_FALSE(test, balloon_node_rests(sim.xb, 1));
+	mutex_unlock(&sim.xb->step_lock);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, HEAL_FULL - 4 * SIM_REGION_PAGES);
+
+	while (heal())
+		;
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, 0UL);
+	KUNIT_EXPECT_EQ(test, sim_superpages(), HEAL_REGIONS - 4);
+	expect_healed(test, HEAL_REGIONS - 4, 0, 0);
+}
+
+static void in_a_new_domain_without_nodes_nothing_is_away(struct kunit *test)
+{
+	build_away(test, 1);
+	/* From now on nodes are the kernel's alone. */
+	sim.config.fake = true;
+	sim.config.restores_whole = true;
+	sim.xb->resumed = true;
+	mutex_lock(&sim.xb->step_lock);
+	KUNIT_EXPECT_TRUE(test, balloon_restored(sim.xb));
+	mutex_unlock(&sim.xb->step_lock);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[1].away, 0UL);
+	KUNIT_EXPECT_FALSE(test, heal());
+	expect_tries(test, 0, 0);
+}
+
 static struct kunit_case heal_cases[] = {
 	KUNIT_CASE_PARAM(free_regions_become_superpages_and_then_there_is_rest,
 			 heal_world_gen_params),
@@ -674,6 +972,17 @@ static struct kunit_case heal_cases[] = {
 	KUNIT_CASE(the_search_goes_on_in_the_next_step_when_it_takes_long),
 	KUNIT_CASE(the_search_goes_on_in_the_next_step_when_there_is_much_to_look_at),
 	KUNIT_CASE(pages_beyond_the_table_are_no_harm),
+	KUNIT_CASE(what_is_away_is_renewed_once_its_node_has_room_and_not_before),
+	KUNIT_CASE(what_there_is_never_room_for_costs_less_and_less),
+	KUNIT_CASE(a_full_node_does_not_keep_another_from_being_healed),
+	KUNIT_CASE(what_is_in_pieces_on_a_full_node_stays_there),
+	KUNIT_CASE(what_is_in_pieces_and_away_becomes_a_superpage_at_least),
+	KUNIT_CASE(what_is_in_pieces_and_away_waits_where_no_2_mib_are_in_one_piece),
+	KUNIT_CASE(what_is_away_and_in_use_stays_where_it_is),
+	KUNIT_CASE_PARAM(what_was_tried_in_vain_is_left_alone_while_its_node_rests,
+			 vain_gen_params),
+	KUNIT_CASE_PARAM(in_a_new_domain_all_is_away_and_is_renewed, heal_node_world_gen_params),
+	KUNIT_CASE(in_a_new_domain_without_nodes_nothing_is_away),
 	{}
 };
 

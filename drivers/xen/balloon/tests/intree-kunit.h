@@ -366,6 +366,41 @@ static void pages_of_the_list_become_base_pages(struct kunit *test)
 	sim_check("after reclaiming");
 }
 
+static const struct found_case {
+	const char *name;
+	unsigned int nodes;
+	bool fake;
+	unsigned long away;
+} found_cases[] = {
+	{ "one node", 1, false, 0 },
+	{ "two nodes", 2, false, 1 },
+	{ "two that only the kernel knows of", 2, true, 0 },
+};
+
+INTREE_PARAMS(found);
+
+/* A migration has put memory behind it, and nobody knows of which node that is. */
+static void a_page_of_the_list_that_has_memory_may_be_away(struct kunit *test)
+{
+	const struct found_case *c = test->param_value;
+	unsigned int got;
+
+	sim_build(test, &(struct sim_config){
+		.regions = FULL / SIM_REGION_PAGES, .host_pieces = 4, .slack = 256,
+		.nodes = c->nodes, .fake = c->fake });
+	sim_intree_take(40);
+	LOCKED(intree_follow(sim.xb));
+	sim_refill(list_first_entry(&sim.listed, struct page, lru));
+	LOCKED(got = reclaim_spare(sim.xb, 512));
+	LOCKED(intree_publish(sim.xb));
+
+	KUNIT_EXPECT_EQ(test, got, 39U);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_FOREIGN_POPULATED), 1UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, c->away);
+	expect_pages(test, FULL - 39, 0, 39);
+	sim_check("after reclaiming");
+}
+
 static void another_driver_borrows_ten(void)
 {
 	sim_borrow(10);
@@ -432,8 +467,8 @@ static void loading_leaves_what_is_lent(struct kunit *test)
 static void loading_without_memory_leaves_the_list_alone(struct kunit *test)
 {
 	unload();
-	/* The first is for the spare region. */
-	sim_fail(SIM_KZALLOC, 2, 10000, 0);
+	/* The first are for the nodes and the spare region. */
+	sim_fail(SIM_KZALLOC, 3, 10000, 0);
 	sim_load_driver(test);
 	sim_mend();
 
@@ -706,7 +741,7 @@ static void a_page_that_cannot_be_kept_account_of_goes_back_to_its_region(struct
 {
 	build_pv(test, 3, 3);
 	unload();
-	sim_fail(SIM_KZALLOC, 2, 1, 0);
+	sim_fail(SIM_KZALLOC, 3, 1, 0);
 	sim_load_driver(test);
 	KUNIT_EXPECT_EQ(test, it()->region_pages, 1535UL);
 	KUNIT_EXPECT_EQ(test, sim.nr_unlisted, 1U);
@@ -782,7 +817,7 @@ static void what_has_memory_in_a_new_domain_is_not_handed_back(struct kunit *tes
 	unsigned long guest = FULL - 3 * SIM_REGION_PAGES;
 
 	go_to(test, guest);
-	sim_refill(list_first_entry(&sim.xb->queue.huge, struct page, lru) + 5);
+	sim_refill(list_first_entry(&sim.xb->queue.nodes[0].huge, struct page, lru) + 5);
 	sim.xb->resumed = true;
 	/* Nor is there memory to break the huge page up. */
 	sim_fail(SIM_KZALLOC, 1, ULONG_MAX, 0);
@@ -804,6 +839,7 @@ static struct kunit_case intree_cases[] = {
 			 follow_gen_params),
 	KUNIT_CASE(a_target_stored_while_junk_is_mended_is_seen_next),
 	KUNIT_CASE_PARAM(pages_of_the_list_become_base_pages, spare_gen_params),
+	KUNIT_CASE_PARAM(a_page_of_the_list_that_has_memory_may_be_away, found_gen_params),
 	KUNIT_CASE(what_is_borrowed_while_we_reclaim_is_not_lost),
 	KUNIT_CASE(loading_takes_over_what_the_intree_driver_has),
 	KUNIT_CASE(loading_takes_pages_that_were_ballooned_out_later),

@@ -277,13 +277,13 @@ static void moves_that_fail_again_and_again_hold_nobody_up(struct kunit *test)
 
 	balloon_queue_tidy(&sim.xb->queue);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_MOVE], 4UL);
-	KUNIT_EXPECT_FALSE(test, list_empty(&sim.xb->queue.regions.by_fill[0]));
+	KUNIT_EXPECT_FALSE(test, list_empty(&sim.xb->queue.nodes[0].by_fill[0]));
 	balloon_queue_tidy(&sim.xb->queue);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_MOVE], 8UL);
 
 	sim.compacts = 0;
 	balloon_queue_tidy(&sim.xb->queue);
-	KUNIT_EXPECT_TRUE(test, list_empty(&sim.xb->queue.regions.by_fill[0]));
+	KUNIT_EXPECT_TRUE(test, list_empty(&sim.xb->queue.nodes[0].by_fill[0]));
 }
 
 static void unloading_waits_for_what_is_being_moved(struct kunit *test)
@@ -319,6 +319,171 @@ static void base_pages_stay_where_they_are_with_a_device_model(struct kunit *tes
 	expect_pages(test, 1, 0);
 }
 
+/* Between nodes */
+
+static const struct sim_config migrate_nodes = {
+	.regions = 8, .host_pieces = 8, .slack = 5, .nodes = 2,
+};
+
+/* Programs have all that is free of some regions. */
+static void fill_regions(unsigned int first, unsigned int last)
+{
+	unsigned int i;
+
+	for (; first <= last; first++)
+		for (i = 0; i < SIM_REGION_PAGES; i++)
+			sim_use(first, i, SIM_PROGRAM);
+}
+
+static void move_away(struct kunit *test, struct page *page)
+{
+	unsigned int tries = 100;
+	bool moved = false;
+
+	while (!moved && tries--) {
+		KUNIT_ASSERT_TRUE(test, sim_isolate_page(page));
+		moved = sim_move_isolated(NULL);
+	}
+	KUNIT_ASSERT_TRUE(test, moved);
+}
+
+static void expect_away(struct kunit *test, unsigned long first, unsigned long second)
+{
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[0].away, first);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[1].away, second);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, first + second);
+}
+
+static void memory_that_moves_to_another_node_is_away_there(struct kunit *test)
+{
+	sim_build(test, &migrate_nodes);
+	base_page(6, 0);
+	base_page(6, 1);
+	fill_regions(4, 7);
+	move_away(test, sim_page(6, 0));
+	expect_away(test, 0, 1);
+	KUNIT_EXPECT_EQ(test, sim_away(&sim.region[6], 1), 1U);
+	fill_regions(6, 6);
+	move_away(test, sim_page(6, 1));
+	expect_away(test, 0, 2);
+	check("after two moves");
+}
+
+static void memory_that_moves_on_its_node_is_not(struct kunit *test)
+{
+	sim_build(test, &migrate_nodes);
+	base_page(6, 0);
+	fill_regions(0, 3);
+	move_away(test, sim_page(6, 0));
+	expect_away(test, 0, 0);
+	KUNIT_EXPECT_EQ(test, sim_away(&sim.region[6], 1), 0U);
+}
+
+/* Of which the region had none before. */
+static void the_first_memory_of_a_region_may_be_away(struct kunit *test)
+{
+	sim_build(test, &migrate_nodes);
+	fill_regions(4, 5);
+	fill_regions(7, 7);
+	sim_queue_base(6, 0, SIM_REGION_PAGES - 1);
+	KUNIT_ASSERT_TRUE(test, sim_isolate_page(sim_page(6, 300)));
+	sim_queue_base(6, SIM_REGION_PAGES - 1, 1);
+	expect_pages(test, 0, SIM_REGION_PAGES);
+	KUNIT_ASSERT_EQ(test, sim_move_isolated(NULL), 1U);
+	KUNIT_EXPECT_EQ(test, sim_away(&sim.region[6], 1), 1U);
+	expect_away(test, 0, 1);
+}
+
+/* A huge page of the second node that has memory of the first. Returns its region. */
+static unsigned int region_that_is_away(struct kunit *test)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC;
+	struct page *page = sim_alloc_pages_node(1, gfp | __GFP_THISNODE, XENMEM_HUGE_ORDER);
+	unsigned long away = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	balloon_take(&sim.xb->queue, page, XENMEM_HUGE_ORDER);
+	mutex_lock(&sim.xb->step_lock);
+	KUNIT_EXPECT_EQ(test, sim.xb->ops->release(&page, 1, XENMEM_HUGE_ORDER), 1U);
+	sim_rivals_take_node(1, sim.nr_pieces);
+	KUNIT_EXPECT_EQ(test, sim.xb->ops->populate(&page, 1, XENMEM_HUGE_ORDER, &away), 1U);
+	mutex_unlock(&sim.xb->step_lock);
+	KUNIT_ASSERT_EQ(test, away, 1UL);
+	balloon_region_came(&sim.xb->queue, page, XENMEM_HUGE_ORDER, true);
+	balloon_give(&sim.xb->queue, page, XENMEM_HUGE_ORDER);
+
+	return (page_to_pfn(page) - sim.first_pfn) / SIM_REGION_PAGES;
+}
+
+static void memory_that_is_away_is_so_wherever_it_moves(struct kunit *test)
+{
+	unsigned int from, to;
+
+	sim_build(test, &migrate_nodes);
+	from = region_that_is_away(test);
+	to = from == 7 ? 6 : 7;
+	base_page(to, 0);
+	if (from)
+		fill_regions(0, from - 1);
+	fill_regions(from + 1, 7);
+	move_away(test, sim_page(to, 0));
+	KUNIT_EXPECT_EQ(test, sim_away(&sim.region[to], 1), 1U);
+	KUNIT_EXPECT_EQ(test, balloon_region_away(&sim.xb->queue, region_index(sim_page(to, 0))),
+			1U);
+}
+
+static void where_xen_knows_of_no_nodes_nothing_is_away(struct kunit *test)
+{
+	struct sim_config config = migrate_nodes;
+
+	config.fake = true;
+	sim_build(test, &config);
+	base_page(6, 0);
+	fill_regions(4, 7);
+	move_away(test, sim_page(6, 0));
+	expect_away(test, 0, 0);
+}
+
+static const struct vnode_case {
+	const char *name;
+	unsigned int nodes;		/* that the kernel has */
+	unsigned int first;		/* of 8 regions, so many are of the first of Xen's two */
+	unsigned int from, to;		/* regions */
+	unsigned int away;
+} vnode_cases[] = {
+	{ "two of Xen's are one of the kernel's", 2, 6, 5, 6, 1 },
+	{ "one of Xen's is two of the kernel's", 2, 6, 1, 5, 0 },
+	{ "the kernel has but one", 1, 4, 1, 6, 1 },
+	{ "the kernel has but one, and it is one of Xen's", 1, 4, 5, 6, 0 },
+};
+
+static void name_vnode(const struct vnode_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(vnode, vnode_cases, name_vnode);
+
+static void it_is_xens_nodes_that_memory_is_away_from(struct kunit *test)
+{
+	const struct vnode_case *c = test->param_value;
+	unsigned int region;
+
+	sim_build(test, &(struct sim_config){
+		.regions = 8, .host_pieces = 8, .slack = 5, .nodes = c->nodes,
+		.first = c->first });
+	base_page(c->to, 0);
+	for (region = 0; region < 8; region++)
+		if (region != c->from)
+			fill_regions(region, region);
+	move_away(test, sim_page(c->to, 0));
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.regions.away, (unsigned long)c->away);
+	KUNIT_EXPECT_EQ(test, balloon_region_away(&sim.xb->queue,
+						  region_index(sim_page(c->to, 0))), c->away);
+	KUNIT_EXPECT_EQ(test, sim_away(&sim.region[c->to], c->to >= c->first), c->away);
+	check("after a move");
+}
+
 static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE_PARAM(a_base_page_and_another_change_places, world_gen_params),
 	KUNIT_CASE_PARAM(what_was_moved_moves_again_and_comes_out, world_gen_params),
@@ -334,6 +499,12 @@ static struct kunit_case migrate_cases[] = {
 	KUNIT_CASE(moves_that_fail_again_and_again_hold_nobody_up),
 	KUNIT_CASE(unloading_waits_for_what_is_being_moved),
 	KUNIT_CASE(base_pages_stay_where_they_are_with_a_device_model),
+	KUNIT_CASE(memory_that_moves_to_another_node_is_away_there),
+	KUNIT_CASE(memory_that_moves_on_its_node_is_not),
+	KUNIT_CASE(the_first_memory_of_a_region_may_be_away),
+	KUNIT_CASE(memory_that_is_away_is_so_wherever_it_moves),
+	KUNIT_CASE(where_xen_knows_of_no_nodes_nothing_is_away),
+	KUNIT_CASE_PARAM(it_is_xens_nodes_that_memory_is_away_from, vnode_gen_params),
 	{}
 };
 

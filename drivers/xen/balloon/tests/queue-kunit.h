@@ -119,10 +119,10 @@ static void new_queue_is_empty_and_has_a_spare_region(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, balloon_queue_init(q), 0);
 
 	expect_unlocked(test, q);
-	KUNIT_EXPECT_TRUE(test, list_empty(&q->huge));
+	KUNIT_EXPECT_TRUE(test, list_empty(&q->nodes[0].huge));
 	KUNIT_EXPECT_TRUE(test, sim_no_account(q));
 	for (i = 0; i < QUEUE_FILL_CLASSES; i++)
-		KUNIT_EXPECT_TRUE(test, list_empty(&q->regions.by_fill[i]));
+		KUNIT_EXPECT_TRUE(test, list_empty(&q->nodes[0].by_fill[i]));
 	KUNIT_ASSERT_NOT_NULL(test, q->regions.spare);
 	KUNIT_EXPECT_TRUE(test, bitmap_empty(q->regions.spare->base, XENMEM_HUGE_PAGES));
 	KUNIT_EXPECT_EQ(test, q->regions.spare->nr, 0U);
@@ -133,10 +133,15 @@ static void new_queue_is_empty_and_has_a_spare_region(struct kunit *test)
 static void new_queue_without_memory_is_an_error(struct kunit *test)
 {
 	struct balloon_queue *q = raw_queue(test);
+	long before = sim.kmalloced;
 
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, balloon_queue_init(q), -ENOMEM);
+	/* There was some for the nodes, and none for the spare region. */
+	sim_fail(SIM_KZALLOC, 2, 1, 0);
+	KUNIT_EXPECT_EQ(test, balloon_queue_init(q), -ENOMEM);
 	KUNIT_EXPECT_NULL(test, q->regions.spare);
+	KUNIT_EXPECT_EQ(test, sim.kmalloced, before);
 }
 
 static void destroyed_queue_holds_no_memory(struct kunit *test)
@@ -327,7 +332,8 @@ static void base_page_that_makes_a_region_whole_makes_a_huge_page(struct kunit *
 	sim_queue_base(2, last, 1);
 	expect_figures(test, (struct balloon_figures){
 		.guest = QUEUE_GUEST - 517, .base = 5, .huge = 1 });
-	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&q->huge, struct page, lru), sim_page(2, 0));
+	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&q->nodes[0].huge, struct page, lru),
+			    sim_page(2, 0));
 	expect_count(test, sim_page(2, 0), 1, 1);
 	expect_count(test, sim_page(2, 1), 511, 0);
 	expect_offline(test, sim_page(2, 0), 512, true);
@@ -387,7 +393,7 @@ struct stay_case {
 
 #define STAY_WORLD	.regions = 8, .host_pieces = 8
 static const struct stay_case stay_cases[] = {
-	{ "where two nodes meet", { STAY_WORLD, .two_nodes = true, .border = 255 }, 4 },
+	{ "where two nodes meet", { STAY_WORLD, .nodes = 2, .border = 255 }, 4 },
 	{ "that must be able to leave", { STAY_WORLD, .movable = 1 }, 7 },
 	{ "that a device may want", { STAY_WORLD, .kept = 1 }, 7 },
 };
@@ -413,11 +419,11 @@ static void base_pages_stay_base_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, q->n.base, 519UL);
 	/* There is no better way to have them, and where nodes meet they are of none. */
 	KUNIT_EXPECT_EQ(test, balloon_base_on(q, 0), 7UL);
-	KUNIT_EXPECT_EQ(test, balloon_base_on(q, 1), c->config.two_nodes ? 0UL : 7UL);
+	KUNIT_EXPECT_EQ(test, balloon_base_on(q, 1), 0UL);
 	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, sim.xb->pages, 512, 1), 0U);
-	KUNIT_EXPECT_EQ(test, q->regions.whole, 1UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[c->config.nodes ? SIM_NODES : 0].whole, 1UL);
 	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, sim.xb->pages, 512, NUMA_NO_NODE), 512U);
-	KUNIT_EXPECT_EQ(test, q->regions.whole, 0UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[c->config.nodes ? SIM_NODES : 0].whole, 0UL);
 }
 
 /* Huge pages */
@@ -433,13 +439,13 @@ static void huge_page_ballooned_last_comes_out_first(struct kunit *test)
 	expect_figures(test, (struct balloon_figures){
 		.guest = QUEUE_GUEST - 3 * 512, .huge = 3 });
 
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 2), 2U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 2, NUMA_NO_NODE), 2U);
 	KUNIT_EXPECT_PTR_EQ(test, pages[0], queued[2]);
 	KUNIT_EXPECT_PTR_EQ(test, pages[1], queued[1]);
 	KUNIT_EXPECT_NULL(test, pages[2]);
 	expect_figures(test, (struct balloon_figures){
 		.guest = QUEUE_GUEST - 3 * 512, .huge = 1, .transit = 1024 });
-	KUNIT_EXPECT_TRUE(test, list_is_singular(&q->huge));
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&q->nodes[0].huge));
 }
 
 static void no_more_huge_pages_come_out_than_there_are(struct kunit *test)
@@ -448,13 +454,80 @@ static void no_more_huge_pages_come_out_than_there_are(struct kunit *test)
 	struct page *pages[4] = {}, *queued = queue_huge(test);
 
 	sim_queue_base(5, 0, 3);
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 0), 0U);
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 4), 1U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 0, NUMA_NO_NODE), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 4, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_PTR_EQ(test, pages[0], queued);
 	KUNIT_EXPECT_NULL(test, pages[1]);
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 4), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 4, NUMA_NO_NODE), 0U);
 	expect_figures(test, (struct balloon_figures){
 		.guest = QUEUE_GUEST - 515, .base = 3, .transit = 512 });
+}
+
+static const struct sim_config queue_nodes = {
+	.regions = QUEUE_REGIONS, .host_pieces = 8, .slack = 5, .nodes = 2,
+};
+
+static struct page *queue_huge_on(struct kunit *test, int nid)
+{
+	struct page *page = sim_alloc_pages_node(nid, QUEUE_GFP | __GFP_THISNODE,
+						 XENMEM_HUGE_ORDER);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_ASSERT_EQ(test, sim_page_nid(page), nid);
+	balloon_take(&sim.xb->queue, page, XENMEM_HUGE_ORDER);
+	give_huge_to_xen(test, page);
+	balloon_enqueue(&sim.xb->queue, page, XENMEM_HUGE_ORDER);
+
+	return page;
+}
+
+static void huge_pages_come_out_of_the_node_that_is_asked_for(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *first, *second, *third, *pages[4];
+
+	sim_build(test, &queue_nodes);
+	first = queue_huge_on(test, 1);
+	second = queue_huge_on(test, 0);
+	third = queue_huge_on(test, 1);
+	KUNIT_EXPECT_EQ(test, q->nodes[0].nr_huge, 1UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[1].nr_huge, 2UL);
+
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 4, 1), 2U);
+	KUNIT_EXPECT_PTR_EQ(test, pages[0], third);
+	KUNIT_EXPECT_PTR_EQ(test, pages[1], first);
+	KUNIT_EXPECT_EQ(test, q->nodes[0].nr_huge, 1UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[1].nr_huge, 0UL);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 4, 1), 0U);
+	KUNIT_EXPECT_NULL(test, balloon_dequeue_split(q, 1));
+
+	balloon_enqueue(q, first, XENMEM_HUGE_ORDER);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, pages, 4, NUMA_NO_NODE), 2U);
+	KUNIT_EXPECT_PTR_EQ(test, pages[0], second);
+	KUNIT_EXPECT_PTR_EQ(test, pages[1], first);
+	expect_figures(test, (struct balloon_figures){
+		.guest = QUEUE_GUEST - 3 * 512, .transit = 3 * 512 });
+}
+
+static void base_pages_are_counted_for_their_node(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct page *pages[8];
+
+	sim_build(test, &queue_nodes);
+	sim_queue_base(2, 0, 3);
+	sim_queue_base(6, 0, 511);
+	KUNIT_EXPECT_EQ(test, q->nodes[0].base, 3UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[1].base, 511UL);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 8, 0), 3U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_base(q, pages, 8, 0), 0U);
+	KUNIT_EXPECT_EQ(test, q->nodes[0].base, 0UL);
+
+	/* And so is the huge page that they are. */
+	sim_queue_base(6, 511, 1);
+	KUNIT_EXPECT_EQ(test, q->nodes[1].base, 0UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[1].nr_huge, 1UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[0].nr_huge, 0UL);
 }
 
 /* Base pages */
@@ -551,7 +624,7 @@ static void no_more_base_pages_come_out_than_there_are(struct kunit *test)
 static void nothing_is_split_when_there_is_no_huge_page(struct kunit *test)
 {
 	sim_queue_base(2, 0, 3);
-	KUNIT_EXPECT_NULL(test, balloon_dequeue_split(&sim.xb->queue));
+	KUNIT_EXPECT_NULL(test, balloon_dequeue_split(&sim.xb->queue, NUMA_NO_NODE));
 	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 3, .base = 3 });
 }
 
@@ -559,7 +632,7 @@ static void split_page_has_a_place_for_its_base_pages(struct kunit *test)
 {
 	struct balloon_queue *q = &sim.xb->queue;
 	struct balloon_region *spare = q->regions.spare;
-	struct page *queued = queue_huge(test), *page = balloon_dequeue_split(q);
+	struct page *queued = queue_huge(test), *page = balloon_dequeue_split(q, NUMA_NO_NODE);
 	unsigned int i;
 
 	KUNIT_ASSERT_PTR_EQ(test, page, queued);
@@ -584,7 +657,7 @@ static void split_without_memory_takes_the_spare_region(struct kunit *test)
 	struct page *queued = queue_huge(test);
 
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
-	KUNIT_EXPECT_PTR_EQ(test, balloon_dequeue_split(q), queued);
+	KUNIT_EXPECT_PTR_EQ(test, balloon_dequeue_split(q, NUMA_NO_NODE), queued);
 	KUNIT_EXPECT_NULL(test, q->regions.spare);
 	KUNIT_EXPECT_PTR_EQ(test, find_region(0), spare);
 	expect_figures(test, (struct balloon_figures){
@@ -599,9 +672,9 @@ static void split_without_memory_and_spare_changes_nothing(struct kunit *test)
 	kfree(q->regions.spare);
 	q->regions.spare = NULL;
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
-	KUNIT_EXPECT_NULL(test, balloon_dequeue_split(q));
+	KUNIT_EXPECT_NULL(test, balloon_dequeue_split(q, NUMA_NO_NODE));
 	expect_figures(test, (struct balloon_figures){ .guest = QUEUE_GUEST - 512, .huge = 1 });
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, &page, 1), 1U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(q, &page, 1, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_PTR_EQ(test, page, queued);
 }
 
@@ -711,6 +784,39 @@ static void recount_tells_pages_that_do_not_look_queued(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bad, 0UL);
 }
 
+static void recount_tells_what_is_counted_wrong_for_a_node(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	struct balloon_figures n;
+	unsigned long bad;
+
+	sim_build(test, &queue_nodes);
+	queue_huge_on(test, 0);
+	queue_huge_on(test, 1);
+	queue_huge_on(test, 1);
+	sim_queue_base(7, 0, 3);
+	n = balloon_recount(q, &bad);
+	KUNIT_EXPECT_EQ(test, bad, 0UL);
+	KUNIT_EXPECT_EQ(test, n.huge, 3UL);
+	KUNIT_EXPECT_EQ(test, n.base, 3UL);
+
+	q->nodes[0].nr_huge++;
+	balloon_recount(q, &bad);
+	KUNIT_EXPECT_EQ(test, bad, 1UL);
+	q->nodes[1].nr_huge--;
+	balloon_recount(q, &bad);
+	KUNIT_EXPECT_EQ(test, bad, 2UL);
+	q->nodes[1].base++;
+	balloon_recount(q, &bad);
+	KUNIT_EXPECT_EQ(test, bad, 3UL);
+
+	q->nodes[0].nr_huge--;
+	q->nodes[1].nr_huge++;
+	q->nodes[1].base--;
+	balloon_recount(q, &bad);
+	KUNIT_EXPECT_EQ(test, bad, 0UL);
+}
+
 /* Locking */
 
 /* Calls on @page[0], in transit and with a region, and @page[1], the driver's. */
@@ -761,7 +867,7 @@ static void call_enqueue(struct balloon_queue *q, struct page *page)
 
 static void call_dequeue_huge(struct balloon_queue *q, struct page *page)
 {
-	balloon_dequeue_huge(q, &page, 1);
+	balloon_dequeue_huge(q, &page, 1, NUMA_NO_NODE);
 }
 
 static void call_dequeue_base(struct balloon_queue *q, struct page *page)
@@ -907,7 +1013,7 @@ static void of_a_huge_page_with_a_bad_one_the_others_are_base_pages(struct kunit
 	struct page *page = queue_huge(test), *good = queue_huge(test), *found[2];
 
 	sim.bad = page + 511;
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, found, 2), 1U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, found, 2, NUMA_NO_NODE), 1U);
 	KUNIT_EXPECT_PTR_EQ(test, found[0], good);
 	expect_figures(test, (struct balloon_figures){
 		.guest = QUEUE_GUEST - 1024, .base = 511, .transit = 512,
@@ -923,7 +1029,7 @@ static void huge_page_with_a_bad_one_is_out_of_use_without_memory_for_its_parts(
 	kfree(sim.xb->queue.regions.spare);
 	sim.xb->queue.regions.spare = NULL;
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
-	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &found, 1), 0U);
+	KUNIT_EXPECT_EQ(test, balloon_dequeue_huge(&sim.xb->queue, &found, 1, NUMA_NO_NODE), 0U);
 	expect_figures(test, (struct balloon_figures){
 		.guest = QUEUE_GUEST - 512, .quarantined = 512, .bad = 512 });
 }
@@ -949,6 +1055,8 @@ static struct kunit_case queue_cases[] = {
 			 index_gen_params),
 	KUNIT_CASE(huge_page_ballooned_last_comes_out_first),
 	KUNIT_CASE(no_more_huge_pages_come_out_than_there_are),
+	KUNIT_CASE(huge_pages_come_out_of_the_node_that_is_asked_for),
+	KUNIT_CASE(base_pages_are_counted_for_their_node),
 	KUNIT_CASE_PARAM(region_is_filed_by_how_many_base_pages_it_has, fill_gen_params),
 	KUNIT_CASE(base_pages_of_the_emptiest_region_go_first),
 	KUNIT_CASE(of_equal_regions_the_one_changed_last_goes_first),
@@ -961,6 +1069,7 @@ static struct kunit_case queue_cases[] = {
 	KUNIT_CASE(recount_is_right_while_compaction_moves_pages),
 	KUNIT_CASE(recount_goes_by_the_queues_and_not_by_the_figures),
 	KUNIT_CASE(recount_tells_pages_that_do_not_look_queued),
+	KUNIT_CASE(recount_tells_what_is_counted_wrong_for_a_node),
 	KUNIT_CASE_PARAM(call_waits_for_the_lock, lock_gen_params),
 	{}
 };

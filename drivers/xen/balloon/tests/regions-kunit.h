@@ -128,7 +128,7 @@ static void trim_frees_the_regions_without_base_pages_only(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, find_region(0));
 	KUNIT_EXPECT_NOT_NULL(test, find_region(1));
 	KUNIT_EXPECT_NULL(test, find_region(2));
-	KUNIT_EXPECT_TRUE(test, list_empty(&q->regions.by_fill[0]));
+	KUNIT_EXPECT_TRUE(test, list_empty(&q->nodes[0].by_fill[0]));
 	KUNIT_EXPECT_TRUE(test, filed_under(1, 1));
 	KUNIT_EXPECT_EQ(test, sim.kmalloced, before + size);
 }
@@ -233,6 +233,141 @@ static void base_pages_that_were_there_first_stay_known(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, q->regions.end, number_of(NR_REGIONS + 1));
 }
 
+/* What is not on its node */
+
+static const struct sim_config regions_nodes = {
+	.regions = NR_REGIONS, .host_pieces = 8, .slack = 5, .nodes = 2,
+};
+
+static void expect_away(struct kunit *test, unsigned int region, unsigned int away)
+{
+	KUNIT_EXPECT_EQ(test, balloon_region_away(&sim.xb->queue, number_of(region)), away);
+}
+
+static void of_a_region_no_more_is_away_than_it_has(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+
+	expect_away(test, 2, 0);
+	balloon_region_came(q, sim_page(2, 0), XENMEM_HUGE_ORDER, true);
+	expect_away(test, 2, 512);
+	sim_queue_base(2, 0, 100);
+	expect_away(test, 2, 412);
+	balloon_region_came(q, sim_page(2, 200), 0, true);
+	expect_away(test, 2, 412);
+	KUNIT_EXPECT_EQ(test, q->nodes[0].away, 412UL);
+	KUNIT_EXPECT_EQ(test, q->regions.away, 412UL);
+	expect_away(test, 1, 0);
+	expect_away(test, 3, 0);
+
+	/* Then it is a huge page. */
+	sim_queue_base(2, 100, 412);
+	expect_away(test, 2, 0);
+	KUNIT_EXPECT_EQ(test, q->regions.away, 0UL);
+}
+
+static void what_comes_as_a_whole_is_all_there_is(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		balloon_region_came(q, sim_page(3, i), 0, true);
+	expect_away(test, 3, 3);
+	/* Of which pages that is nobody knows. */
+	balloon_region_came(q, sim_page(3, 0), 0, false);
+	expect_away(test, 3, 3);
+	balloon_region_came(q, sim_page(3, 0), XENMEM_HUGE_ORDER, false);
+	expect_away(test, 3, 0);
+	balloon_region_came(q, sim_page(3, 0), XENMEM_HUGE_ORDER, true);
+	balloon_region_came(q, sim_page(3, 0), XENMEM_HUGE_ORDER, true);
+	expect_away(test, 3, 512);
+	KUNIT_EXPECT_EQ(test, q->nodes[0].away, 512UL);
+}
+
+static void what_is_away_goes_with_the_huge_page(struct kunit *test)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOMEMALLOC | __GFP_NOWARN;
+	struct page *page = sim_alloc_pages(gfp, XENMEM_HUGE_ORDER);
+	struct balloon_queue *q = &sim.xb->queue;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	balloon_region_came(q, page, XENMEM_HUGE_ORDER, true);
+	KUNIT_EXPECT_EQ(test, q->regions.away, 512UL);
+	balloon_take(q, page, XENMEM_HUGE_ORDER);
+	mutex_lock(&sim.xb->step_lock);
+	KUNIT_EXPECT_EQ(test, sim.xb->ops->release(&page, 1, XENMEM_HUGE_ORDER), 1U);
+	mutex_unlock(&sim.xb->step_lock);
+	balloon_enqueue(q, page, XENMEM_HUGE_ORDER);
+	KUNIT_EXPECT_EQ(test, q->regions.away, 0UL);
+}
+
+static void what_is_away_is_remembered_beside_all_else(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(q, sim_page(3, 0)), 0);
+	balloon_region_suspect(q, sim_page(3, 0));
+	balloon_region_set_stocked(q, sim_page(3, 0), true);
+	balloon_region_came(q, sim_page(3, 7), 0, true);
+	balloon_queue_tidy(q);
+	KUNIT_EXPECT_NULL(test, find_region(3));
+	expect_away(test, 3, 1);
+	balloon_region_came(q, sim_page(3, 8), 0, true);
+	KUNIT_ASSERT_EQ(test, balloon_region_prepare(q, sim_page(3, 0)), 0);
+	expect_away(test, 3, 2);
+	KUNIT_EXPECT_EQ(test, balloon_region_state(q, number_of(3)), REGION_SUSPECT);
+	KUNIT_EXPECT_TRUE(test, balloon_region_is_stocked(q, sim_page(3, 0)));
+
+	balloon_region_set_state(q, number_of(3), 0xffff);
+	balloon_region_set_stocked(q, sim_page(3, 0), false);
+	expect_away(test, 3, 2);
+	KUNIT_EXPECT_EQ(test, q->nodes[0].away, 2UL);
+}
+
+static void what_is_away_is_counted_by_node(struct kunit *test)
+{
+	struct sim_config config = regions_nodes;
+	struct balloon_queue *q = &sim.xb->queue;
+
+	config.border = 255;
+	sim_build(test, &config);
+	balloon_region_came(q, sim_page(1, 0), XENMEM_HUGE_ORDER, true);
+	balloon_region_came(q, sim_page(6, 9), 0, true);
+	/* In which they meet. */
+	balloon_region_came(q, sim_page(4, 0), 0, true);
+	balloon_region_came(q, sim_page(4, 511), 0, true);
+	KUNIT_EXPECT_EQ(test, q->nodes[0].away, 512UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[1].away, 1UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[SIM_NODES].away, 2UL);
+	KUNIT_EXPECT_EQ(test, q->regions.away, 515UL);
+}
+
+static void after_a_move_all_that_has_memory_is_away_or_nothing(struct kunit *test)
+{
+	struct balloon_queue *q = &sim.xb->queue;
+
+	sim_build(test, &regions_nodes);
+	sim_queue_base(1, 0, 512);
+	sim_queue_base(2, 0, 100);
+	sim_queue_base(3, 0, 512);
+	balloon_region_set_stocked(q, sim_page(3, 0), true);
+	balloon_regions_moved(q, true);
+	expect_away(test, 0, 512);
+	expect_away(test, 1, 0);
+	expect_away(test, 2, 412);
+	/* A part of what is lent may have come back. */
+	expect_away(test, 3, 512);
+	expect_away(test, NR_REGIONS - 1, 512);
+	KUNIT_EXPECT_EQ(test, q->nodes[0].away, 512UL + 412 + 512);
+	KUNIT_EXPECT_EQ(test, q->nodes[1].away, 4UL * 512);
+
+	balloon_regions_moved(q, false);
+	KUNIT_EXPECT_EQ(test, q->regions.away, 0UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[1].away, 0UL);
+	expect_away(test, 7, 0);
+}
+
 static struct kunit_case regions_cases[] = {
 	KUNIT_CASE(region_is_found_by_each_of_its_pages_and_by_no_other),
 	KUNIT_CASE(prepared_region_is_empty_and_in_the_lowest_class),
@@ -246,6 +381,12 @@ static struct kunit_case regions_cases[] = {
 	KUNIT_CASE(what_is_known_of_memory_that_was_added_is_remembered),
 	KUNIT_CASE(regions_that_there_was_no_memory_for_are_remembered_later),
 	KUNIT_CASE(base_pages_that_were_there_first_stay_known),
+	KUNIT_CASE(of_a_region_no_more_is_away_than_it_has),
+	KUNIT_CASE(what_comes_as_a_whole_is_all_there_is),
+	KUNIT_CASE(what_is_away_goes_with_the_huge_page),
+	KUNIT_CASE(what_is_away_is_remembered_beside_all_else),
+	KUNIT_CASE(what_is_away_is_counted_by_node),
+	KUNIT_CASE(after_a_move_all_that_has_memory_is_away_or_nothing),
 	{}
 };
 

@@ -102,8 +102,8 @@ STEP_PARAMS(release);
 static unsigned long alloc_and_release(struct kunit *test, const struct release_case *c,
 				       struct page **pages)
 {
-	unsigned int nr = c->order ? balloon_alloc_huge(sim.xb, c->nr) :
-				     balloon_alloc_base(sim.xb, c->nr);
+	unsigned int nr = c->order ? balloon_alloc_huge(sim.xb, c->nr, NUMA_NO_NODE) :
+				     balloon_alloc_base(sim.xb, c->nr, NUMA_NO_NODE);
 
 	KUNIT_ASSERT_EQ(test, nr, c->nr);
 	memcpy(pages, sim.xb->pages, nr * sizeof(*pages));
@@ -204,11 +204,11 @@ STEP_PARAMS(populate);
 static unsigned long dequeue_and_populate(struct kunit *test, const struct populate_case *c)
 {
 	struct balloon_queue *q = &sim.xb->queue;
-	unsigned int nr = c->order ? balloon_dequeue_huge(q, sim.xb->pages, c->nr) :
+	unsigned int nr = c->order ? balloon_dequeue_huge(q, sim.xb->pages, c->nr, NUMA_NO_NODE) :
 				     balloon_dequeue_base(q, sim.xb->pages, c->nr, NUMA_NO_NODE);
 
 	KUNIT_ASSERT_EQ(test, nr, c->nr);
-	return balloon_populate(sim.xb, nr, c->order);
+	return balloon_populate(sim.xb, nr, c->order, false);
 }
 
 static void what_xen_does_not_populate_is_queued_again(struct kunit *test)
@@ -248,7 +248,7 @@ static void a_part_of_a_huge_page_comes_back(struct kunit *test)
 
 	balloon_out(test, H(2));
 	sim_fail(SIM_POPULATE, 1, 1, c->done);
-	KUNIT_EXPECT_EQ(test, IN_STEP(balloon_populate_part(sim.xb, c->want)),
+	KUNIT_EXPECT_EQ(test, IN_STEP(balloon_populate_part(sim.xb, c->want, NUMA_NO_NODE)),
 			(unsigned long)c->done);
 
 	expect_populated(test, 1, c->done, c->done, 0);
@@ -262,11 +262,11 @@ static void the_last_huge_page_stays_whole_when_xen_gives_nothing(struct kunit *
 
 	balloon_out(test, H(1));
 	sim_fail(SIM_POPULATE, 1, 1, 0);
-	KUNIT_EXPECT_EQ(test, IN_STEP(balloon_populate_part(sim.xb, 77)), 0UL);
+	KUNIT_EXPECT_EQ(test, IN_STEP(balloon_populate_part(sim.xb, 77, NUMA_NO_NODE)), 0UL);
 
 	expect_populated(test, 1, 0, 0, 1);
 	expect_figures(test, FULL - H(1), 1, 0, 0);
-	page = list_first_entry(&sim.xb->queue.huge, struct page, lru);
+	page = list_first_entry(&sim.xb->queue.nodes[0].huge, struct page, lru);
 	KUNIT_EXPECT_EQ(test, page_count(page), 1);
 	KUNIT_EXPECT_EQ(test, page_count(page + 1), 0);
 	KUNIT_EXPECT_EQ(test, page_count(page + 511), 0);
@@ -278,7 +278,7 @@ static void a_huge_page_that_cannot_be_broken_up_stays(struct kunit *test)
 	kfree(sim.xb->queue.regions.spare);
 	sim.xb->queue.regions.spare = NULL;
 	sim_fail(SIM_KZALLOC, 1, 1, 0);
-	KUNIT_EXPECT_EQ(test, IN_STEP(balloon_populate_part(sim.xb, 77)), 0UL);
+	KUNIT_EXPECT_EQ(test, IN_STEP(balloon_populate_part(sim.xb, 77, NUMA_NO_NODE)), 0UL);
 
 	expect_populated(test, 0, 0, 0, 0);
 	expect_figures(test, FULL - H(1), 1, 0, 0);

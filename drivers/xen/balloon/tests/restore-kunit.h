@@ -29,7 +29,7 @@ static struct page *nth_huge(unsigned int n)
 {
 	struct page *page;
 
-	list_for_each_entry(page, &sim.xb->queue.huge, lru)
+	list_for_each_entry(page, &sim.xb->queue.nodes[0].huge, lru)
 		if (!n--)
 			return page;
 
@@ -252,6 +252,34 @@ static void the_guests_end_is_left_alone_where_it_has_memory_or_moves(struct kun
 	KUNIT_EXPECT_TRUE(test, restored());
 }
 
+static const struct sim_config restore_nodes = {
+	.regions = REGIONS, .host_pieces = 16, .extra = EXTRA, .slack = 256, .nodes = 2,
+};
+
+static void of_what_came_with_memory_nobody_knows_the_node(struct kunit *test)
+{
+	struct page *huge, *page;
+
+	sim_build(test, &restore_nodes);
+	balloon_out(test, H(4));
+	sim_queue_base(20, 0, 40);
+	sim.xb->target.wanted = FULL - H(4) - 40;
+	page = list_first_entry(&sim.xb->queue.nodes[0].huge, struct page, lru);
+	huge = list_first_entry(&sim.xb->queue.nodes[1].huge, struct page, lru);
+	sim_refill(page + 3);
+	sim_refill(page + 5);
+	sim_refill(sim_page(20, 7));
+	sim_scatter_nodes();
+	sim.xb->resumed = true;
+
+	KUNIT_EXPECT_TRUE(test, restored());
+	KUNIT_EXPECT_EQ(test, balloon_region_away(&sim.xb->queue, region_index(page)), 2U);
+	KUNIT_EXPECT_EQ(test, balloon_region_away(&sim.xb->queue, region_index(huge)), 0U);
+	/* With it what was there before. */
+	KUNIT_EXPECT_EQ(test, balloon_region_away(&sim.xb->queue, region_index(sim_page(20, 0))),
+			512U - 39);
+}
+
 static struct kunit_case restore_cases[] = {
 	KUNIT_CASE_PARAM(what_has_memory_after_a_migration_is_the_guests, refill_gen_params),
 	KUNIT_CASE(it_is_not_searched_for_when_xen_counts_no_more),
@@ -265,6 +293,7 @@ static struct kunit_case restore_cases[] = {
 	KUNIT_CASE(the_worker_populates_nothing_before_it_is_done),
 	KUNIT_CASE(the_guests_end_is_sent_after_a_restore_with_a_hole_there),
 	KUNIT_CASE(the_guests_end_is_left_alone_where_it_has_memory_or_moves),
+	KUNIT_CASE(of_what_came_with_memory_nobody_knows_the_node),
 	{}
 };
 

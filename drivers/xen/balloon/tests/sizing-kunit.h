@@ -374,6 +374,161 @@ static void what_xen_takes_nothing_for_is_told_of_once_with_each_target(struct k
 	KUNIT_EXPECT_TRUE(test, said("shadow_memory"));
 }
 
+/* Nodes */
+
+static const struct sim_config sizing_nodes = {
+	.regions = REGIONS, .host_pieces = 16, .extra = EXTRA, .slack = 256, .nodes = 2,
+};
+
+/* Others leave so many pieces of a node, and such as pass for broken ones. */
+static void leave_of_node(unsigned int node, unsigned int whole, unsigned int broken)
+{
+	struct sim_piece *piece, *next;
+	unsigned int nr = 0;
+
+	list_for_each_entry(piece, &sim.whole, list)
+		nr += piece->node == node;
+	sim_rivals_take_node(node, nr - whole - broken);
+	list_for_each_entry_safe(piece, next, &sim.whole, list) {
+		if (piece->node != node || !broken)
+			continue;
+		list_move_tail(&piece->list, &sim.broken);
+		broken--;
+	}
+}
+
+struct source_case {
+	const char *name;
+	unsigned int whole[2];		/* what each node of the machine has */
+	unsigned int broken[2];
+	unsigned long closed;
+	unsigned long extents;		/* for 2 MiB of the first node */
+	unsigned long away;
+};
+
+static const struct source_case source_cases[] = {
+	{ "there is all", { 1, 1 }, { 1, 1 }, 0, 1, 0 },
+	{ "2 MiB of its own", { 1, 0 }, { 0, 1 }, 0, 1, 0 },
+	{ "2 MiB of another before pieces of its own", { 0, 1 }, { 2, 0 }, 0, 1, 512 },
+	{ "pieces of its own", { 0, 0 }, { 1, 1 }, 0, 512, 0 },
+	{ "pieces of another", { 0, 0 }, { 0, 1 }, 0, 512, 512 },
+	{ "2 MiB that are kept for others", { 1, 0 }, { 1, 0 }, BIT(0), 1, 512 },
+	{ "pieces that are kept for others", { 0, 0 }, { 1, 0 }, BIT(0), 512, 512 },
+};
+
+STEP_PARAMS(source);
+
+static void superpages_come_before_nodes_and_both_before_nothing(struct kunit *test)
+{
+	const struct source_case *c = test->param_value;
+	unsigned int node;
+
+	sim_build(test, &sizing_nodes);
+	balloon_out(test, H(2));
+	KUNIT_ASSERT_EQ(test, sim.xb->queue.nodes[0].nr_huge, 1UL);
+	KUNIT_ASSERT_EQ(test, sim.xb->queue.nodes[1].nr_huge, 1UL);
+	for (node = 0; node < 2; node++)
+		leave_of_node(node, c->whole[node], c->broken[node]);
+	sim.closed = c->closed;
+
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, H(1))), H(1));
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[0].nr_huge, 0UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[1].nr_huge, 1UL);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_EXTENTS), c->extents);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_AWAY), c->away);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[0].away, c->away);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[1].away, 0UL);
+	expect_figures(test, FULL - H(1), 1, 0, 0);
+}
+
+static void single_pages_come_partly_from_another_node(struct kunit *test)
+{
+	sim_build(test, &sizing_nodes);
+	balloon_out(test, H(2));
+	leave_of_node(0, 0, 1);
+	leave_of_node(1, 0, 1);
+	/* Of the first node's. */
+	sim_rivals_take(0, 412);
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, H(1))), H(1));
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_AWAY), 412UL);
+	KUNIT_EXPECT_EQ(test, sim.xb->queue.nodes[0].away, 412UL);
+	KUNIT_EXPECT_EQ(test, sim_away(&sim.region[0], 0), 412U);
+}
+
+static void a_remainder_is_of_one_node(struct kunit *test)
+{
+	struct balloon_node *nodes;
+
+	sim_build(test, &sizing_nodes);
+	balloon_out(test, H(3) + 77);
+	nodes = sim.xb->queue.nodes;
+	KUNIT_EXPECT_EQ(test, nodes[0].nr_huge + nodes[1].nr_huge, 3UL);
+	KUNIT_EXPECT_EQ(test, min(nodes[0].nr_huge, nodes[1].nr_huge), 1UL);
+	KUNIT_EXPECT_EQ(test, max(nodes[0].base, nodes[1].base), 77UL);
+}
+
+struct remainder_case {
+	const char *name;
+	unsigned int free[2];		/* of each node, the first of which is to have less */
+	unsigned long base[2];
+};
+
+/* A node has memory to spare where twice 2 MiB of it are free. */
+static const struct remainder_case remainder_cases[] = {
+	{ "both have memory to spare", { 1024, 1024 }, { 77, 0 } },
+	{ "one has none to spare", { 1023, 1024 }, { 0, 77 } },
+	{ "it has none at all", { 0, 1024 }, { 0, 77 } },
+	{ "the other one has none to spare", { 1024, 1023 }, { 77, 0 } },
+	{ "neither has", { 1023, 1023 }, { 77, 0 } },
+};
+
+STEP_PARAMS(remainder);
+
+/* Programs have all of a node but so many pages, the same part of each region. */
+static void leave_free(struct kunit *test, unsigned int node, unsigned int pages)
+{
+	unsigned int i, regions = REGIONS / 2;
+
+	for (i = 0; i < regions * SIM_REGION_PAGES - pages; i++)
+		KUNIT_ASSERT_TRUE(test, sim_use(node * regions + i % regions, i / regions,
+						SIM_PROGRAM));
+}
+
+static void a_remainder_is_of_a_node_that_has_memory_to_spare(struct kunit *test)
+{
+	const struct remainder_case *c = test->param_value;
+	unsigned long wish[SIM_NODES] = { H(8), ULONG_MAX, ULONG_MAX, ULONG_MAX };
+	unsigned int node;
+
+	sim_build(test, &sizing_nodes);
+	sim.xb->target.reserve = 1;
+	for (node = 0; node < 2; node++)
+		leave_free(test, node, c->free[node]);
+	balloon_nodes_wish(sim.xb, wish);
+
+	KUNIT_EXPECT_EQ(test, IN_STEP(inflate(sim.xb, 77)), 77UL);
+	for (node = 0; node < 2; node++)
+		KUNIT_EXPECT_EQ_MSG(test, sim.xb->queue.nodes[node].base, c->base[node],
+				    "node %u", node);
+}
+
+static void pages_of_regions_in_which_nodes_meet_come_back_last(struct kunit *test)
+{
+	struct sim_config config = sizing_nodes;
+	struct balloon_queue *q = &sim.xb->queue;
+
+	config.border = 255;
+	sim_build(test, &config);
+	sim_queue_base(REGIONS / 2, 250, 10);
+	sim_queue_base(3, 0, 4);
+	KUNIT_ASSERT_EQ(test, q->nodes[SIM_NODES].base, 10UL);
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 14)), 4UL);
+	KUNIT_EXPECT_EQ(test, q->nodes[SIM_NODES].base, 10UL);
+	KUNIT_EXPECT_EQ(test, IN_STEP(deflate(sim.xb, 10)), 10UL);
+	expect_figures(test, FULL, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, balloon_counted(sim.xb, COUNT_POPULATE_AWAY), 0UL);
+}
+
 static struct kunit_case sizing_cases[] = {
 	KUNIT_CASE_PARAM(a_sixty_fourth_of_the_guest_stays_available_within_bounds,
 			 reserve_gen_params),
@@ -399,6 +554,12 @@ static struct kunit_case sizing_cases[] = {
 	KUNIT_CASE(deflating_lands_on_the_page),
 	KUNIT_CASE(after_a_step_in_vain_xen_is_asked_for_few_base_pages),
 	KUNIT_CASE(what_xen_takes_nothing_for_is_told_of_once_with_each_target),
+	KUNIT_CASE_PARAM(superpages_come_before_nodes_and_both_before_nothing, source_gen_params),
+	KUNIT_CASE(single_pages_come_partly_from_another_node),
+	KUNIT_CASE(a_remainder_is_of_one_node),
+	KUNIT_CASE_PARAM(a_remainder_is_of_a_node_that_has_memory_to_spare,
+			 remainder_gen_params),
+	KUNIT_CASE(pages_of_regions_in_which_nodes_meet_come_back_last),
 	{}
 };
 

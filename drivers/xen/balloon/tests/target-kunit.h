@@ -123,7 +123,7 @@ static void set_target_is_remembered_as_it_is(struct kunit *test)
 static void tire(struct xen_balloon *xb)
 {
 	xb->delay_ms = 2000;
-	xb->contig.again_at = NSEC_PER_SEC;
+	balloon_contig_search(xb, NUMA_NO_NODE)->again_at = NSEC_PER_SEC;
 }
 
 static void new_target_ends_waiting_and_not_the_rest_of_the_search(struct kunit *test)
@@ -134,7 +134,7 @@ static void new_target_ends_waiting_and_not_the_rest_of_the_search(struct kunit 
 	KUNIT_EXPECT_TRUE(test, set_target(TOTAL / 2));
 
 	KUNIT_EXPECT_EQ(test, xb->delay_ms, 0U);
-	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(&xb->contig));
+	KUNIT_EXPECT_TRUE(test, balloon_contig_rests(xb, NUMA_NO_NODE));
 }
 
 static void same_target_again_changes_nothing(struct kunit *test)

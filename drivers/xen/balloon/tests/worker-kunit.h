@@ -38,6 +38,11 @@ static enum balloon_step step_to(unsigned long target)
 	return result;
 }
 
+static struct balloon_search *search(void)
+{
+	return balloon_contig_search(sim.xb, NUMA_NO_NODE);
+}
+
 /* What a search leaves behind: a page held back, and where it stands. */
 static void leave_search(void)
 {
@@ -46,8 +51,8 @@ static void leave_search(void)
 
 	list_add(&page->lru, &a->held);
 	a->nr_held = 1;
-	sim.xb->contig.cursor = 1;
-	sim.xb->contig.min_free = 48;
+	search()->cursor = 1;
+	search()->min_free = 48;
 }
 
 static void at_the_target_all_is_put_away(struct kunit *test)
@@ -55,15 +60,15 @@ static void at_the_target_all_is_put_away(struct kunit *test)
 	balloon_out(test, 77);
 	sim_target(FULL);
 	sim_turn();
-	KUNIT_EXPECT_FALSE(test, list_empty(&sim.xb->queue.regions.by_fill[0]));
+	KUNIT_EXPECT_FALSE(test, list_empty(&sim.xb->queue.nodes[0].by_fill[0]));
 	leave_search();
 	sim.xb->resumed = true;
 
 	KUNIT_EXPECT_EQ(test, step_to(FULL), BALLOON_AT_TARGET);
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
-	KUNIT_EXPECT_EQ(test, sim.xb->contig.min_free, 384U);
-	KUNIT_EXPECT_EQ(test, sim.xb->contig.cursor, 1UL);
-	KUNIT_EXPECT_TRUE(test, list_empty(&sim.xb->queue.regions.by_fill[0]));
+	KUNIT_EXPECT_EQ(test, search()->min_free, 384U);
+	KUNIT_EXPECT_EQ(test, search()->cursor, 1UL);
+	KUNIT_EXPECT_TRUE(test, list_empty(&sim.xb->queue.nodes[0].by_fill[0]));
 	KUNIT_EXPECT_FALSE(test, sim.xb->resumed);
 }
 
@@ -72,7 +77,7 @@ static void the_search_goes_on_while_inflating_makes_progress(struct kunit *test
 	leave_search();
 	KUNIT_EXPECT_EQ(test, step_to(FULL - 600), BALLOON_PROGRESS);
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 1U);
-	KUNIT_EXPECT_EQ(test, sim.xb->contig.cursor, 1UL);
+	KUNIT_EXPECT_EQ(test, search()->cursor, 1UL);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CURRENT], 0UL);
 	expect_figures(test, FULL - 512, 1, 0, 0);
 	step_to(FULL - 512);
@@ -81,9 +86,9 @@ static void the_search_goes_on_while_inflating_makes_progress(struct kunit *test
 static void a_search_that_rests_goes_on_where_it_was_whatever_is_reached(struct kunit *test)
 {
 	leave_search();
-	sim.xb->contig.again_at = NSEC_PER_SEC;
+	search()->again_at = NSEC_PER_SEC;
 	KUNIT_EXPECT_EQ(test, step_to(FULL), BALLOON_AT_TARGET);
-	KUNIT_EXPECT_EQ(test, sim.xb->contig.min_free, 48U);
+	KUNIT_EXPECT_EQ(test, search()->min_free, 48U);
 }
 
 static void what_is_held_back_is_free_after_inflating_in_vain(struct kunit *test)
@@ -92,7 +97,7 @@ static void what_is_held_back_is_free_after_inflating_in_vain(struct kunit *test
 	leave_search();
 	KUNIT_EXPECT_EQ(test, step_to(FULL - 600), BALLOON_STALLED);
 	KUNIT_EXPECT_EQ(test, sim.xb->alloc.nr_held, 0U);
-	KUNIT_EXPECT_EQ(test, sim.xb->contig.cursor, 1UL);
+	KUNIT_EXPECT_EQ(test, search()->cursor, 1UL);
 	KUNIT_EXPECT_EQ(test, sim.calls[SIM_CURRENT], 1UL);
 }
 

@@ -389,7 +389,7 @@ static void pv_try_populate(struct kunit *test, unsigned int nr, unsigned int or
 	unsigned int done;
 
 	pv_pages(pages, 0, nr, order);
-	done = xenmem_pv_ops.populate(pages, nr, order);
+	done = xenmem_pv_ops.populate(pages, nr, order, NULL);
 	KUNIT_ASSERT_LE(test, done, nr);
 	KUNIT_EXPECT_TRUE(test, pv_all(pv_has, 0, done << order));
 	KUNIT_EXPECT_TRUE(test, pv_all(pv_is_hole, done << order, PV_PAGES));

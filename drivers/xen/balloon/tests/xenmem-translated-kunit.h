@@ -12,11 +12,19 @@
 
 #define FAKE_PAGES	1024U
 
+/* XENMEMF_exact_node and XENMEMF_vnode; what is above these bits is the node, and one. */
+#define FAKE_EXACT	BIT(17)
+#define FAKE_VNODE	BIT(18)
+#define FAKE_NODE_SHIFT	8
+
 static struct fake {
 	struct page *pages;
 	DECLARE_BITMAP(ram, FAKE_PAGES);
 	DECLARE_BITMAP(dirty, FAKE_PAGES);
 	unsigned int free;		/* frames that it still has */
+	bool has_vnodes;		/* two: the first half of the pages is of the first */
+	unsigned int on[2];		/* so many frames are on the machine's nodes for them */
+	DECLARE_BITMAP(far, FAKE_PAGES); /* pages whose frame is of the other one */
 	unsigned int leaked;
 	unsigned int told;		/* base pages that it was given with data in them */
 	bool no_move, takes_away;	/* add_to_physmap fails, and half-way */
@@ -24,6 +32,7 @@ static struct fake {
 	bool no_tables;			/* nor does it map a single page any more */
 	bool claims;			/* and does not say so */
 	unsigned int stray;		/* frames that it took for that */
+	unsigned int others;		/* frames that somebody else has it count meanwhile */
 	bool no_copy;
 	bool logs;
 	bool logs_from_move;		/* it begins to while it moves a page */
@@ -37,19 +46,41 @@ static unsigned long fake_index(xen_pfn_t frame)
 	return frame - page_to_pfn(fake.pages);
 }
 
-static bool fake_populate(xen_pfn_t frame, unsigned int nr)
+static unsigned int fake_vnode(unsigned long i)
+{
+	return i >= FAKE_PAGES / 2;
+}
+
+/* On the node that is asked for, or else, if that may be, on the other one. */
+static bool fake_find(unsigned int nr, unsigned int flags, unsigned int *node)
+{
+	*node = flags & FAKE_VNODE ? ((flags >> FAKE_NODE_SHIFT) & 0xff) - 1 : 0;
+	if (*node >= ARRAY_SIZE(fake.on))
+		return false;
+	if (fake.on[*node] >= nr)
+		return true;
+
+	*node = !*node;
+	return !(flags & FAKE_EXACT) && fake.on[*node] >= nr;
+}
+
+static bool fake_populate(xen_pfn_t frame, unsigned int nr, unsigned int flags)
 {
 	unsigned long i = fake_index(frame);
+	unsigned int node = 0;
 
-	if (fake.free < nr)
+	if (fake.free < nr || (fake.has_vnodes && !fake_find(nr, flags, &node)))
 		return false;
 	fake.free -= nr;
+	fake.on[node] -= fake.has_vnodes ? nr : 0;
 	if (nr == 1 && fake.no_tables) {
-		fake.stray++;
+		fake.stray += 1 + fake.others;
 		return fake.claims;
 	}
-	for (; nr--; i++)
+	for (; nr--; i++) {
 		fake.leaked += __test_and_set_bit(i, fake.ram);
+		__assign_bit(i, fake.far, fake.has_vnodes && node != fake_vnode(i));
+	}
 
 	return true;
 }
@@ -65,6 +96,7 @@ static bool fake_release(xen_pfn_t frame, unsigned int nr)
 		if (!__test_and_clear_bit(i, fake.ram))
 			return false;
 		fake.free++;
+		fake.on[fake_vnode(i) != __test_and_clear_bit(i, fake.far)] += fake.has_vnodes;
 	}
 
 	return true;
@@ -83,19 +115,46 @@ static long fake_move(const struct xen_add_to_physmap *map)
 	return 0;
 }
 
+static long fake_tell_vnodes(struct sim_vnumainfo *info)
+{
+	unsigned long pfn = page_to_pfn(fake.pages);
+	unsigned int i;
+
+	if (!fake.has_vnodes)
+		return -EOPNOTSUPP;
+
+	info->nr_vnodes = 2;
+	info->nr_vmemranges = 2;
+	for (i = 0; i < 2; i++, pfn += FAKE_PAGES / 2)
+		info->vmemrange[i] = (struct sim_vmemrange){
+			.start = PFN_PHYS(pfn), .end = PFN_PHYS(pfn + FAKE_PAGES / 2), .nid = i };
+
+	return 0;
+}
+
+static bool fake_change(unsigned int cmd, xen_pfn_t frame, const struct xen_memory_reservation *r)
+{
+	unsigned int nr = 1U << r->extent_order;
+
+	/* Its name in Xen is mem_flags. */
+	return cmd == XENMEM_populate_physmap ? fake_populate(frame, nr, r->address_bits) :
+						fake_release(frame, nr);
+}
+
 static long fake_memory_op(unsigned int cmd, void *arg)
 {
 	const struct xen_memory_reservation *r = arg;
 	unsigned int i;
 
+	if (cmd == SIM_GET_VNUMAINFO)
+		return fake_tell_vnodes(arg);
 	if (cmd == XENMEM_add_to_physmap)
 		return fake_move(arg);
 	if (cmd == XENMEM_current_reservation || cmd == XENMEM_maximum_reservation)
 		return bitmap_weight(fake.ram, FAKE_PAGES) + fake.stray;
 
 	for (i = 0; i < r->nr_extents; i++)
-		if (!(cmd == XENMEM_populate_physmap ? fake_populate : fake_release)
-		    (r->extent_start[i], 1U << r->extent_order))
+		if (!fake_change(cmd, r->extent_start[i], r))
 			break;
 
 	return i;
@@ -187,7 +246,7 @@ static unsigned int fake_fill(unsigned int nr, unsigned int order)
 	for (i = 0; i < nr; i++)
 		pages[i] = fake.pages + (i << order);
 
-	return xenmem_translated_ops.populate(pages, nr, order);
+	return xenmem_translated_ops.populate(pages, nr, order, NULL);
 }
 
 static unsigned int marked(void)
@@ -244,6 +303,19 @@ static void where_xen_has_no_tables_few_frames_are_lost(struct kunit *test)
 	fake.no_tables = false;
 	xenmem_translated_ops.resumed();
 	bitmap_zero(fake.ram, FAKE_PAGES);
+	KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 300U);
+}
+
+static void what_costs_two_frames_is_somebody_elses_doing_too(struct kunit *test)
+{
+	unsigned int i;
+
+	fake.no_tables = true;
+	fake.others = 1;
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 0U);
+	KUNIT_EXPECT_EQ(test, fake.stray, 20U);
+	fake.no_tables = false;
 	KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 300U);
 }
 
@@ -405,6 +477,172 @@ static void what_has_memory_is_populated(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, xenmem_translated_ops.populated(fake.pages + 4));
 }
 
+/* Virtual nodes */
+
+/* There are two, and Xen has so many frames for each. */
+static void fake_have_vnodes(unsigned int first, unsigned int second)
+{
+	fake.has_vnodes = true;
+	fake.on[0] = first;
+	fake.on[1] = second;
+	fake.free = first + second;
+	bitmap_zero(fake.ram, FAKE_PAGES);
+	bitmap_zero(fake.far, FAKE_PAGES);
+	bitmap_zero(fake.dirty, FAKE_PAGES);
+	xenmem_translated_ops.resumed();
+}
+
+static DECLARE_BITMAP(fake_away, XENMEM_MAX_BASE);
+
+/* Populate @nr pages of an order from @first on, from wherever Xen has some. */
+static unsigned int fake_fill_away(unsigned int first, unsigned int nr, unsigned int order)
+{
+	static struct page *pages[XENMEM_MAX_BASE];
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		pages[i] = fake.pages + first + (i << order);
+	/* What it says of none of them is to be nothing. */
+	bitmap_fill(fake_away, XENMEM_MAX_BASE);
+
+	return xenmem_translated_ops.populate(pages, nr, order, fake_away);
+}
+
+/* Just those are said to be of the other node that are. */
+static void fake_check_away(struct kunit *test, unsigned int first, unsigned int nr,
+			    unsigned int order)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		KUNIT_EXPECT_EQ_MSG(test, test_bit(i, fake_away),
+				    test_bit(first + (i << order), fake.far), "extent %u", i);
+	KUNIT_EXPECT_TRUE(test, all_marked());
+	KUNIT_EXPECT_EQ(test, fake.leaked, 0U);
+}
+
+static void a_guest_has_nodes_where_xen_tells_of_some(struct kunit *test)
+{
+	KUNIT_EXPECT_FALSE(test, xenmem_translated_ops.has_nodes());
+	fake_have_vnodes(0, 0);
+	KUNIT_EXPECT_TRUE(test, xenmem_translated_ops.has_nodes());
+
+	/* And in the next domain none. */
+	fake.has_vnodes = false;
+	xenmem_translated_ops.resumed();
+	KUNIT_EXPECT_FALSE(test, xenmem_translated_ops.has_nodes());
+	fake.free = 300;
+	KUNIT_EXPECT_EQ(test, fake_fill_away(0, 300, 0), 300U);
+	fake_check_away(test, 0, 300, 0);
+}
+
+static void memory_of_its_own_node_comes_first_and_the_rest_from_elsewhere(struct kunit *test)
+{
+	fake_have_vnodes(100, 600);
+	KUNIT_EXPECT_EQ(test, fake_fill_away(0, 300, 0), 300U);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(fake.far, FAKE_PAGES), 200);
+	KUNIT_EXPECT_EQ(test, find_first_bit(fake.far, FAKE_PAGES), 100UL);
+	fake_check_away(test, 0, 300, 0);
+
+	/* Of the other one, which has some. */
+	KUNIT_EXPECT_EQ(test, fake_fill_away(600, 300, 0), 300U);
+	fake_check_away(test, 600, 300, 0);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(fake.far, FAKE_PAGES), 200);
+}
+
+static void what_is_to_be_local_comes_from_nowhere_else(struct kunit *test)
+{
+	fake_have_vnodes(100, 600);
+	KUNIT_EXPECT_EQ(test, fake_fill(300, 0), 100U);
+	KUNIT_EXPECT_EQ(test, marked(), 100U);
+	KUNIT_EXPECT_TRUE(test, all_marked());
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(fake.far, FAKE_PAGES));
+
+	fake_have_vnodes(100, 600);
+	KUNIT_EXPECT_EQ(test, fake_fill(1, XENMEM_HUGE_ORDER), 0U);
+	fake_have_vnodes(600, 0);
+	KUNIT_EXPECT_EQ(test, fake_fill(2, XENMEM_HUGE_ORDER), 1U);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(fake.far, FAKE_PAGES));
+}
+
+static void pages_of_two_nodes_come_in_one_go(struct kunit *test)
+{
+	fake_have_vnodes(30, 600);
+	KUNIT_EXPECT_EQ(test, fake_fill_away(412, 200, 0), 200U);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(fake.far, FAKE_PAGES), 70);
+	KUNIT_EXPECT_EQ(test, find_first_bit(fake.far, FAKE_PAGES), 442UL);
+	fake_check_away(test, 412, 200, 0);
+}
+
+static void pages_of_two_nodes_come_by_turns(struct kunit *test)
+{
+	static struct page *pages[300];
+	unsigned int i;
+
+	for (i = 0; i < 300; i++)
+		pages[i] = fake.pages + i % 2 * (FAKE_PAGES / 2) + i / 2;
+
+	fake_have_vnodes(150, 150);
+	KUNIT_EXPECT_EQ(test, xenmem_translated_ops.populate(pages, 300, 0, NULL), 300U);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(fake.far, FAKE_PAGES));
+	KUNIT_EXPECT_TRUE(test, all_marked());
+
+	/* The first page that is not there is the end. */
+	fake_have_vnodes(150, 10);
+	KUNIT_EXPECT_EQ(test, xenmem_translated_ops.populate(pages, 300, 0, NULL), 21U);
+	KUNIT_EXPECT_TRUE(test, all_marked());
+}
+
+static void huge_pages_come_from_elsewhere_one_by_one(struct kunit *test)
+{
+	fake_have_vnodes(511, 1024);
+	KUNIT_EXPECT_EQ(test, fake_fill_away(0, 2, XENMEM_HUGE_ORDER), 2U);
+	KUNIT_EXPECT_TRUE(test, test_bit(0, fake_away));
+	KUNIT_EXPECT_FALSE(test, test_bit(1, fake_away));
+	fake_check_away(test, 0, 2, XENMEM_HUGE_ORDER);
+	KUNIT_EXPECT_EQ(test, marked(), FAKE_PAGES);
+
+	fake_have_vnodes(512, 511);
+	KUNIT_EXPECT_EQ(test, fake_fill_away(0, 2, XENMEM_HUGE_ORDER), 1U);
+	fake_check_away(test, 0, 1, XENMEM_HUGE_ORDER);
+	KUNIT_EXPECT_EQ(test, marked(), 512U);
+}
+
+static void nothing_comes_where_no_node_has_any(struct kunit *test)
+{
+	fake_have_vnodes(0, 0);
+	KUNIT_EXPECT_EQ(test, fake_fill_away(0, 300, 0), 0U);
+	KUNIT_EXPECT_EQ(test, fake_fill_away(0, 2, XENMEM_HUGE_ORDER), 0U);
+	KUNIT_EXPECT_EQ(test, marked(), 0U);
+}
+
+static void where_xen_has_no_tables_few_frames_are_lost_of_any_node(struct kunit *test)
+{
+	unsigned int i;
+
+	fake_have_vnodes(300, 300);
+	fake.no_tables = true;
+	for (i = 0; i < 20; i++)
+		KUNIT_EXPECT_EQ(test, fake_fill_away(0, 300, 0), 0U);
+	/* It is asked for the node, and then for any. */
+	KUNIT_EXPECT_EQ(test, fake.stray, 2 * (POOL_EMPTY + 1U));
+	fake.logs = false;
+	KUNIT_EXPECT_EQ(test, xenmem_translated_ops.move(fake.pages, fake.pages + 600), -EBUSY);
+}
+
+static void what_was_taken_away_half_way_comes_from_its_own_node_or_not(struct kunit *test)
+{
+	fake_have_vnodes(0, 600);
+	fake.takes_away = true;
+	KUNIT_EXPECT_EQ(test, fake_try_move(), -ENODATA);
+	KUNIT_EXPECT_EQ(test, fake.leaked, 0U);
+
+	fake_have_vnodes(1, 0);
+	KUNIT_EXPECT_EQ(test, fake_try_move(), 0);
+	KUNIT_EXPECT_TRUE(test, test_bit(1, fake.ram));
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(fake.far, FAKE_PAGES));
+}
+
 /* Each hypercall answered in each way */
 
 static void fake_build(struct kunit *test)
@@ -523,6 +761,39 @@ static void fake_try_move_taken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.leaked, 0U);
 }
 
+/* Enough for each node, so that all that is answered can be done. */
+static void fake_build_vnodes(struct kunit *test)
+{
+	fake.logs = true;
+	fake.leaked = 0;
+	fake_have_vnodes(FAKE_PAGES / 2, FAKE_PAGES / 2);
+}
+
+static void fake_try_populate_vnodes(struct kunit *test)
+{
+	unsigned int done = fake_fill_away(412, 200, 0), i;
+
+	KUNIT_ASSERT_LE(test, done, 200U);
+	KUNIT_EXPECT_TRUE(test, fake_has_none(0, 412));
+	KUNIT_EXPECT_TRUE(test, fake_has(412, 412 + done));
+	KUNIT_EXPECT_TRUE(test, fake_has_none(412 + done, FAKE_PAGES));
+	KUNIT_EXPECT_TRUE(test, all_marked());
+	KUNIT_EXPECT_EQ(test, fake.leaked, 0U);
+	for (i = 0; i < done; i++)
+		KUNIT_EXPECT_TRUE(test, test_bit(i, fake_away) || !test_bit(412 + i, fake.far));
+}
+
+static void fake_try_populate_huge_vnodes(struct kunit *test)
+{
+	unsigned int done = fake_fill_away(0, 2, XENMEM_HUGE_ORDER);
+
+	KUNIT_ASSERT_LE(test, done, 2U);
+	KUNIT_EXPECT_TRUE(test, fake_has(0, done << XENMEM_HUGE_ORDER));
+	KUNIT_EXPECT_TRUE(test, fake_has_none(done << XENMEM_HUGE_ORDER, FAKE_PAGES));
+	KUNIT_EXPECT_TRUE(test, all_marked());
+	KUNIT_EXPECT_EQ(test, fake.leaked, 0U);
+}
+
 /* What cannot be told is a hole, a migration, and no superpage. */
 static void fake_try_questions(struct kunit *test)
 {
@@ -547,6 +818,8 @@ static const struct fake_step {
 	{ "release base", fake_build, fake_try_release_base },
 	{ "populate huge", fake_build_holes, fake_try_populate_huge },
 	{ "populate base", fake_build_holes, fake_try_populate_base },
+	{ "populate base of two nodes", fake_build_vnodes, fake_try_populate_vnodes },
+	{ "populate huge of two nodes", fake_build_vnodes, fake_try_populate_huge_vnodes },
 	{ "move", fake_build_one, fake_try_move_one },
 	{ "move what Xen does not move", fake_build_one_unmovable, fake_try_move_one },
 	{ "move what Xen has taken away", fake_build_one_taken, fake_try_move_taken },
@@ -589,6 +862,7 @@ static struct kunit_case translated_cases[] = {
 	KUNIT_CASE(each_page_of_a_huge_page_is_marked),
 	KUNIT_CASE(what_xen_did_not_populate_is_not_marked),
 	KUNIT_CASE(where_xen_has_no_tables_few_frames_are_lost),
+	KUNIT_CASE(what_costs_two_frames_is_somebody_elses_doing_too),
 	KUNIT_CASE(a_full_host_is_asked_as_ever),
 	KUNIT_CASE(what_xen_did_not_map_is_not_taken_for_populated),
 	KUNIT_CASE(where_xen_forbids_a_copy_the_page_is_marked_all_the_same),
@@ -604,6 +878,15 @@ static struct kunit_case translated_cases[] = {
 	KUNIT_CASE(what_was_taken_away_half_way_is_populated_where_it_was_to_go),
 	KUNIT_CASE(what_was_taken_away_and_cannot_be_populated_is_told),
 	KUNIT_CASE(what_has_memory_is_populated),
+	KUNIT_CASE(a_guest_has_nodes_where_xen_tells_of_some),
+	KUNIT_CASE(memory_of_its_own_node_comes_first_and_the_rest_from_elsewhere),
+	KUNIT_CASE(what_is_to_be_local_comes_from_nowhere_else),
+	KUNIT_CASE(pages_of_two_nodes_come_in_one_go),
+	KUNIT_CASE(pages_of_two_nodes_come_by_turns),
+	KUNIT_CASE(huge_pages_come_from_elsewhere_one_by_one),
+	KUNIT_CASE(nothing_comes_where_no_node_has_any),
+	KUNIT_CASE(where_xen_has_no_tables_few_frames_are_lost_of_any_node),
+	KUNIT_CASE(what_was_taken_away_half_way_comes_from_its_own_node_or_not),
 	KUNIT_CASE(no_guest_is_taken_over_that_xen_does_not_tell_what_is_memory),
 	{}
 };

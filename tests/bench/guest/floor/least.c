@@ -53,6 +53,16 @@ static unsigned int change_all(change *change, unsigned int nr, unsigned long *n
 	return done;
 }
 
+static const struct xenmem_ops *ops;
+
+/* From wherever Xen has it. */
+static unsigned int populate(struct page **pages, unsigned int nr, unsigned int order)
+{
+	DECLARE_BITMAP(away, XENMEM_MAX_HUGE);
+
+	return ops->populate(pages, nr, order, away);
+}
+
 static unsigned int get_pages(void)
 {
 	u64 start = ktime_get_ns();
@@ -71,7 +81,6 @@ static unsigned int get_pages(void)
 
 static int __init floor_init(void)
 {
-	const struct xenmem_ops *ops = xen_pv_domain() ? &xenmem_pv_ops : &xenmem_translated_ops;
 	unsigned int i, nr, released, populated;
 	int ret;
 
@@ -79,13 +88,14 @@ static int __init floor_init(void)
 		pr_err("floor: pieces is %u, expected 1 to %u\n", pieces, MAX_PIECES);
 		return -EINVAL;
 	}
+	ops = xen_pv_domain() ? &xenmem_pv_ops : &xenmem_translated_ops;
 	ret = ops->init();
 	if (ret)
 		return ret;
 
 	nr = get_pages();
 	released = change_all(ops->release, nr, &release_ns);
-	populated = change_all(ops->populate, released, &populate_ns);
+	populated = change_all(populate, released, &populate_ns);
 	ops->exit();
 
 	/* What has no memory behind it stays with this module for good. */
