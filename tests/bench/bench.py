@@ -42,7 +42,7 @@ from measure import KERNEL, Bench           # noqa: E402
 from session import Session, make_folder    # noqa: E402
 
 FIGURES = ("superpages", "fragmented", "shattered", "restored", "speed", "calls", "waiting", "stalls", "size",
-           "nextguest", "compaction", "access", "elastic", "often", "regained")
+           "nextguest", "compaction", "access", "elastic", "often", "regained", "numa")
 QUICK_FIGURES = ("superpages", "speed", "calls")
 FIGURE_TIME = 30 * 60       # seconds, where it has no TIME of its own
 MACHINE = Machine(memory=12288, cpus=3, bench=True)
@@ -63,13 +63,24 @@ def driver():
     return first_line("git", "log", "-1", "--format=%h", "--", *SOURCES) + ("-dirty" if changed else "")
 
 
-def machine(host):
-    """What the measuring was done on, by name."""
+def machine_for(figure, common):
+    """The machine that a figure is measured on: the one for all, unless it asks for one of several NODES."""
+    nodes = getattr(figure, "NODES", 1)
+    return Machine(nodes=nodes, bench=True) if nodes > 1 else common
+
+
+def emulated(common):
+    nodes = f", {common.nodes} nodes" if common.nodes > 1 else ""
+    return f"{common.cpus} CPUs, one of them for dom0, {common.memory} MiB{nodes}; no KVM"
+
+
+def machine(host, common):
+    """What the measuring is done on, by name; of a host on any machine, where `common` is the one for all."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     xen = dict(re.findall(r"^(\w+)\s*: (.*)$", host.dom0("xl info"), re.MULTILINE))
     return {"Machine": f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} CPUs",
             "Emulator": first_line("qemu-system-x86_64", "--version"),
-            "Emulated": f"{host.machine.cpus} CPUs, one of them for dom0, {host.machine.memory} MiB; no KVM",
+            "Emulated": emulated(common),
             "Xen": f"{xen['xen_major']}.{xen['xen_minor']}{xen['xen_extra']}",
             "Guests' kernel": packages.kernel(KERNEL).name.removeprefix("vmlinuz-"),
             "Driver": driver()}
@@ -115,7 +126,8 @@ def go_on(results, now):
 
 def measure_all(figures, results, folder):
     """Measure the figures that the results lack, and add them; they are kept in the folder meanwhile."""
-    start, booted, quick = time.monotonic() - results["seconds"], None, results["quick"]
+    start, boots, quick = time.monotonic() - results["seconds"], {}, results["quick"]
+    common = QUICK_MACHINE if quick else MACHINE
     results["failed"] = {}
     with Session(folder, [KERNEL]) as session:
         # What failed is tried once more, after the others.
@@ -126,12 +138,13 @@ def measure_all(figures, results, folder):
             def say(text, head=f"[{number}/{len(figures)}] {figure.TITLE}"):
                 print(f"{(time.monotonic() - start) / 60:5.1f} min {head}: {text}", flush=True)
 
-            host = session.host(QUICK_MACHINE if quick else MACHINE)
-            if not booted:
-                go_on(results, machine(host))
-            elif host is not booted:
+            wanted = machine_for(figure, common)
+            host = session.host(wanted)
+            if not boots:
+                go_on(results, machine(host, common))
+            elif boots.get(wanted, host) is not host:
                 results["machine"]["Boots"] = "more than one: Xen had to be booted again"
-            booted = host
+            boots[wanted] = host
             with open(folder / f"{figure.NAME}.log", "w") as log:
                 lab = Lab(host, lambda text, log=log: print(text, file=log, flush=True))
                 data, why = try_to(figure, Bench(lab, quick, say), folder)
@@ -140,6 +153,8 @@ def measure_all(figures, results, folder):
                 results["failed"][figure.NAME] = why
             else:
                 results["figures"][figure.NAME] = data
+                if wanted != common:
+                    results.setdefault("apart", {})[figure.NAME] = {"Emulated": emulated(wanted)}
                 say("done")
                 if figure.NAME in results["failed"]:
                     results["again"][figure.NAME] = results["failed"].pop(figure.NAME)
@@ -153,7 +168,8 @@ def add(results, some):
     if some["quick"]:
         sys.exit("bench.py: the run is a quick one, which no page is made of: run it without QUICK")
     results["figures"] |= some["figures"]
-    results["apart"] = results.get("apart", {}) | dict.fromkeys(some["figures"], some["machine"])
+    results["apart"] = results.get("apart", {}) | {
+        name: some["machine"] | some.get("apart", {}).get(name, {}) for name in some["figures"]}
 
 
 def load(names):

@@ -5,7 +5,7 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import cycle
 
-from common import DEBUG, DEVICE
+from common import DEBUG
 from guest import GuestError
 from lab import Failure
 
@@ -42,9 +42,7 @@ class Bench:
     def _driven(self, guest, driver, upkeep):
         """The module is loaded where the driver is ours; at the end the guest has lost nothing."""
         if driver == OURS:
-            guest.load()
-            if not upkeep:
-                guest.run(f"cd {DEVICE}/upkeep; echo 0 >heal; echo 0 >coalesce")
+            guest.load(upkeep=upkeep)
         yield guest
         if guest.run("[ ! -e /sys/module/xen_balloon ] || echo ours"):
             self.lab.equal(f"{guest.name}'s invariant",

@@ -41,6 +41,8 @@ CASES = {"restored": "restored", "migrated": "migrated", "shattered": "shattered
          "pod": "populated on demand", "fragmented": "fragmented"}
 THREADS = {"touch": "a thread that touches memory", "timer": "a thread that waits for a timer"}
 JOBS = {"down": "inflate\n(guest shrinks)", "up": "deflate\n(guest grows)"}
+STAGES = {"first": "at first", "cycles": "after cycles", "random": "after random\ntargets",
+          "starved": "grown while\na node was full", "rested": "at rest,\nwith room again"}
 
 
 def save(figure, path):
@@ -72,6 +74,25 @@ def whiskers(runs, scale=1):
     below = [middle - min(values) / scale for middle, values in zip(middles, runs, strict=True)]
     above = [max(values) / scale - middle for middle, values in zip(middles, runs, strict=True)]
     return middles, [below, above]
+
+
+def bars(axes, runs, groups):
+    """Draw groups of bars, the medians of some runs, with the lowest and the highest.
+
+    runs = {name: [[value, ...runs], ...groups]}, the names of BARS
+    """
+    width = 0.8 / len(runs)
+    for place, (name, values) in enumerate(runs.items()):
+        middles, reach = whiskers(values)
+        at = [group + (place - (len(runs) - 1) / 2) * width for group in range(len(groups))]
+        axes.bar(at, middles, width, yerr=reach if any(map(any, reach)) else None, edgecolor="black", linewidth=0.6,
+                 label=NAMES[name], error_kw={"ecolor": "0.45", "elinewidth": 1, "capsize": 3}, **BARS[name])
+        for x, middle, above in zip(at, middles, reach[1], strict=True):
+            axes.annotate(f"{middle:.2g}", (x, middle + above), (0, 3), textcoords="offset points", ha="center",
+                          fontsize=8)
+    axes.margins(y=0.1)
+    axes.set_xticks(range(len(groups)), groups, fontsize=8)
+    axes.tick_params(axis="x", length=0)
 
 
 def squares(letter, places):
@@ -189,19 +210,8 @@ def speed(data, path):
     figure = Figure(figsize=(7, 3.4))
     panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     for axes, kind in zip(panels, kinds, strict=True):
-        names = present(BARS, data[kind])
-        width = 0.8 / len(names)
-        for place, name in enumerate(names):
-            middles, reach = whiskers([[run[job] for run in data[kind][name]] for job in JOBS])
-            at = [group + (place - (len(names) - 1) / 2) * width for group in range(len(JOBS))]
-            axes.bar(at, middles, width, yerr=reach, edgecolor="black", linewidth=0.6, label=NAMES[name],
-                     error_kw={"ecolor": "0.45", "elinewidth": 1, "capsize": 3}, **BARS[name])
-            for x, middle, above in zip(at, middles, reach[1], strict=True):
-                axes.annotate(f"{middle:.2g}", (x, middle + above), (0, 3), textcoords="offset points",
-                              ha="center", fontsize=8)
-        axes.margins(y=0.1)
-        axes.set_xticks(range(len(JOBS)), JOBS.values(), fontsize=8)
-        axes.tick_params(axis="x", length=0)
+        bars(axes, {name: [[run[job] for run in data[kind][name]] for job in JOBS]
+                    for name in present(BARS, data[kind])}, JOBS.values())
         axes.set_title(kind.upper(), fontweight="bold")
     panels[0].set_ylabel("seconds per GiB")
     figure.tight_layout(rect=(0, 0.08, 1, 1))
@@ -317,5 +327,20 @@ def peaks(data, room, path):
         axes.set(title=kind.upper(), ylabel="guests' memory (MiB)", xlim=(0, None), ylim=(0, room * 1.05))
         axes.legend(loc="lower right")
     axes.set_xlabel("seconds")
+    figure.tight_layout()
+    save(figure, path)
+
+
+def numa(data, path):
+    """Draw how much of a guest's memory lies on the wrong one of the machine's nodes, stage by stage.
+
+    data = {driver: {stage: percent, ...}}
+    """
+    figure = Figure(figsize=(7, 3.2))
+    axes = figure.subplots()
+    bars(axes, {driver: [[data[driver][stage]] for stage in STAGES] for driver in present(DRIVERS, data)},
+         STAGES.values())
+    axes.set_ylabel("pages on the wrong node (%)")
+    axes.legend(loc="upper left")
     figure.tight_layout()
     save(figure, path)

@@ -36,7 +36,8 @@ hypercalls, extents) does not depend on how fast the machine is.
 1.23 (1.10 to 1.40) is the median of some runs, with the lowest and the highest of them; where all
 runs gave the same, or there was one only, it stands alone. The reference is what there is without a
 balloon driver: for times the floor, which is to zero the memory once and this driver's hypercalls by
-themselves; for stalls a guest that is left alone; for the next guest a fresh host.
+themselves; for stalls a guest that is left alone; for the next guest a fresh host. For virtual nodes
+it is this driver in a guest that has none.
 """
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Every figure is what bench.py takes it for, and its verdicts are those of its data."""
 
+import functools
 import json
 import sys
 import tempfile
@@ -16,7 +17,7 @@ import bench        # noqa: E402
 import healing      # noqa: E402
 import measure      # noqa: E402
 import report       # noqa: E402
-from figures import speed, stalls       # noqa: E402
+from figures import numa, speed, stalls       # noqa: E402
 
 
 class Figures(unittest.TestCase):
@@ -51,14 +52,18 @@ class Committed(unittest.TestCase):
 
 
 def figure_of(name, **more):
-    return mock.Mock(NAME=name, TITLE=name, TIME=60, **more)
+    return mock.Mock(**{"NAME": name, "TITLE": name, "TIME": 60, "NODES": 1, **more})
 
 
 class Resume(unittest.TestCase):
+    def setUp(self):
+        self.host = mock.Mock(side_effect=functools.cache(lambda machine: mock.Mock()))
+
     def measure(self, figures, results):
-        with tempfile.TemporaryDirectory() as folder, mock.patch.object(bench, "Session"), \
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(bench, "Session") as session, \
                 mock.patch.object(bench, "Lab"), mock.patch.object(bench, "Bench"), \
                 mock.patch.object(bench, "machine", return_value={"Xen": "4.17"}), mock.patch("builtins.print"):
+            session.return_value.__enter__.return_value.host = self.host
             bench.measure_all(figures, results, Path(folder))
             return json.loads((Path(folder) / "results.json").read_text())
 
@@ -93,6 +98,19 @@ class Resume(unittest.TestCase):
         bench.go_on(fresh, {"Xen": "4.17"})
         self.assertEqual(fresh["machine"], {"Xen": "4.17"})
 
+    def test_a_figure_of_several_nodes_has_a_machine_of_its_own_and_the_page_tells(self):
+        figures = [figure_of(name, NODES=nodes, measure=lambda bench: 1) for name, nodes in (("a", 1), ("b", 2))]
+        results = self.measure(figures, bench.fresh(False))
+        self.assertEqual([call[0][0].nodes for call in self.host.call_args_list], [1, 2])
+        self.assertEqual(self.host.call_args_list[0][0][0], bench.MACHINE)
+        self.assertRegex(results["apart"].pop("b")["Emulated"], "2 nodes")
+        self.assertEqual((results["apart"], results["machine"].get("Boots")), ({}, None))
+
+    def test_the_page_tells_that_xen_was_booted_again(self):
+        self.host.side_effect = lambda machine: mock.Mock()
+        results = self.measure([figure_of(name, measure=lambda bench: 1) for name in "ab"], bench.fresh(False))
+        self.assertIn("again", results["machine"]["Boots"])
+
     def test_another_driver_is_another_run(self):
         results = {**bench.fresh(False), "machine": {"Driver": "one"}}
         with self.assertRaisesRegex(bench.HostError, "begun with one, and this is other"):
@@ -106,6 +124,12 @@ class Apart(unittest.TestCase):
         bench.add(results, {**bench.fresh(False), "machine": {"Driver": "newer"}, "figures": {"c": 4}})
         self.assertEqual(results["figures"], {"a": 1, "b": 3, "c": 4})
         self.assertEqual(results["apart"], {"b": {"Driver": "new"}, "c": {"Driver": "newer"}})
+
+    def test_a_figure_that_had_a_machine_of_its_own_says_so(self):
+        results = {**bench.fresh(False), "figures": {}}
+        bench.add(results, {**bench.fresh(False), "machine": {"Emulated": "one", "Driver": "new"}, "figures": {"a": 1},
+                            "apart": {"a": {"Emulated": "another"}}})
+        self.assertEqual(results["apart"], {"a": {"Emulated": "another", "Driver": "new"}})
 
     def test_a_quick_run_is_not_added(self):
         results = bench.fresh(False)
@@ -211,6 +235,45 @@ class Verdicts(unittest.TestCase):
         self.assertFalse(stalls.lower([10, 10], [20, 20], [25, 25]))
         self.assertFalse(stalls.lower([10, 10], [11, 11], [50, 50]))
         self.assertIsNone(stalls.lower([10, 10], [11, 11], [5, 5]))
+
+
+class Nodes(unittest.TestCase):
+    def rows(self, misplaced=0, nodes=1.0):
+        """The rows by name, where ours has so many pages misplaced, and nodes make 2 MiB take so many times as long."""
+        def run(ms):
+            return {way: [{"ms": ms, "calls": 1}] * 3 for way in numa.WAYS}
+
+        ours, intree = ({"stages": {stage: {"pages": [50000, 50000], "misplaced": [wrong, 0]} for stage in numa.NAMES},
+                         "rested_s": 60} for wrong in (misplaced, 30000))
+        return {row.what: row for row in numa.rows({"lies": {"ours": ours, "intree": intree},
+                                                    "cost": {"nodes": run(20 * nodes), "none": run(20)}})}
+
+    def test_up_to_one_page_of_a_thousand_may_be_misplaced_where_there_was_room(self):
+        for misplaced, reached in (100, True), (101, False):
+            rows = self.rows(misplaced)
+            verdicts = {stage: rows[f"pages on the wrong node, {name}"].reached for stage, name in numa.NAMES.items()}
+            self.assertEqual(verdicts, {stage: reached if stage in numa.ROOM else None for stage in numa.NAMES})
+        self.assertEqual(rows["pages on the wrong node, at first"].intree, "30000 of 100000 (30.00%)")
+
+    def test_nodes_may_cost_a_twentieth(self):
+        self.assertTrue(self.rows(nodes=1.049)["deflate: time for each 2 MiB with virtual nodes, in ms"].reached)
+        row = self.rows(nodes=1.06)["inflate: time for each 2 MiB with virtual nodes, in ms"]
+        self.assertEqual((row.ours, row.reference, row.reached), ("21.2", "20.0", False))
+
+    def rested(self, driver, *away):
+        """For how long a guest is left alone of which so many KiB are away, one look after the other; and the looks."""
+        clock = mock.Mock(time=0)
+        guest = mock.Mock(**{"run.side_effect": [f"{kb}\n" for kb in away]})
+        with mock.patch.object(numa.time, "monotonic", lambda: clock.time), \
+                mock.patch.object(numa.time, "sleep", lambda s: setattr(clock, "time", clock.time + s)):
+            return numa.at_rest(guest, driver), guest.run.call_count
+
+    def test_ours_rests_until_nothing_is_away_but_not_for_ever(self):
+        self.assertEqual(self.rested("ours", 4096, 2048, 0), (2 * numa.EVERY, 3))
+        self.assertEqual(self.rested("ours", *[4] * 1000)[0], numa.AT_REST_S["ours"])
+
+    def test_the_in_tree_driver_is_not_asked(self):
+        self.assertEqual(self.rested("intree"), (numa.AT_REST_S["intree"], 0))
 
 
 class Programs(unittest.TestCase):

@@ -194,6 +194,13 @@ class Pictures(unittest.TestCase):
         run = [{"touch": runs[0], "timer": runs[1]}]
         self.assertIn("PVH, vCPUs: 2", " ".join(self.drawn(plots.stalls, {"pvh": {"2": {"none": run, "ours": run}}})))
 
+    def test_pages_on_the_wrong_node_are_bars_stage_by_stage(self):
+        def stages(*percent):
+            return dict(zip(plots.STAGES, percent, strict=True))
+
+        texts = self.drawn(plots.numa, {"ours": stages(0, 0, 0.02, 9.4, 0), "intree": stages(0, 34, 38, 41, 41)})
+        self.assertLessEqual({"in-tree", "xen-balloon", "38", "0.02", "9.4", "at first"}, set(texts))
+
     def test_whiskers_reach_from_the_lowest_to_the_highest(self):
         self.assertEqual(plots.whiskers([[2, 8, 4], [6]], 2), ([2, 3], [[1, 0], [2, 0]]))
 
